@@ -1,0 +1,32 @@
+"""`kt`: one module per verb; each verb's module offers `register(subparsers)` and is listed once, in COMMANDS."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from extproc import __version__
+
+# Module name under extproc.cli: imported only when its verb is asked for would save time but hide it from --help;
+# each module therefore keeps heavy imports inside its run function.
+COMMANDS = ("gateway", "extproc", "envoy", "policy", "sagemaker")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `kt`; returns the exit status. A command's function takes the parsed arguments and returns a status."""
+    parser = argparse.ArgumentParser(prog="kt", description="OpenAI-compatible gateway for AWS SageMaker.")
+    parser.add_argument("--version", action="version", version=f"kt {__version__}")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
+    for name in COMMANDS:
+        importlib.import_module(f"extproc.cli.{name}").register(verbs)
+    arguments = parser.parse_args(argv)
+    try:
+        status: int = arguments.run(arguments)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+    return status

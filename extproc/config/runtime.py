@@ -1,0 +1,60 @@
+"""What a configuration becomes once it is compiled: frozen, complete, and nothing left to look up on the request path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from extproc.policies.chain import Chain
+    from extproc.routing.targets import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """The configuration's own name and version; `enabled` False refuses all traffic."""
+
+    name: str
+    version: str
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sizes in bytes; a request body over the first is a 413, a response body over the second a 502."""
+
+    max_body_bytes: int = 26_214_400
+    max_response_bytes: int = 26_214_400
+
+
+@dataclass(frozen=True, slots=True)
+class AuditSettings:
+    """What audit-logger asks for. `enabled` is False when it is not in the chain: then nothing is written."""
+
+    enabled: bool = True
+    immutable: bool = True
+    retention_days: int = 365
+    log_all_access: bool = True
+    path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """One compiled configuration. Exchanges keep the one they started with.
+
+    `by_model` maps every name a client may send as `model` to its failover group, in file order.
+    `created` is the `created` of /v1/models (Unix seconds); `config_hash` is the SHA-256 of the file, hex.
+    """
+
+    pack: Pack
+    config_hash: str
+    targets: tuple[Target, ...]
+    by_model: Mapping[str, tuple[Target, ...]]
+    chain: Chain
+    audit: AuditSettings
+    limits: Limits = field(default_factory=Limits)
+    created: int = 0
+    fail_open: bool = False

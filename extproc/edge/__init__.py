@@ -1,0 +1,1 @@
+"""Everything that touches the world: gRPC, processes, credentials, files, clocks."""

@@ -1,0 +1,1 @@
+"""A SageMaker runtime for tests and demonstrations: verifies signatures and misbehaves on demand."""

@@ -1,0 +1,93 @@
+"""What Envoy told us. One exchange sees these in order; the edge makes them from ext_proc messages.
+
+`Headers` are lower-case names to text values (latin-1, as on the wire); a name that came twice has its values
+joined with ", ". Pseudo-headers (`:method`, `:path`, `:status`) are ordinary entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+Headers = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestHeaders:
+    """The request line and headers. `end_of_stream`: no body will follow."""
+
+    headers: Headers
+    end_of_stream: bool = False
+    source_address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestBody:
+    """The whole request body: request bodies are always BUFFERED."""
+
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RequestTrailers:
+    """Request trailers. Nothing in them is read; they are not forwarded."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptOutcome:
+    """What one attempt brought, as attempt.lua reported it: the upstream's status and AWS error type ("" if none)."""
+
+    target: str
+    status: int
+    error_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseHeaders:
+    """The head of the final answer, SageMaker's or a local reply of Envoy's.
+
+    `cluster` is the cluster that answered ("" for none), `attempts` how many were made, `details` Envoy's
+    RESPONSE_CODE_DETAILS ("via_upstream" when the answer is the upstream's own).
+    """
+
+    headers: Headers
+    end_of_stream: bool = False
+    cluster: str = ""
+    attempts: int = 0
+    details: str = ""
+    outcomes: tuple[AttemptOutcome, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseBody:
+    """The whole response body (BUFFERED), or one chunk of it (FULL_DUPLEX_STREAMED)."""
+
+    body: bytes
+    end_of_stream: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseTrailers:
+    """Response trailers: in a stream, they take the place of the last empty chunk."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlinePassed:
+    """The serving target's `timeout_seconds` ran out while its stream was still open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Envoy closed the exchange: a normal end if everything was answered, else somebody left."""
+
+
+Event = (
+    RequestHeaders
+    | RequestBody
+    | RequestTrailers
+    | ResponseHeaders
+    | ResponseBody
+    | ResponseTrailers
+    | DeadlinePassed
+    | Closed
+)

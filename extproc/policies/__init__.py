@@ -1,0 +1,1 @@
+"""What may pass: verdicts, the chain that joins them, and one module per policy kind."""

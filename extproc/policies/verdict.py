@@ -1,0 +1,138 @@
+"""A verdict is allow < redact(spans) < block(reason): a join semilattice, so that the order of scanning cannot matter.
+
+Every policy judges the *original* text of a place; the chain joins the verdicts in its order, and a block ends it.
+Offsets are code points into that original text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+
+class Phase(Enum):
+    """Which way the text flows: to the model, or from it."""
+
+    REQUEST = "request"
+    RESPONSE = "response"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a text stands.
+
+    `role` is the message's role ("system", "developer", "user", "assistant", "tool"; "assistant" in responses).
+    `kind` is "content", "tool_arguments", "tool_result", "tool_definition", "reasoning", "refusal", "input",
+    or "other" for a field we have never heard of. `choice` counts choices in a response, else 0.
+    `path` names the exact field, for example ("messages", 3, "content", 0, "text").
+    """
+
+    phase: Phase
+    role: str
+    kind: str = "content"
+    choice: int = 0
+    path: tuple[str | int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One text and where it stands."""
+
+    place: Place
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something a policy found: `entity` is EMAIL, SSN, ... or a rule's name; [start, end) in code points.
+
+    `replacement` is what the span becomes, None when the span is reported but left as it is.
+    """
+
+    policy: str
+    entity: str
+    start: int
+    end: int
+    replacement: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A refusal: which policy, by which rule, and a message for the client that never quotes the matched text."""
+
+    policy: str
+    rule: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one policy says of one text."""
+
+    findings: tuple[Finding, ...] = ()
+    block: Block | None = None
+    scores: Mapping[str, float] = field(default_factory=dict)
+
+
+ALLOW = Verdict()
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the chain says of several texts: each text as it may go on, and everything found.
+
+    `texts` is aligned with the texts given; it is not to be used when `block` is set.
+    `failed` names policies that raised and were skipped (fail-mode allow only).
+    """
+
+    texts: tuple[str, ...]
+    findings: tuple[Finding, ...] = ()
+    block: Block | None = None
+    scores: Mapping[str, float] = field(default_factory=dict)
+    failed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What a stream may let go after a push: text that is final, findings in it, and a block if one was met.
+
+    Finding offsets count from the start of the place's stream.
+    """
+
+    text: str
+    findings: tuple[Finding, ...] = ()
+    block: Block | None = None
+
+
+class StreamWindow(Protocol):
+    """The hold-back of one place in a stream: one per choice and field."""
+
+    @property
+    def held(self) -> int:
+        """Characters held back at present."""
+
+    def push(self, text: str) -> Released:
+        """Take the next piece; release what no rule can still reach."""
+
+    def finish(self) -> Released:
+        """The place has ended: judge and release what is held."""
+
+
+class Guard(Protocol):
+    """The chain at work on one exchange; what it learns there (a redaction vault, say) dies with the exchange."""
+
+    def judge(self, texts: Sequence[Text]) -> Judgement:
+        """Judge whole texts of one phase together."""
+
+    def window(self, place: Place) -> StreamWindow | None:
+        """A hold-back for one streamed place; None when no policy in the chain looks there."""
+
+
+class PolicyFailed(Exception):
+    """A policy raised while judging and the fail mode is block: the exchange must not go on unguarded."""
+
+    def __init__(self, policy: str) -> None:
+        super().__init__(f"policy {policy} failed")
+        self.policy = policy

@@ -1,0 +1,1 @@
+"""Configuration in, Envoy documents out. Pure."""

@@ -1,0 +1,58 @@
+"""A target: one SageMaker endpoint in one region, reached with one identity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whose AWS credentials sign: a profile, a pair of environment variables, or (all None) the standard chain."""
+
+    profile: str | None = None
+    access_key_env: str | None = None
+    secret_key_env: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One place a request may be sent to.
+
+    `models` are the names that select it, the first being the one listed at /v1/models (alias, endpoint name, id).
+    `scheme`, `host`, `port` say where to connect; `authority` is what is signed and sent as Host.
+    `max_tokens` and `temperature` are used when the client sends none. `timeout_seconds` bounds one attempt's whole answer.
+    """
+
+    id: str
+    endpoint: str
+    models: tuple[str, ...]
+    region: str
+    kind: str = "chat"
+    format: str = "openai"
+    scheme: str = "https"
+    host: str = ""
+    port: int = 443
+    identity: Identity = Identity()
+    max_context_tokens: int | None = None
+    timeout_seconds: float = 60.0
+    max_tokens: int | None = None
+    temperature: float | None = 0.3
+
+    @property
+    def authority(self) -> str:
+        """Host header: the port is left out when it is the scheme's own, as SigV4 clients do."""
+        default = 443 if self.scheme == "https" else 80
+        return self.host if self.port == default else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A consistent snapshot of AWS credentials. `token` is None for long-lived keys."""
+
+    access_key: str
+    secret_key: str
+    token: str | None = None
+
+    def __repr__(self) -> str:
+        """Never the secret, wherever this is printed."""
+        return f"Credentials(access_key={self.access_key[:4]}…)"
