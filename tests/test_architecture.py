@@ -16,17 +16,12 @@ PACKAGE = ROOT / "extproc"
 EDGES = ("edge/", "emulator/", "cli/", "_pb/", "config/load.py", "__main__.py")
 
 # Standard library modules that reach for the world, its clock or its dice: the core gets these as arguments.
-WORLD = frozenset(
-    # fmt: off
-    {
-        "asyncio", "concurrent", "ctypes", "fcntl", "fileinput", "ftplib", "getpass", "glob", "http", "imaplib", "logging",
-        "mmap", "multiprocessing", "os", "platform", "poplib", "pwd", "queue", "random", "resource", "sched", "secrets",
-        "select", "selectors", "shutil", "signal", "smtplib", "socket", "socketserver", "ssl", "subprocess", "syslog",
-        "tempfile", "termios", "threading", "time", "urllib.request", "uuid", "webbrowser",
-    }
-    # fmt: on
-)
-)
+WORLD = frozenset({
+    "asyncio", "concurrent", "ctypes", "fcntl", "fileinput", "ftplib", "getpass", "glob", "http", "imaplib", "logging",
+    "mmap", "multiprocessing", "os", "platform", "poplib", "pwd", "queue", "random", "resource", "sched", "secrets",
+    "select", "selectors", "shutil", "signal", "smtplib", "socket", "socketserver", "ssl", "subprocess", "syslog",
+    "tempfile", "termios", "threading", "time", "urllib.request", "uuid", "webbrowser",
+})  # fmt: skip
 
 # Which core rooms may use which library; "" is the whole core. What is not listed is for the edges alone.
 LIBRARIES = {
