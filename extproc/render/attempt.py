@@ -1,0 +1,30 @@
+"""The upstream filter of each target: envoy/attempt.lua, told which target it serves."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from extproc.render.extension import Document, extension
+
+
+@cache
+def _script() -> str:
+    # In a wheel the script lies beside this file; in a checkout it stays in envoy/, with the rest of what Envoy runs.
+    shipped = files("extproc.render") / "attempt.lua"
+    if shipped.is_file():
+        return shipped.read_text(encoding="utf-8")
+    return (Path(__file__).parents[2] / "envoy" / "attempt.lua").read_text(encoding="utf-8")
+
+
+def _lua_string(text: str) -> str:
+    # Decimal escapes are the only ones Lua 5.1 has for arbitrary bytes (reference manual, 2.1).
+    return '"' + "".join(chr(b) if chr(b).isalnum() and b < 128 else f"\\{b:03d}" for b in text.encode()) + '"'
+
+
+def attempt_filter(target_id: str) -> Document:
+    """The Lua filter for one target's cluster."""
+    source = f"local TARGET = {_lua_string(target_id)}\n{_script()}"
+    lua = {"default_source_code": {"inline_string": source}}
+    return extension("kt.attempt", "extensions.filters.http.lua.v3.Lua", lua)

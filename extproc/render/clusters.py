@@ -1,0 +1,141 @@
+"""One Envoy cluster per target, named by the target's id."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from extproc.render.attempt import attempt_filter
+from extproc.render.extension import Document, extension, seconds, typed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from extproc.render.settings import Settings
+    from extproc.routing.targets import Target
+
+HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+
+# Envoy's defaults are 1024 and, for retries, 3: with those, 27 of 30 concurrent failovers died (measured). A retry is
+# charged to the first attempt's cluster, so every cluster needs room for all of them.
+CIRCUIT_BREAKERS: Document = {
+    "thresholds": [{"max_connections": 4096, "max_pending_requests": 8192, "max_requests": 8192, "max_retries": 8192}]
+}
+
+
+def largest_group(targets: Sequence[Target]) -> int:
+    """How many targets the most widely served name has: the most attempts that a plan can hold."""
+    names = Counter(name for target in targets for name in {target.id, *target.models})
+    return max(names.values(), default=1)
+
+
+def target_clusters(settings: Settings, targets: Sequence[Target]) -> list[Document]:
+    """The clusters of all targets, in file order."""
+    names = Counter(name for target in targets for name in {target.id, *target.models})
+    return [
+        _cluster(settings, target, alone=all(names[name] == 1 for name in (target.id, *target.models)))
+        for target in targets
+    ]
+
+
+def _cluster(settings: Settings, target: Target, *, alone: bool) -> Document:
+    host = target.host.removeprefix("[").removesuffix("]")
+    trap = {
+        "endpoint": {"address": settings.trap.document()},
+        "metadata": {"filter_metadata": {"envoy.transport_socket_match": {"trap": True}}},
+    }
+    return {
+        "name": target.id,
+        "cluster_type": extension(
+            "envoy.cluster.dns",
+            "extensions.clusters.dns.v3.DnsCluster",
+            {"dns_lookup_family": "V4_PREFERRED", "respect_dns_ttl": True, "dns_refresh_rate": "15s"},
+        ),
+        "connect_timeout": seconds(settings.connect_timeout),
+        "upstream_connection_options": {
+            "tcp_keepalive": {"keepalive_time": 30, "keepalive_interval": 10, "keepalive_probes": 3}
+        },
+        "circuit_breakers": CIRCUIT_BREAKERS,
+        "outlier_detection": _outlier_detection(alone=alone),
+        # With no healthy host the trap takes all (priority 1); panic routing would ignore that.
+        "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
+        **_transport(settings, target),
+        "load_assignment": {
+            "cluster_name": target.id,
+            # One healthy address is enough to serve: at the default of 140 a target with two of three addresses ejected
+            # would send half of its requests to the trap.
+            "policy": {"overprovisioning_factor": 100_000},
+            "endpoints": [
+                {
+                    "priority": 0,
+                    "lb_endpoints": [
+                        {
+                            "endpoint": {
+                                "hostname": host,
+                                "address": {"socket_address": {"address": host, "port_value": target.port}},
+                            }
+                        }
+                    ],
+                },
+                {"priority": 1, "lb_endpoints": [trap]},
+            ],
+        },
+        "typed_extension_protocol_options": {
+            HTTP_OPTIONS: typed(
+                "extensions.upstreams.http.v3.HttpProtocolOptions",
+                {
+                    # Below the idle time of AWS's front door, so that it is never the one to close first.
+                    "common_http_protocol_options": {"idle_timeout": "50s"},
+                    # SageMaker answers on HTTP/1.1; h2 on its port is unconfirmed.
+                    "explicit_http_config": {"http_protocol_options": {}},
+                    "http_filters": [
+                        attempt_filter(target.id),
+                        extension(
+                            "envoy.filters.http.upstream_codec",
+                            "extensions.filters.http.upstream_codec.v3.UpstreamCodec",
+                        ),
+                    ],
+                },
+            )
+        },
+    }
+
+
+def _outlier_detection(*, alone: bool) -> Document:
+    return {
+        "consecutive_5xx": 10,
+        "consecutive_gateway_failure": 5,
+        "consecutive_local_origin_failure": 3,
+        # Else 5xx by the model's endpoint and failures to connect would share one counter.
+        "split_external_local_origin_errors": True,
+        "interval": "2s",
+        "base_ejection_time": "5s",
+        "max_ejection_time": "60s",
+        # All addresses of a target may go when another target can serve; a lone target keeps half of them.
+        "max_ejection_percent": 50 if alone else 100,
+    }
+
+
+def _transport(settings: Settings, target: Target) -> Document:
+    if target.scheme != "https":
+        return {}
+    host = target.host.removeprefix("[").removesuffix("]")
+    tls = extension(
+        "envoy.transport_sockets.tls",
+        "extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+        {
+            # Static: auto_sni would send the downstream's host (measured), for it runs before attempt.lua.
+            "sni": host,
+            "auto_sni_san_validation": True,
+            "common_tls_context": {
+                "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
+                "validation_context": {"trusted_ca": {"filename": settings.ca_file}},
+            },
+        },
+    )
+    plain = extension("envoy.transport_sockets.raw_buffer", "extensions.transport_sockets.raw_buffer.v3.RawBuffer")
+    return {
+        "transport_socket_matches": [
+            {"name": "trap", "match": {"trap": True}, "transport_socket": plain},
+            {"name": "tls", "match": {}, "transport_socket": tls},
+        ]
+    }

@@ -1,0 +1,94 @@
+"""The ext_proc filter: what is sent to the workers, what they may change, what happens when they cannot be reached."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from extproc.render.extension import Document, extension, seconds
+from extproc.render.workers import WORKERS
+
+if TYPE_CHECKING:
+    from extproc.render.settings import Settings
+
+PLAN = "kt.plan"
+ATTEMPTS = "kt.attempts"
+OUTCOMES = "kt.outcomes"
+AUDIT = "kt.audit"
+
+REQUEST_ATTRIBUTES = ("source.address",)
+RESPONSE_ATTRIBUTES = ("xds.cluster_name", "upstream.request_attempt_count", "response.code_details")
+
+# Everything that a worker sets or removes on the request or the answer, and nothing else: by default a processor may
+# forge x-forwarded-for, and may not touch x-envoy-* (measured). Matched whole, in lower case.
+WRITABLE = (
+    # request
+    "content-length",
+    "content-type",
+    "x-envoy-max-retries",
+    "x-envoy-upstream-rq-timeout-ms",
+    "x-envoy-upstream-rq-per-try-timeout-ms",
+    # answer
+    ":status",
+    "cache-control",
+    "content-encoding",
+    "etag",
+    "last-modified",
+    "retry-after",
+    "x-accel-buffering",
+    "x-should-retry",
+    "x-kt-.*",
+    "x-amz-.*",
+    "x-amzn-.*",
+)
+
+
+def processor_filter(settings: Settings) -> Document:
+    """envoy.filters.http.ext_proc."""
+    allowed = f"^({'|'.join(WRITABLE)})$"
+    return extension(
+        "envoy.filters.http.ext_proc",
+        "extensions.filters.http.ext_proc.v3.ExternalProcessor",
+        {
+            "grpc_service": {
+                "envoy_grpc": {"cluster_name": WORKERS, "skip_envoy_headers": True},
+                # On GrpcService: the one inside envoy_grpc is ignored. previous_hosts keeps a retry off the process
+                # that just failed; the back-off of 25 to 250 ms by default would cost up to a second.
+                "retry_policy": {
+                    "num_retries": 3,
+                    "retry_on": "connect-failure,refused-stream,unavailable,cancelled,reset",
+                    "retry_back_off": {"base_interval": "0.005s", "max_interval": "0.02s"},
+                    "retry_host_predicate": [
+                        extension(
+                            "envoy.retry_host_predicates.previous_hosts",
+                            "extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate",
+                        )
+                    ],
+                    "host_selection_retry_max_attempts": 5,
+                },
+            },
+            # 200 ms by default.
+            "message_timeout": seconds(settings.message_timeout),
+            "failure_mode_allow": False,
+            "status_on_error": {"code": 503},
+            "processing_mode": {
+                "request_header_mode": "SEND",
+                # Whole, always: streamed request bodies and retries have open bugs in Envoy.
+                "request_body_mode": "BUFFERED",
+                "request_trailer_mode": "SKIP",
+                "response_header_mode": "SEND",
+                "response_body_mode": "NONE",
+                "response_trailer_mode": "SKIP",
+            },
+            # The worker asks for the answer whole or in chunks when it has seen the head.
+            "allow_mode_override": True,
+            # Without clearing, the route picked before the plan was known would stay.
+            "route_cache_action": "DEFAULT",
+            "request_attributes": list(REQUEST_ATTRIBUTES),
+            "response_attributes": list(RESPONSE_ATTRIBUTES),
+            "metadata_options": {
+                "receiving_namespaces": {"untyped": [PLAN, ATTEMPTS, AUDIT]},
+                "forwarding_namespaces": {"untyped": [OUTCOMES]},
+            },
+            "mutation_rules": {"disallow_all": True, "allow_expression": {"regex": allowed}},
+        },
+    )
