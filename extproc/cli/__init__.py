@@ -11,17 +11,22 @@ from extproc import __version__
 
 # Module name under extproc.cli: imported only when its verb is asked for would save time but hide it from --help;
 # each module therefore keeps heavy imports inside its run function.
-COMMANDS = ("gateway", "extproc", "envoy", "policy", "sagemaker")
+COMMANDS = ("gateway", "extproc", "envoy", "policy", "sagemaker", "healthcheck")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run `kt`; returns the exit status. A command's function takes the parsed arguments and returns a status."""
+def command_line() -> argparse.ArgumentParser:
+    """The whole command line: every verb with its options."""
     parser = argparse.ArgumentParser(prog="kt", description="OpenAI-compatible gateway for AWS SageMaker.")
     parser.add_argument("--version", action="version", version=f"kt {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
     for name in COMMANDS:
         importlib.import_module(f"extproc.cli.{name}").register(verbs)
-    arguments = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `kt`; returns the exit status. A command's function takes the parsed arguments and returns a status."""
+    arguments = command_line().parse_args(argv)
     try:
         status: int = arguments.run(arguments)
     except KeyboardInterrupt:
