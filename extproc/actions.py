@@ -18,11 +18,15 @@ class BodyMode(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Continue:
-    """Go on. `set_headers` overwrite; `body_mode`, in answer to response headers, asks for the body."""
+    """Go on. `set_headers` overwrite; `body_mode`, in answer to response headers, asks for the body.
+
+    `metadata` is dynamic metadata by namespace.
+    """
 
     set_headers: HeaderList = ()
     remove_headers: tuple[str, ...] = ()
     body_mode: BodyMode | None = None
+    metadata: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,167 @@
+"""The ext_proc service: reads Envoy's messages, feeds an Exchange, writes what it answers, and audits every end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+from extproc._pb import ext_proc_pb2 as pb
+from extproc.edge import logs, wire
+from extproc.edge.audit import AuditFailed
+from extproc.events import Closed, DeadlinePassed, Event, RequestBody, ResponseBody
+from extproc.exchange import Exchange, Surroundings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from extproc.actions import Action
+    from extproc.config.runtime import Limits, Runtime
+    from extproc.edge.audit import AuditTrail
+    from extproc.edge.credentials import CredentialKeeper
+
+SERVICE = "envoy.service.ext_proc.v3.ExternalProcessor"
+# Above this many bytes a body is judged in a thread (RE2 and hashlib release the GIL): others are not kept waiting.
+OFFLOAD_BYTES = 128 * 1024
+# What ext_proc adds to a body in its message, at the most: headers (60 KiB), attributes, framing.
+MESSAGE_OVERHEAD = 256 * 1024
+
+ServicerContext = grpc.aio.ServicerContext
+
+
+class ExternalProcessor:
+    """One worker's service. `runtime` is read once per exchange: an exchange keeps the one it started with."""
+
+    def __init__(self, runtime: Callable[[], Runtime], keeper: CredentialKeeper, trail: AuditTrail) -> None:
+        self._runtime = runtime
+        self._keeper = keeper
+        self._trail = trail
+        self.open = 0
+
+    async def process(self, _: object, context: ServicerContext[pb.ProcessingRequest, pb.ProcessingResponse]) -> None:
+        """Serve one exchange: one gRPC stream of Envoy's."""
+        surroundings = Surroundings(self._keeper.snapshot, audit_failed=self._trail.failed, now=time.time())
+        conversation = _Conversation(Exchange(self._runtime(), surroundings), self._trail, context)
+        self.open += 1
+        try:
+            while (message := await context.read()) is not grpc.aio.EOF:
+                await conversation.take(wire.decode(message))
+        except wire.UnexpectedMessage as error:
+            logs.get().error("unexpected ext_proc message", error=str(error))
+            # Never a plain return: Envoy would let the rest of the exchange pass unfiltered.
+            await context.abort(grpc.StatusCode.INTERNAL, "unexpected message")
+        finally:
+            # Client gone, Envoy gone, or a normal end: they look alike here, the exchange knows which it was.
+            self.open -= 1
+            conversation.close()
+
+
+class _Conversation:
+    """One exchange's end of the gRPC stream."""
+
+    __slots__ = ("_audited", "_context", "_deadline", "_exchange", "_lock", "_timer", "_trail")
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        trail: AuditTrail,
+        context: ServicerContext[pb.ProcessingRequest, pb.ProcessingResponse],
+    ) -> None:
+        self._exchange = exchange
+        self._trail = trail
+        self._context = context
+        self._timer: asyncio.TimerHandle | None = None
+        self._deadline: asyncio.Future[None] | None = None
+        self._audited = False
+        # The deadline's answer and a chunk's answer may be due at the same moment; gRPC writes one at a time.
+        self._lock = asyncio.Lock()
+
+    async def take(self, event: Event) -> None:
+        """Feed one event and write what answers it."""
+        exchange = self._exchange
+        async with self._lock:
+            if isinstance(event, RequestBody | ResponseBody) and len(event.body) > OFFLOAD_BYTES:
+                actions = await _in_thread(exchange, event)
+            else:
+                actions = exchange.feed(event, time.time())
+            if exchange.finished and not self._audited:
+                actions = self._audit(actions)
+            for action in actions:
+                await self._context.write(wire.encode(action, event))
+        if exchange.deadline is not None and self._timer is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(max(0.0, exchange.deadline - time.time()), self._on_deadline)
+
+    def close(self) -> None:
+        """The gRPC stream is over, however it ended: the record is completed and written if it was not yet."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._exchange.feed(Closed(), time.time())
+        if not self._audited:
+            self._audit(())
+
+    def _audit(self, actions: tuple[Action, ...]) -> tuple[Action, ...]:
+        """Write the audit line of the finished exchange, before its last byte is sent."""
+        self._audited = True
+        record = self._exchange.record
+        if not record.audited:
+            return actions
+        try:
+            self._trail.write(record.document())
+        except AuditFailed:
+            return self._exchange.revoke(actions, time.time())
+        return actions
+
+    def _on_deadline(self) -> None:
+        self._deadline = asyncio.ensure_future(self.take(DeadlinePassed()))
+        # The exchange may have ended in the same instant; then there is nobody left to write to.
+        self._deadline.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+
+async def _in_thread(exchange: Exchange, event: Event) -> tuple[Action, ...]:
+    """Feed off the loop; when Envoy leaves meanwhile, wait for the thread before anybody else touches the exchange."""
+    feeding = asyncio.ensure_future(asyncio.to_thread(exchange.feed, event, time.time()))
+    try:
+        return await asyncio.shield(feeding)
+    except asyncio.CancelledError:
+        await asyncio.wait({feeding})
+        raise
+
+
+def build(
+    runtime: Runtime, processor: ExternalProcessor, address: str
+) -> tuple[grpc.aio.Server, health.aio.HealthServicer]:
+    """A server on `address` ("unix:/path" or "host:port"), not yet started, and its health service."""
+    server = grpc.aio.server(options=_options(runtime.limits))
+    handler = grpc.stream_stream_rpc_method_handler(
+        processor.process,
+        request_deserializer=pb.ProcessingRequest.FromString,
+        response_serializer=pb.ProcessingResponse.SerializeToString,
+    )
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"Process": handler}),))
+    servicer = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    if server.add_insecure_port(address) == 0:
+        raise OSError(f"cannot listen on {address}")
+    return server, servicer
+
+
+async def set_serving(servicer: health.aio.HealthServicer, serving: bool) -> None:
+    """Tell Envoy's gRPC health check, by the empty name and by the service's own."""
+    status = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
+    for name in ("", SERVICE):
+        await servicer.set(name, status)
+
+
+def _options(limits: Limits) -> list[tuple[str, int]]:
+    largest = max(limits.max_body_bytes, limits.max_response_bytes) + MESSAGE_OVERHEAD
+    return [
+        ("grpc.max_receive_message_length", largest),
+        ("grpc.max_send_message_length", largest),
+        # Envoy pings idle connections (connection_keepalive); the default tolerance of one in five minutes is a GOAWAY.
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+    ]

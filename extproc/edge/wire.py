@@ -1,0 +1,181 @@
+"""ext_proc messages to events, actions to ext_proc messages: the only module that knows the protobuf.
+
+Source of every rule here: envoy/service/ext_proc/v3/external_processor.proto, as of Envoy 1.40.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from extproc._pb import ext_proc_pb2 as pb
+from extproc.actions import Action, BodyMode, Continue, HeaderList, Release, Replace, Respond
+from extproc.events import (
+    AttemptOutcome,
+    Event,
+    RequestBody,
+    RequestHeaders,
+    RequestTrailers,
+    ResponseBody,
+    ResponseHeaders,
+    ResponseTrailers,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from google.protobuf.internal.containers import MessageMap
+
+# The key under which Envoy files the attributes it was asked for.
+ATTRIBUTES = "envoy.filters.http.ext_proc"
+# The namespace in which attempt.lua leaves what each attempt brought.
+OUTCOMES = "kt.outcomes"
+
+_OVERWRITE = pb.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
+
+
+class UnexpectedMessage(Exception):
+    """Envoy sent a message this gateway never asks for: the filter's configuration is not ours."""
+
+
+def decode(message: pb.ProcessingRequest) -> Event:
+    """The event a message tells of.
+
+    Raises:
+        UnexpectedMessage: the message holds no known request.
+    """
+    kind = message.WhichOneof("request")
+    if kind == "response_body":
+        return ResponseBody(message.response_body.body, message.response_body.end_of_stream)
+    if kind == "request_body":
+        return RequestBody(message.request_body.body)
+    if kind == "request_headers":
+        return RequestHeaders(
+            _headers(message.request_headers),
+            message.request_headers.end_of_stream,
+            source_address=_attribute(message, "source.address"),
+        )
+    if kind == "response_headers":
+        attempts = _attribute(message, "upstream.request_attempt_count")
+        return ResponseHeaders(
+            _headers(message.response_headers),
+            message.response_headers.end_of_stream,
+            cluster=_attribute(message, "xds.cluster_name"),
+            attempts=int(float(attempts)) if attempts else 0,
+            details=_attribute(message, "response.code_details"),
+            outcomes=_outcomes(message.metadata_context.filter_metadata),
+        )
+    if kind == "response_trailers":
+        return ResponseTrailers()
+    if kind == "request_trailers":
+        return RequestTrailers()
+    raise UnexpectedMessage(f"an ext_proc message of kind {kind}")
+
+
+def encode(action: Action, event: Event) -> pb.ProcessingResponse:
+    """The message that answers `event` with `action`.
+
+    Raises:
+        UnexpectedMessage: the action cannot answer that event (a bug of ours).
+    """
+    message = pb.ProcessingResponse()
+    if isinstance(action, Release):
+        streamed = message.response_body.response.body_mutation.streamed_response
+        streamed.body = action.body
+        streamed.end_of_stream = action.end_of_stream
+        return message
+    if isinstance(action, Respond):
+        immediate = message.immediate_response
+        immediate.status.code = action.status
+        immediate.body = action.body
+        immediate.details = action.details
+        _mutate(immediate.headers, action.headers, ())
+        return message
+    if isinstance(action, Replace):
+        return _replace(message, action, event)
+    return _continue(message, action, event)
+
+
+def _replace(message: pb.ProcessingResponse, action: Replace, event: Event) -> pb.ProcessingResponse:
+    if isinstance(event, RequestBody):
+        common = message.request_body.response
+    elif isinstance(event, ResponseBody):
+        common = message.response_body.response
+    else:
+        raise UnexpectedMessage(f"a body in answer to {type(event).__name__}")
+    common.body_mutation.body = action.body
+    # A replaced BUFFERED body whose content-length does not match is a 500.
+    length = ("content-length", str(len(action.body)))
+    _mutate(common.header_mutation, (*action.set_headers, length), action.remove_headers)
+    if action.metadata:
+        message.dynamic_metadata.update(action.metadata)
+        # Ignored by Envoy without a header mutation in the same answer; content-length above is one.
+        common.clear_route_cache = True
+    return message
+
+
+def _continue(message: pb.ProcessingResponse, action: Continue, event: Event) -> pb.ProcessingResponse:
+    if action.metadata:
+        message.dynamic_metadata.update(action.metadata)
+    if isinstance(event, RequestHeaders):
+        _mutate(message.request_headers.response.header_mutation, action.set_headers, action.remove_headers)
+    elif isinstance(event, ResponseHeaders):
+        _mutate(message.response_headers.response.header_mutation, action.set_headers, action.remove_headers)
+        if action.body_mode is BodyMode.STREAMED:
+            message.mode_override.response_body_mode = pb.ProcessingMode.FULL_DUPLEX_STREAMED
+            # Required with FULL_DUPLEX_STREAMED: trailers would otherwise overtake held text.
+            message.mode_override.response_trailer_mode = pb.ProcessingMode.SEND
+        elif action.body_mode is BodyMode.BUFFERED:
+            message.mode_override.response_body_mode = pb.ProcessingMode.BUFFERED
+    elif isinstance(event, RequestTrailers):
+        message.request_trailers.SetInParent()
+    elif isinstance(event, ResponseTrailers):
+        message.response_trailers.SetInParent()
+    elif isinstance(event, RequestBody):
+        message.request_body.SetInParent()
+    elif isinstance(event, ResponseBody):
+        message.response_body.SetInParent()
+    else:
+        raise UnexpectedMessage(f"nothing can continue after {type(event).__name__}")
+    return message
+
+
+def _mutate(mutation: pb.HeaderMutation, set_headers: HeaderList, remove: tuple[str, ...]) -> None:
+    for name, value in set_headers:
+        option = mutation.set_headers.add()
+        option.append_action = _OVERWRITE
+        option.header.key = name
+        option.header.raw_value = value.encode("latin-1", "replace")
+    if remove:
+        mutation.remove_headers.extend(remove)
+
+
+def _headers(message: pb.HttpHeaders) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for header in message.headers.headers:
+        name, value = header.key, header.raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
+
+
+def _attribute(message: pb.ProcessingRequest, name: str) -> str:
+    if ATTRIBUTES not in message.attributes:
+        return ""
+    fields = message.attributes[ATTRIBUTES].fields
+    if name not in fields:
+        return ""
+    value = fields[name]
+    return str(value.number_value) if value.HasField("number_value") else str(value.string_value)
+
+
+def _outcomes(metadata: Mapping[str, object] | MessageMap) -> tuple[AttemptOutcome, ...]:
+    if OUTCOMES not in metadata:
+        return ()
+    fields = metadata[OUTCOMES].fields
+    return tuple(
+        AttemptOutcome(
+            target=entry.struct_value.fields["target"].string_value,
+            status=int(entry.struct_value.fields["status"].number_value),
+            error_type=entry.struct_value.fields["error_type"].string_value,
+        )
+        for _, entry in sorted(fields.items(), key=lambda item: item[0])
+    )

@@ -1,0 +1,81 @@
+"""One worker process: loads the configuration, serves ext_proc on one address, drains on SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from google.protobuf.internal import api_implementation
+
+from extproc.config.load import load_runtime
+from extproc.edge import logs, server
+from extproc.edge.audit import AuditTrail
+from extproc.edge.credentials import CredentialKeeper
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# Envoy asks every second; after two looks it has seen NOT_SERVING and sends nothing new.
+HEALTH_SECONDS = 2.5
+READY = "ready"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """`address` is "unix:/path" or "host:port"; `writer` names this worker's audit file; seconds for the drain."""
+
+    policy_config: Path
+    address: str
+    fail_open: bool = False
+    writer: str = "w0"
+    drain_seconds: float = 600.0
+
+
+async def serve(settings: WorkerSettings) -> int:
+    """Serve until SIGTERM or SIGINT, then let open exchanges end; returns the exit status.
+
+    SIGTERM leaves Envoy the time to see that this worker takes nothing new; SIGINT says that Envoy already knows.
+    Prints `ready` on standard output once exchanges are taken: how the supervisor knows.
+
+    Raises:
+        ConfigurationError: the configuration cannot be used.
+    """
+    if api_implementation.Type() != "upb":
+        logs.get().warning("protobuf runs without its C core: a hundred times slower", found=api_implementation.Type())
+    runtime = load_runtime(settings.policy_config, environ=os.environ, fail_open=settings.fail_open)
+    trail = AuditTrail(runtime.audit.path if runtime.audit.enabled else None, settings.writer)
+    keeper = CredentialKeeper((target.identity for target in runtime.targets), os.environ)
+    processor = server.ExternalProcessor(lambda: runtime, keeper, trail)
+    grpc_server, health = server.build(runtime, processor, settings.address)
+    stopping: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, _stop, stopping, number == signal.SIGTERM)
+    renewing = asyncio.create_task(keeper.start())
+    await grpc_server.start()
+    await server.set_serving(health, serving=True)
+    # Requests are answered from here on; without credentials yet, with a clear 503, and on the record.
+    logs.get().info(
+        f"Loaded declarative config {runtime.pack.name}@{runtime.pack.version}",
+        address=settings.address,
+        pid=os.getpid(),
+    )
+    sys.stdout.write(READY + "\n")
+    sys.stdout.flush()
+    announce = await stopping
+    await server.set_serving(health, serving=False)
+    if announce:
+        await asyncio.sleep(HEALTH_SECONDS)
+    await grpc_server.stop(settings.drain_seconds)
+    renewing.cancel()
+    await keeper.stop()
+    trail.close()
+    return 0
+
+
+def _stop(stopping: asyncio.Future[bool], announce: bool) -> None:
+    if not stopping.done():
+        stopping.set_result(announce)

@@ -1,0 +1,157 @@
+"""ExchangeRecord: the one account of an exchange, from which the audit line, metrics and logs are made.
+
+It carries names, counts, sizes and times; never a matched text, a credential, or a body.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from extproc.errors import GatewayError
+    from extproc.events import AttemptOutcome
+    from extproc.policies.verdict import Block, Finding, Phase
+
+# How an exchange ended. Every exchange ends in exactly one of these.
+SERVED = "served"  # the whole answer was handed to Envoy
+BLOCKED = "blocked"  # a policy refused the request or the answer
+REJECTED = "rejected"  # the request was at fault
+FAILED = "failed"  # SageMaker, the container or the gateway was at fault
+ABORTED = "aborted"  # the client or the upstream left before the end
+
+
+def timestamp(seconds: float) -> str:
+    """RFC 3339 in UTC with microseconds."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+@dataclass(slots=True)
+class ExchangeRecord:
+    """One exchange, filled in as it goes. Times are Unix seconds, sizes bytes, tokens counts.
+
+    `audited` is False for what no audit line is owed (readiness probes, and reads of the model list
+    unless `log_all_access`). `finished` is None until the exchange has ended.
+    """
+
+    started: float
+    config: Mapping[str, str]
+    request_id: str = ""
+    method: str = ""
+    path: str = ""
+    source_address: str = ""
+    client_request_id: str = ""
+    model: str = ""
+    stream: bool = False
+    target: str = ""
+    planned: tuple[str, ...] = ()
+    attempts: tuple[AttemptOutcome, ...] = ()
+    attempt_count: int = 0
+    status: int = 0
+    outcome: str = ""
+    error_type: str = ""
+    error_code: str = ""
+    detail: str = ""
+    block: tuple[str, str, str] | None = None
+    findings: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    redacted: bool = False
+    scores: dict[str, float] = field(default_factory=dict)
+    skipped_policies: set[str] = field(default_factory=set)
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    tokens_estimated: bool = False
+    finish_reasons: tuple[str, ...] = ()
+    request_bytes: int = 0
+    response_bytes: int = 0
+    asked: float | None = None
+    first_byte: float | None = None
+    finished: float | None = None
+    audited: bool = True
+
+    def found(self, phase: Phase, findings: Iterable[Finding], scores: Mapping[str, float] | None = None) -> None:
+        """Count findings by phase, policy and entity, and keep the highest score of each policy."""
+        for finding in findings:
+            self.findings[phase.value, finding.policy, finding.entity] += 1
+            self.redacted = self.redacted or finding.replacement is not None
+        for policy, score in (scores or {}).items():
+            self.scores[policy] = max(score, self.scores.get(policy, 0.0))
+
+    def blocked(self, phase: Phase, block: Block) -> None:
+        """A policy refused."""
+        self.block = (phase.value, block.policy, block.rule)
+
+    def failed(self, error: GatewayError) -> None:
+        """The error that ends the exchange; its `detail` is for this record only."""
+        self.error_type = error.type
+        self.error_code = error.openai_code or ""
+        self.detail = error.detail or self.detail
+
+    def end(self, outcome: str, status: int, now: float) -> None:
+        """The exchange is over; the first end counts."""
+        if self.finished is None:
+            self.outcome, self.status, self.finished = outcome, status, now
+
+    @property
+    def verdict(self) -> str:
+        """What the policies said in all: allow, redact or block."""
+        if self.block is not None:
+            return "block"
+        return "redact" if self.redacted else "allow"
+
+    def document(self) -> dict[str, object]:
+        """The audit line as a JSON document. Fields that do not apply are left out; latencies are milliseconds."""
+        end = self.finished if self.finished is not None else self.started
+        line: dict[str, object] = {
+            "time": timestamp(self.started),
+            "request_id": self.request_id,
+            "event": "exchange",
+            "outcome": self.outcome,
+            "status": self.status,
+            "verdict": self.verdict,
+            "method": self.method,
+            "path": self.path,
+            "source_address": self.source_address,
+            "client_request_id": self.client_request_id,
+            "model": self.model,
+            "stream": self.stream,
+            "target": self.target,
+            "planned": list(self.planned),
+            "attempts": [{"target": a.target, "status": a.status, "error_type": a.error_type} for a in self.attempts],
+            "attempt_count": self.attempt_count,
+            "findings": [
+                {"phase": phase, "policy": policy, "entity": entity, "count": count}
+                for (phase, policy, entity), count in sorted(self.findings.items())
+            ],
+            "scores": self.scores,
+            "skipped_policies": sorted(self.skipped_policies),
+            "error": {"type": self.error_type, "code": self.error_code} if self.error_type else None,
+            "detail": self.detail,
+            "finish_reasons": list(self.finish_reasons),
+            "usage": self._usage(),
+            "request_bytes": self.request_bytes,
+            "response_bytes": self.response_bytes,
+            "latency_ms": {
+                name: round(1000 * (at - self.started), 3)
+                for name, at in (("asked", self.asked), ("first_byte", self.first_byte), ("total", end))
+                if at is not None
+            },
+            "config": dict(self.config),
+        }
+        if self.block is not None:
+            line["block"] = dict(zip(("phase", "policy", "rule"), self.block, strict=True))
+        return {name: value for name, value in line.items() if value not in ("", None, [], {})}
+
+    def _usage(self) -> dict[str, object] | None:
+        if self.prompt_tokens is None and self.completion_tokens is None:
+            return None
+        usage: dict[str, object] = {
+            "prompt_tokens": self.prompt_tokens or 0,
+            "completion_tokens": self.completion_tokens or 0,
+        }
+        if self.tokens_estimated:
+            usage["estimated"] = True
+        return usage
