@@ -1,0 +1,102 @@
+"""The chain: policies in order over original text, their verdicts joined, the first block ending it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from extproc.policies.base import Policy, Rule
+from extproc.policies.overlap import clusters, rewrite
+from extproc.policies.verdict import Finding, Guard, Judgement, Phase, Place, PolicyFailed, Text, Verdict
+from extproc.policies.window import StreamRules, Window
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The configured policies, in their order; kinds are unique. Immutable and shared by all exchanges.
+
+    `fail_open` is `--fail-mode allow`: a policy that raises is skipped and named, instead of ending the exchange.
+    """
+
+    policies: tuple[Policy, ...]
+    fail_open: bool = False
+    order: Mapping[str, int] = field(init=False)
+    # Compiling a window's rules takes milliseconds: once for each distinct set of rules, by the rules themselves.
+    _compiled: dict[tuple[Rule, ...], StreamRules] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "order", {policy.kind: at for at, policy in enumerate(self.policies)})
+
+    def inspects(self, phase: Phase) -> bool:
+        """Whether any policy reads text of that phase; if not, its bodies need not be looked at."""
+        return any(phase in policy.phases for policy in self.policies)
+
+    def guard(self) -> Guard:
+        """The chain at work on one exchange."""
+        return _Guard(self)
+
+    def judge(self, texts: Sequence[Text]) -> Judgement:
+        """Judge whole texts together. Raises PolicyFailed unless `fail_open`."""
+        verdicts: list[list[Verdict]] = [[] for _ in texts]
+        scores: dict[str, float] = {}
+        failed: list[str] = []
+        block = None
+        for policy in self.policies:
+            if not any(text.place.phase in policy.phases for text in texts):
+                continue
+            try:
+                said = policy.judge(texts)
+            except Exception as error:
+                # Whatever a policy raises must not become an unguarded pass: it is named and the fail mode decides.
+                if not self.fail_open:
+                    raise PolicyFailed(policy.kind) from error
+                failed.append(policy.kind)
+                continue
+            for so_far, verdict in zip(verdicts, said, strict=True):
+                so_far.append(verdict)
+                for name, score in verdict.scores.items():
+                    scores[name] = max(score, scores.get(name, score))
+            block = next((verdict.block for verdict in said if verdict.block), None)
+            if block:
+                break
+        rewritten = []
+        findings: list[Finding] = []
+        for text, said in zip(texts, verdicts, strict=True):
+            passed, found = self._join(text.text, said)
+            rewritten.append(passed)
+            findings += found
+        return Judgement(tuple(rewritten), tuple(findings), block, scores, tuple(failed))
+
+    def window(self, place: Place) -> Window | None:
+        """A hold-back for one streamed place; None when no rule of any policy applies there."""
+        rules = tuple(rule for policy in self.policies for rule in policy.rules(place))
+        if not rules:
+            return None
+        compiled = self._compiled.get(rules)
+        if compiled is None:
+            compiled = self._compiled[rules] = StreamRules(rules, self.order)
+        return Window(compiled, fail_open=self.fail_open)
+
+    def _join(self, text: str, verdicts: Sequence[Verdict]) -> tuple[str, list[Finding]]:
+        found = [finding for verdict in verdicts for finding in verdict.findings]
+        if not found:
+            return text, found
+        settled = list(clusters((finding for finding in found if finding.replacement is not None), self.order))
+        reported = [finding for finding in found if finding.replacement is None]
+        for cluster in settled:
+            reported += cluster.findings
+        reported.sort(key=lambda finding: (finding.start, finding.end, self.order[finding.policy]))
+        return rewrite(text, settled), reported
+
+
+@dataclass(frozen=True, slots=True)
+class _Guard:
+    """What one exchange holds of the chain."""
+
+    chain: Chain
+
+    def judge(self, texts: Sequence[Text]) -> Judgement:
+        return self.chain.judge(texts)
+
+    def window(self, place: Place) -> Window | None:
+        return self.chain.window(place)

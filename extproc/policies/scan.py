@@ -1,0 +1,148 @@
+"""The scan engine on RE2: linear time whatever the text and the expression.
+
+A `re2.Set` says in one pass which rules match at all; only those are searched for spans. Measured on 40 rules and 8 KB
+of varied text: 28 µs p50, against 5.9 ms with `re`.
+RE2 works on UTF-8, so spans are mapped back to code points. A lone surrogate (legal in JSON, not in UTF-8) is scanned
+as "?", one character for one, and comes out of the gateway unchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import re2
+
+from extproc.policies.base import CONTEXT, Rule
+from extproc.policies.syntax import Node, PatternError, nullable, parse
+
+__all__ = ["Pattern", "PatternError", "RuleSet", "candidates", "compile_pattern", "gate", "options"]
+
+# `\d{1,1000}x{1,1000}` is short, but 4,002 instructions: with such a program a DFA that runs out of memory falls back
+# to a simulation that takes 0.3 s for 8 KB.
+MAX_PATTERN_LENGTH = 2048
+MAX_PROGRAM_SIZE = 3000
+# A Set with more instructions than this is split: each has a memory budget of its own.
+_MAX_GATE_SIZE = 60_000
+
+
+def options() -> re2.Options:
+    """RE2's options for everything here.
+
+    At the default 8 MiB an alternation of 40 rules took 3 ms for 8 KB (DFA flushed again and again) instead of 18 µs;
+    `log_errors` would write users' expressions to stderr.
+    """
+    chosen = re2.Options()
+    chosen.max_mem = 64 << 20
+    chosen.log_errors = False
+    return chosen
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pattern:
+    """A checked expression: as written, compiled, and its tree."""
+
+    source: str
+    compiled: re2._Regexp
+    tree: Node
+
+
+def compile_pattern(source: str) -> Pattern:
+    """Check and compile an expression.
+
+    Raises PatternError, with the position where there is one, for what RE2 does not have (look-around,
+    back-references), for a syntax error, for an expression that can match nothing at all, and for one so large that
+    its automaton would be slow.
+    """
+    if len(source) > MAX_PATTERN_LENGTH:
+        raise PatternError(f"the expression is longer than {MAX_PATTERN_LENGTH} characters", MAX_PATTERN_LENGTH)
+    tree = parse(source)
+    try:
+        compiled = re2.compile(source.encode(), options())
+    except UnicodeEncodeError as error:
+        raise PatternError("a lone surrogate is not a character", error.start) from None
+    except re2.error as error:
+        raise PatternError(_explained(error, source), _position(error, source)) from None
+    if compiled.programsize > MAX_PROGRAM_SIZE:
+        raise PatternError(
+            f"the expression compiles to {compiled.programsize} instructions, the limit is {MAX_PROGRAM_SIZE}:"
+            " lower its repetition counts"
+        )
+    if nullable(tree):
+        raise PatternError("the expression also matches the empty text: require at least one character")
+    return Pattern(source, compiled, tree)
+
+
+def gate(expressions: Sequence[tuple[str, int]]) -> list[tuple[re2.Set, int]]:
+    """Sets over (expression, program size), each with the index of its first expression."""
+    gates: list[tuple[re2.Set, int]] = []
+    size = _MAX_GATE_SIZE
+    for index, (expression, cost) in enumerate(expressions):
+        if size + cost > _MAX_GATE_SIZE:
+            gates.append((re2.Set.SearchSet(options()), index))
+            size = 0
+        gates[-1][0].Add(expression.encode())
+        size += cost
+    for each, _ in gates:
+        each.Compile()
+    return gates
+
+
+def candidates(gates: Iterable[tuple[re2.Set, int]], data: bytes) -> list[int]:
+    """Indices of the expressions that match somewhere, ascending."""
+    hits: list[int] = []
+    for each, first in gates:
+        found = each.Match(data)
+        if found:
+            hits += [first + index for index in sorted(found)]
+    return hits
+
+
+class RuleSet:
+    """Rules of one policy, compiled together. Immutable once made; may be used from several threads."""
+
+    __slots__ = ("_gates", "rules")
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self.rules = tuple(rules)
+        self._gates = gate([(rule.pattern.source, rule.pattern.compiled.programsize) for rule in self.rules])
+
+    def scan(self, text: str) -> Iterator[tuple[Rule, int, int]]:
+        """Every match that its rule's refinement confirms, rule by rule: (rule, start, end) in code points.
+
+        Candidates of one rule are leftmost and do not overlap; a rejected candidate is passed over as a whole.
+        """
+        data = text.encode("utf-8", "replace")
+        for index in candidates(self._gates, data):
+            rule = self.rules[index]
+            for start, end in _code_points(data, text, (m.span() for m in rule.pattern.compiled.finditer(data))):
+                for inner_start, inner_end in rule.refine(text[start:end], text[max(0, start - CONTEXT) : start]):
+                    yield rule, start + inner_start, start + inner_end
+
+
+def _code_points(data: bytes, text: str, spans: Iterable[tuple[int, int]]) -> Iterable[tuple[int, int]]:
+    if len(data) == len(text):
+        return spans
+    return _decoded(data, spans)
+
+
+def _decoded(data: bytes, spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    position = count = 0
+    for span in spans:
+        offsets = []
+        for offset in span:
+            count += len(data[position:offset].decode())
+            position = offset
+            offsets.append(count)
+        yield offsets[0], offsets[1]
+
+
+def _explained(error: re2.error, source: str) -> str:
+    message = error.args[0].decode("utf-8", "replace") if error.args else "RE2 refuses it"
+    return f"not a valid expression: {message}" if source else "the expression is empty"
+
+
+def _position(error: re2.error, source: str) -> int | None:
+    # RE2 quotes the offending piece after a colon; where it stands only once, that is the position.
+    piece = error.args[0].decode("utf-8", "replace").rpartition(": ")[2] if error.args else ""
+    return source.find(piece) if piece and source.count(piece) == 1 else None
