@@ -1,4 +1,4 @@
-"""What a configuration becomes once it is compiled: frozen, complete, and nothing left to look up on the request path."""
+"""What a configuration becomes once it is compiled: frozen, complete, nothing left to look up on the request path."""
 
 from __future__ import annotations
 

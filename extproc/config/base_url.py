@@ -1,0 +1,62 @@
+"""`base_url`: scheme, host and port of what stands in for SageMaker Runtime."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+# Underscores are no host name by RFC 1123, but container networks have them.
+_HOST = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where to connect. `host` is lower case, an IPv6 address without its brackets."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @property
+    def exposed(self) -> bool:
+        """Clear text to a host that is neither this machine nor on a private network."""
+        if self.scheme == "https":
+            return False
+        try:
+            return ipaddress.ip_address(self.host).is_global
+        except ValueError:
+            # A name without a dot only resolves in the own network (compose, Kubernetes).
+            return "." in self.host and not self.host.endswith((".localhost", ".local", ".internal"))
+
+
+def parse_base_url(url: str) -> Origin:
+    """Scheme, host and port of `url`. Raises ValueError, with a text to show, for anything else in it."""
+    if not url.isascii() or any(character <= " " or character == "\x7f" for character in url):
+        raise ValueError("a URL has no spaces, control characters or letters beyond ASCII")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+        host = parts.hostname or ""
+    except ValueError:
+        raise ValueError("not a URL: the host or the port cannot be read") from None
+    if parts.scheme not in ("http", "https"):
+        raise ValueError("a URL begins with https:// or http://")
+    if "@" in parts.netloc:
+        raise ValueError("no user name or password may stand in it; requests are signed with AWS credentials")
+    if parts.path not in ("", "/") or "?" in url or "#" in url:
+        raise ValueError("no path, query or fragment may follow the host; the operation's path is added to it")
+    if port == 0:
+        raise ValueError("port 0 cannot be connected to")
+    if parts.netloc.startswith("["):
+        try:
+            address = ipaddress.IPv6Address(host)
+        except ValueError:
+            raise ValueError("the brackets must hold an IPv6 address") from None
+        if address.scope_id is not None:
+            raise ValueError("an IPv6 zone cannot be part of a Host header")
+        host = str(address)
+    elif not _HOST.fullmatch(host):
+        raise ValueError("the host is missing or no host name")
+    return Origin(parts.scheme, host, port or (443 if parts.scheme == "https" else 80))

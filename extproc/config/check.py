@@ -1,0 +1,198 @@
+"""What no single field can say: names that must be unique, fields that go together, entries of the chain.
+
+The checks read plain values, not the model, so that they speak even when other fields are wrong: all problems at once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, get_args
+
+from extproc.config import known
+from extproc.config.base_url import parse_base_url
+from extproc.config.model import Options, PolicyKind
+from extproc.config.model.target import ENVIRONMENT_NAME
+from extproc.config.problem import Code, Path, Problem, Severity, did_you_mean
+from extproc.config.provider import InvalidProvider, resolve
+
+KINDS: tuple[str, ...] = get_args(PolicyKind)
+
+_NOT_YET = "known in the format, not supported by this gateway yet"
+# AKIA and ASIA begin access key ids: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
+_ACCESS_KEY_ID = re.compile(r"A[KS]IA[A-Z0-9]{16}")
+_NULLABLE = frozenset({name for name, info in Options.model_fields.items() if name == "temperature" and info})
+
+
+def check(value: dict[str, Any]) -> Iterator[Problem]:
+    """Every problem that the model cannot see, in no particular order."""
+    yield from _empty(value, ())
+    yield from _unsupported(value)
+    yield from _pack(value.get("pack"))
+    yield from _chain(value)
+    yield from _targets(value)
+
+
+def _empty(value: Any, path: Path) -> Iterator[Problem]:
+    """A key with nothing after it is a mistake more often than a wish."""
+    if value is None and path:
+        # `null` as temperature means: leave it to the model. In the chain, `- kind:` says no more than `- kind`.
+        if path[-2:] != ("options", "temperature") and not (path[:2] == ("policies", "chain") and len(path) == 4):
+            yield Problem(Code.MISSING, path, "has no value", "give it one or remove the key", at_key=True)
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _empty(inner, (*path, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _empty(inner, (*path, index))
+
+
+def _unsupported(root: dict[str, Any]) -> Iterator[Problem]:
+    """Keys of the wider format."""
+    for place, names in known.KEYS.items():
+        for path, section in _walk(root, place, ()):
+            for name in section:
+                if name in names:
+                    yield Problem(Code.UNSUPPORTED, (*path, name), _NOT_YET, "remove it", at_key=True)
+    policy = root.get("policy")
+    for name in policy if isinstance(policy, dict) else ():
+        if name in known.POLICY_KINDS:
+            yield Problem(Code.UNSUPPORTED, ("policy", name), f"policy {_NOT_YET}", "remove it", at_key=True)
+
+
+def _walk(value: Any, place: tuple[str, ...], path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    if not place:
+        if isinstance(value, dict):
+            yield path, value
+    elif place[0] == "[]":
+        for index, item in enumerate(value if isinstance(value, list) else ()):
+            yield from _walk(item, place[1:], (*path, index))
+    elif isinstance(value, dict) and place[0] in value:
+        yield from _walk(value[place[0]], place[1:], (*path, place[0]))
+
+
+def _pack(pack: Any) -> Iterator[Problem]:
+    if isinstance(pack, dict) and pack.get("enabled") is False:
+        yield Problem(Code.DISABLED, ("pack", "enabled"), "all traffic is refused", severity=Severity.WARNING)
+
+
+def _chain(root: dict[str, Any]) -> Iterator[Problem]:
+    policies = root.get("policies")
+    chain = policies.get("chain") if isinstance(policies, dict) else None
+    if not isinstance(chain, list):
+        return
+    policy = root.get("policy", {})
+    blocks = policy if isinstance(policy, dict) else {}
+    first: dict[str, int] = {}
+    for index, entry in enumerate(chain):
+        path: Path = ("policies", "chain", index)
+        kind = entry
+        if isinstance(entry, dict):
+            if len(entry) != 1:
+                message = "an entry is a policy kind, or one kind with its conditions"
+                yield Problem(Code.WRONG_TYPE, path, message, "one entry for each kind")
+                continue
+            ((kind, conditions),) = entry.items()
+            yield from _conditions((*path, kind), conditions)
+        if not isinstance(kind, str):
+            continue
+        if kind not in KINDS:
+            yield _unknown_kind(path, kind)
+        elif kind in first:
+            yield Problem(Code.DUPLICATE, path, f"{kind} is already entry {first[kind]} of the chain", "remove one")
+        else:
+            first[kind] = index
+            if kind not in blocks:
+                message = f"{kind} has no settings under policy and runs with its defaults"
+                yield Problem(Code.CHAIN_MISMATCH, path, message, severity=Severity.WARNING)
+    for kind in blocks:
+        if kind in KINDS and kind not in first:
+            message = "not in policies.chain, so it does not run"
+            yield Problem(
+                Code.CHAIN_MISMATCH, ("policy", kind), message, "add it there", severity=Severity.WARNING, at_key=True
+            )
+    if not chain:
+        message = "no policy runs: nothing is guarded and nothing is audited"
+        yield Problem(Code.EMPTY_CHAIN, ("policies", "chain"), message, severity=Severity.WARNING)
+
+
+def _conditions(path: Path, conditions: Any) -> Iterator[Problem]:
+    if isinstance(conditions, dict):
+        for name in conditions:
+            if name in known.CHAIN_ENTRY_KEYS:
+                yield Problem(Code.UNSUPPORTED, (*path, name), _NOT_YET, "remove it", at_key=True)
+            else:
+                advice = did_you_mean(name, known.CHAIN_ENTRY_KEYS)
+                yield Problem(Code.UNKNOWN_KEY, (*path, name), "unknown key", advice, at_key=True)
+    elif conditions is not None:
+        yield Problem(
+            Code.WRONG_TYPE, path, "settings of a policy stand under policy, not in the chain", "write the kind alone"
+        )
+
+
+def _unknown_kind(path: Path, kind: str) -> Problem:
+    if kind in known.POLICY_KINDS:
+        return Problem(Code.UNSUPPORTED, path, f"policy {kind} is {_NOT_YET}", f"expected one of [{', '.join(KINDS)}]")
+    shown = repr(kind if len(kind) <= 40 else kind[:40] + "…")
+    return Problem(Code.UNKNOWN_POLICY, path, f"unknown policy {shown}", did_you_mean(kind, KINDS))
+
+
+def _targets(root: dict[str, Any]) -> Iterator[Problem]:
+    first: dict[str, int] = {}
+    for path, target in _walk(root, ("providers", "targets", "[]"), ()):
+        index = int(path[-1])
+        name = target.get("id")
+        if isinstance(name, str):
+            if name in first:
+                message = f"{name[:128]!r} is already the id of providers.targets[{first[name]}]"
+                yield Problem(Code.DUPLICATE, (*path, "id"), message, "ids are unique")
+            first.setdefault(name, index)
+        yield from _provider(path, target)
+        yield from _base_url(path, target.get("base_url"))
+        yield from _identity(path, target)
+
+
+def _provider(path: Path, target: dict[str, Any]) -> Iterator[Problem]:
+    provider, model, endpoint = (target.get(key) for key in ("provider", "model", "sagemaker_endpoint_name"))
+    if not isinstance(provider, str) or not provider or not all(isinstance(x, str | None) for x in (model, endpoint)):
+        return
+    try:
+        resolve(provider, forced=target.get("provider_type") == "sagemaker", model=model, endpoint_name=endpoint)
+    except InvalidProvider as error:
+        code = Code.UNSUPPORTED if "not supported" in error.message else Code.PROVIDER
+        yield Problem(code, (*path, error.field), error.message, error.advice)
+
+
+def _base_url(path: Path, url: Any) -> Iterator[Problem]:
+    if not isinstance(url, str) or not url:
+        return
+    try:
+        origin = parse_base_url(url)
+    except ValueError as error:
+        yield Problem(Code.NOT_ALLOWED, (*path, "base_url"), str(error), "for example https://localhost:8443")
+        return
+    if origin.exposed:
+        message = "prompts, answers and session tokens travel in clear text"
+        yield Problem(Code.CLEAR_TEXT, (*path, "base_url"), message, "use https", severity=Severity.WARNING)
+
+
+def _identity(path: Path, target: dict[str, Any]) -> Iterator[Problem]:
+    pair = ("aws_access_key_env", "aws_secret_key_env")
+    for name, other in (pair, pair[::-1]):
+        value = target.get(name)
+        if value is None:
+            continue
+        if isinstance(value, str) and (_ACCESS_KEY_ID.fullmatch(value) or not re.fullmatch(ENVIRONMENT_NAME, value)):
+            # The value is not repeated: it may be the secret itself.
+            message = "must be the NAME of an environment variable, never the key itself"
+            yield Problem(
+                Code.NOT_ALLOWED,
+                (*path, name),
+                message,
+                "for example PROD_AWS_ACCESS_KEY_ID" if name == pair[0] else "for example PROD_AWS_SECRET_ACCESS_KEY",
+            )
+        if other not in target:
+            yield Problem(Code.CONFLICT, (*path, name), f"goes together with {other}", f"add {other}", at_key=True)
+        if name == pair[0] and target.get("aws_profile") is not None:
+            message = "a target signs with a profile or with keys from variables, not both"
+            yield Problem(Code.CONFLICT, (*path, "aws_profile"), message, f"remove aws_profile or {name}", at_key=True)

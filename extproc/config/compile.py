@@ -1,0 +1,210 @@
+"""Configuration to Runtime: everything resolved once, nothing left to look up on the request path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from extproc.config.base_url import Origin, parse_base_url
+from extproc.config.jumpstart import CONTEXT_WINDOWS
+from extproc.config.model.audit_logger import AuditLogger
+from extproc.config.problem import Code, ConfigurationError, Path, Problem, Severity
+from extproc.config.provider import Endpoint, resolve
+from extproc.config.region import InvalidRegion, ProfileRegion, Region, Source, region_of
+from extproc.config.runtime import AuditSettings, Limits, Pack, Runtime
+from extproc.policies.chain import Chain
+from extproc.routing.targets import Identity, Target
+from extproc.sagemaker.invoke import UnknownRegion, runtime_host
+
+if TYPE_CHECKING:
+    from pathlib import Path as FilePath
+
+    from extproc.config import model
+
+# https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html: the service's own variable wins.
+ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", "AWS_ENDPOINT_URL")
+IGNORE_ENDPOINTS = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
+
+
+def compile_runtime(
+    configuration: model.Configuration,
+    *,
+    environ: Mapping[str, str],
+    profile_region: ProfileRegion,
+    base_dir: FilePath,
+    config_hash: str,
+    created: int,
+    fail_open: bool,
+) -> tuple[Runtime, tuple[Problem, ...]]:
+    """The runtime of a valid configuration, and warnings about it.
+
+    Args:
+        configuration: as validated.
+        environ: the process environment; region, endpoint override and the presence of credentials are read from it.
+        profile_region: the region of a named profile, or of the default one for None.
+        base_dir: where the configuration file lies; relative paths count from it.
+        config_hash: SHA-256 of the file, hex.
+        created: Unix seconds, for /v1/models.
+        fail_open: `--fail-mode allow`.
+
+    Raises:
+        ConfigurationError: a target has no region, or the environment contradicts the configuration. Its problems are
+            not yet placed in a file.
+    """
+    problems: list[Problem] = []
+    compiled = [
+        _target(target, ("providers", "targets", index), environ, profile_region, problems)
+        for index, target in enumerate(configuration.providers.targets)
+    ]
+    chain = _chain(configuration, fail_open=fail_open, problems=problems)
+    if any(problem.severity is Severity.ERROR for problem in problems):
+        raise ConfigurationError(problems)
+    targets = tuple(target for target in compiled if target is not None)
+    pack = configuration.pack
+    limits = configuration.size_limits
+    runtime = Runtime(
+        pack=Pack(pack.name, pack.version, pack.enabled),
+        config_hash=config_hash,
+        targets=targets,
+        by_model=by_model(targets),
+        chain=chain,
+        audit=_audit(configuration, base_dir),
+        limits=Limits(limits.max_body_bytes, limits.max_response_bytes),
+        created=created,
+        fail_open=fail_open,
+    )
+    return runtime, tuple(problems)
+
+
+def by_model(targets: Sequence[Target]) -> dict[str, tuple[Target, ...]]:
+    """Every name a client may send to its failover group, in the order of `targets`."""
+    groups: dict[str, tuple[Target, ...]] = {}
+    for target in targets:
+        for name in target.models:
+            groups[name] = (*groups.get(name, ()), target)
+    return groups
+
+
+def _target(
+    target: model.Target, path: Path, environ: Mapping[str, str], profile_region: ProfileRegion, problems: list[Problem]
+) -> Target | None:
+    endpoint = resolve(
+        target.provider,
+        forced="provider_type" in target.model_fields_set,
+        model=target.model,
+        endpoint_name=target.sagemaker_endpoint_name,
+    )
+    region = _region(target, path, environ, profile_region, problems)
+    origin = None if region is None else _origin(target, region, path, environ, problems)
+    if region is None or origin is None:
+        return None
+    return Target(
+        id=target.id,
+        endpoint=endpoint.name,
+        models=tuple(dict.fromkeys((endpoint.model, endpoint.name, target.id))),
+        region=region.name,
+        kind=endpoint.kind,
+        format=target.format,
+        scheme=origin.scheme,
+        host=origin.host,
+        port=origin.port,
+        identity=_identity(target, path, environ, problems),
+        max_context_tokens=_context_window(target, endpoint),
+        timeout_seconds=float(target.timeout_seconds),
+        max_tokens=target.options.max_tokens,
+        temperature=target.options.temperature,
+    )
+
+
+def _region(
+    target: model.Target, path: Path, environ: Mapping[str, str], profile_region: ProfileRegion, problems: list[Problem]
+) -> Region | None:
+    try:
+        region = region_of(
+            target.id,
+            aws_region=target.aws_region,
+            profile=target.aws_profile,
+            environ=environ,
+            profile_region=profile_region,
+        )
+    except InvalidRegion as error:
+        problems.append(Problem(Code.REGION, path, str(error), "correct it or set aws_region"))
+        return None
+    if region is None:
+        advice = "set aws_region, or AWS_REGION in the environment of the gateway"
+        problems.append(Problem(Code.REGION, path, "no AWS region", advice))
+    elif region.source is Source.ID:
+        message = f"region {region.name} is taken from the id"
+        problems.append(
+            Problem(Code.REGION_FROM_ID, (*path, "id"), message, f"set aws_region: {region.name}", Severity.WARNING)
+        )
+    return region
+
+
+def _origin(
+    target: model.Target, region: Region, path: Path, environ: Mapping[str, str], problems: list[Problem]
+) -> Origin | None:
+    if target.base_url is not None:
+        return parse_base_url(target.base_url)
+    if environ.get(IGNORE_ENDPOINTS, "").lower() != "true":
+        for variable in ENDPOINT_VARIABLES:
+            if url := environ.get(variable, ""):
+                return _origin_from_environment(variable, url, path, problems)
+    try:
+        return Origin("https", runtime_host(region.name), 443)
+    except UnknownRegion:
+        message = f"{region.name} is in no AWS partition that this gateway knows the host of"
+        problems.append(Problem(Code.REGION, path, message, "set base_url to reach it"))
+        return None
+
+
+def _origin_from_environment(variable: str, url: str, path: Path, problems: list[Problem]) -> Origin | None:
+    try:
+        origin = parse_base_url(url)
+    except ValueError as error:
+        problems.append(
+            Problem(Code.NOT_ALLOWED, path, f"{variable} in the environment: {error}", "correct or unset it")
+        )
+        return None
+    message = f"requests go to {urlsplit(url).netloc}, as {variable} in the environment says"
+    problems.append(
+        Problem(Code.ENDPOINT_FROM_ENVIRONMENT, path, message, "set base_url to say it here", Severity.WARNING)
+    )
+    return origin
+
+
+def _identity(target: model.Target, path: Path, environ: Mapping[str, str], problems: list[Problem]) -> Identity:
+    for field in ("aws_access_key_env", "aws_secret_key_env"):
+        variable = getattr(target, field)
+        if variable is not None and not environ.get(variable, ""):
+            message = f"the environment variable {variable} is not set; the target is unavailable until it is"
+            problems.append(Problem(Code.CREDENTIALS, (*path, field), message, severity=Severity.WARNING))
+    return Identity(target.aws_profile, target.aws_access_key_env, target.aws_secret_key_env)
+
+
+def _context_window(target: model.Target, endpoint: Endpoint) -> int | None:
+    if target.max_context_tokens is not None:
+        return target.max_context_tokens
+    return CONTEXT_WINDOWS.get(endpoint.model) or CONTEXT_WINDOWS.get(endpoint.name)
+
+
+def _chain(configuration: model.Configuration, *, fail_open: bool, problems: list[Problem]) -> Chain:
+    for index, kind in enumerate(configuration.policies.chain):
+        # audit-logger is a marker: it judges nothing.
+        if kind != "audit-logger":
+            problems.append(
+                Problem(Code.UNSUPPORTED, ("policies", "chain", index), "not supported by this gateway yet")
+            )
+    return Chain((), fail_open=fail_open)
+
+
+def _audit(configuration: model.Configuration, base_dir: FilePath) -> AuditSettings:
+    settings = configuration.policy.audit_logger or AuditLogger()
+    return AuditSettings(
+        enabled="audit-logger" in configuration.policies.chain,
+        immutable=settings.immutable,
+        retention_days=settings.retention_days,
+        log_all_access=settings.log_all_access,
+        path=base_dir / (settings.path or "audit"),
+    )

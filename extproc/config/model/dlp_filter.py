@@ -1,0 +1,48 @@
+"""`policy.dlp-filter`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from extproc.config.model.section import Section
+from extproc.config.regex import Regex
+
+
+class Pattern(Section):
+    """One named rule."""
+
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        max_length=100,
+        description="Names the rule in refusals, audit records and the marker: `aws-key` gives [AWS_KEY_REDACTED].",
+        examples=["aws-access-key"],
+    )
+    regex: Regex = Field(
+        description="RE2 syntax: no look-around, no back-references, and no input that makes it slow.",
+        examples=["AKIA[A-Z0-9]{16}"],
+    )
+    action: Literal["redact", "block"] | None = Field(
+        default=None, description="What a match does. Default: the policy's `action`."
+    )
+
+
+class DlpFilter(Section):
+    """Keeps secrets and terms of your own from passing, in requests and answers."""
+
+    patterns: list[Pattern] = Field(default=[], max_length=1000, description="Named regexes, each with its action.")
+    detect_patterns: list[Regex] = Field(default=[], max_length=1000, description="Regexes (RE2) without a name.")
+    blocked_terms: list[Annotated[str, Field(min_length=1, max_length=1000)]] = Field(
+        default=[], max_length=10_000, description="Literal terms, found in any case.", examples=[["project zephyr"]]
+    )
+    action: Literal["redact", "block"] = Field(
+        default="redact", description="What a match does unless the pattern says otherwise."
+    )
+    fuzzy_matching: bool = Field(default=False, description="Find `blocked_terms` with typing errors as well.")
+    max_distance: int | None = Field(
+        default=None, ge=0, le=8, description="Most edits between a term and what is found; needs `fuzzy_matching`."
+    )
+    sensitivity_level: Literal["standard", "high", "restricted"] = Field(
+        default="standard", description="`high` and `restricted` also find classification markings."
+    )

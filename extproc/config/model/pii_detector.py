@@ -1,0 +1,46 @@
+"""`policy.pii-detector`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from extproc.config.model.section import Section
+from extproc.config.regex import Regex
+
+Entity = Literal["EMAIL", "PHONE", "SSN", "CREDIT_CARD"]
+
+
+class Redaction(Section):
+    """How a finding is replaced."""
+
+    marker_format: Literal["label", "asterisks", "partial"] = Field(
+        default="label",
+        description="`label` writes [EMAIL_REDACTED], `asterisks` stars, `partial` keeps the last four characters.",
+    )
+    include_metadata: bool = Field(default=True, description="Name the entity in the marker and the audit record.")
+    preserve_length: bool = Field(default=False, description="Make the replacement as long as what it replaces.")
+    custom_markers: dict[str, Annotated[str, Field(max_length=200)]] = Field(
+        default={}, description="Marker by entity, instead of the format's.", examples=[{"EMAIL": "<email>"}]
+    )
+
+
+class PiiDetector(Section):
+    """Finds personal data in requests and answers."""
+
+    action: Literal["redact", "block"] = Field(
+        default="redact", description="`redact` replaces what is found and goes on; `block` refuses."
+    )
+    entities: list[Entity] | None = Field(
+        default=None,
+        min_length=1,
+        description="What to look for. Default: everything that is built in, CREDIT_CARD while `pci_mode` is on.",
+        examples=[["EMAIL", "PHONE", "SSN", "CREDIT_CARD"]],
+    )
+    healthcare_mode: bool = Field(default=False, description="Also medical record, insurance and provider numbers.")
+    pci_mode: bool = Field(default=True, description="Also card numbers (with a valid checksum) and their codes.")
+    detect_patterns: list[Regex] = Field(
+        default=[], max_length=1000, description="Further regexes (RE2); matches count as entity CUSTOM."
+    )
+    redaction: Redaction = Field(default=Redaction(), description="How a finding is replaced.")

@@ -1,0 +1,75 @@
+"""`policy.prompt-injection`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from extproc.config.model.section import Section
+from extproc.config.regex import Regex
+
+
+class Detection(Section):
+    """What counts as an attack (the nested spelling of the fields of the same names above)."""
+
+    embedding_threshold: float | None = Field(default=None, ge=0, le=1, description="See `threshold`.")
+    attack_patterns: list[Regex] | None = Field(default=None, max_length=1000, description="See `attack_patterns`.")
+
+
+class Encoding(Section):
+    """Disguises that are taken off before a text is judged."""
+
+    decode_base64: bool = Field(default=True, description="Judge what Base64-like segments decode to as well.")
+    normalize_unicode: bool = Field(default=True, description="Judge the NFKC form, without invisible characters.")
+    detect_homoglyphs: bool = Field(default=True, description="Read look-alike letters of other scripts as Latin.")
+
+
+class Boundaries(Section):
+    """Forged conversation structure inside a message."""
+
+    enforce_delimiters: bool = Field(default=True, description="Count text that breaks out of quoting delimiters.")
+    reject_fake_boundaries: bool = Field(default=True, description="Count forged role markers and chat templates.")
+
+
+class Response(Section):
+    """What happens to a request that is judged an attack."""
+
+    action: Literal["block", "log"] | None = Field(default=None, description="See `action`.")
+    message: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=1000,
+        description="What the client is told.",
+        examples=["Request blocked: potential prompt injection detected"],
+    )
+    log_level: Literal["debug", "info", "warn", "error"] | None = Field(
+        default=None, description="Level of the log line about it."
+    )
+
+
+class PromptInjection(Section):
+    """Scores what comes in for attempts to override the instructions."""
+
+    threshold: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Score from which a text is an attack, 0 to 1; lower flags more. Default 0.8.",
+        examples=[0.8],
+    )
+    embedding_threshold: float | None = Field(default=None, ge=0, le=1, description="Another name of `threshold`.")
+    action: Literal["block", "log"] | None = Field(
+        default=None, description="`block` refuses the request; `log` only records the finding. Default `block`."
+    )
+    backend: Literal["local"] | None = Field(default=None, description="Where texts are scored: in this process.")
+    attack_patterns: list[Regex] | None = Field(
+        default=None,
+        max_length=1000,
+        description="Further regexes (RE2) that make a text an attack by themselves; the built-in signals stay.",
+        examples=[["(?i)reveal.*system.*prompt"]],
+    )
+    detection: Detection | None = Field(default=None, description="Nested spelling of threshold and patterns.")
+    encoding: Encoding = Field(default=Encoding(), description="Disguises that are taken off first.")
+    boundaries: Boundaries = Field(default=Boundaries(), description="Forged conversation structure.")
+    response: Response | None = Field(default=None, description="What happens to an attack.")

@@ -1,0 +1,149 @@
+"""`providers.targets[]`: the SageMaker endpoints that requests may go to."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from extproc.config.model.section import Section
+
+# API_runtime_InvokeEndpoint: EndpointName is at most 63 characters of [a-zA-Z0-9](-*[a-zA-Z0-9])*.
+ENDPOINT_NAME = r"^[a-zA-Z0-9](-*[a-zA-Z0-9])*$"
+# Partition prefixes and compass words, as AWS has named every region so far: a typing error should not pass, a new
+# region of a known kind should.
+REGION = (
+    r"^(us|eu|ap|sa|ca|me|af|il|mx|cn|us-gov|us-iso[a-z]?|eu-iso[a-z]?|eusc-[a-z]{2})"
+    r"-(central|(north|south)(east|west)?|east|west)-[1-9][0-9]?$"
+)
+ENVIRONMENT_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
+
+
+class Options(Section):
+    """What the gateway adds to a request that does not say it itself."""
+
+    max_tokens: int | None = Field(
+        default=None,
+        ge=1,
+        le=10_000_000,
+        description="Most tokens in the completion, when the client names no limit. Default: the model's own.",
+        examples=[1024],
+    )
+    temperature: float | None = Field(
+        default=0.3,
+        ge=0,
+        le=2,
+        description="Sampling temperature, when the client names none. `null` leaves it to the model.",
+        examples=[0.3],
+    )
+
+
+class Target(Section):
+    """One SageMaker real-time endpoint, in one region, reached with one identity.
+
+    Targets that serve the same model are a failover group, in the file's order.
+    """
+
+    id: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        max_length=128,
+        description=(
+            "Unique name of this target; clients may send it as `model`. When no region is set anywhere in the "
+            "target, an AWS region at the end of the id is used: `llama-us-west-2`."
+        ),
+        examples=["sagemaker-us-east-1"],
+    )
+    provider: str = Field(
+        min_length=1,
+        max_length=300,
+        description=(
+            "`sagemaker:chat:<endpoint or JumpStart alias>`, `sagemaker:completion:<...>`, "
+            "`sagemaker:embedding:<...>`, or bare `sagemaker` together with `model` or `sagemaker_endpoint_name`."
+        ),
+        examples=["sagemaker:chat:jumpstart-llama-3-3-70b"],
+    )
+    model: str | None = Field(
+        default=None,
+        pattern=r"^[!-~]+( [!-~]+)*$",
+        max_length=256,
+        description=(
+            "The name clients send as `model`; also the endpoint's name unless `sagemaker_endpoint_name` gives it. "
+            "Default: the last part of `provider`."
+        ),
+        examples=["my-finetuned-llama-endpoint"],
+    )
+    sagemaker_endpoint_name: str | None = Field(
+        default=None,
+        pattern=ENDPOINT_NAME,
+        max_length=63,
+        description="The endpoint's exact name in SageMaker, when it differs from the model's name or alias.",
+        examples=["llama-70b-prod-2024"],
+    )
+    aws_region: str | None = Field(
+        default=None,
+        pattern=REGION,
+        description=(
+            "Region of the endpoint. Default: an AWS region at the end of `id`, else AWS_REGION, else "
+            "AWS_DEFAULT_REGION, else the profile's region."
+        ),
+        examples=["us-east-1"],
+    )
+    aws_profile: str | None = Field(
+        default=None,
+        pattern=r"^[!-~]+( [!-~]+)*$",
+        max_length=256,
+        description="Named profile of ~/.aws/config whose credentials sign. Default: the standard credential chain.",
+        examples=["sagemaker-inference-role"],
+    )
+    aws_access_key_env: str | None = Field(
+        default=None,
+        pattern=ENVIRONMENT_NAME,
+        max_length=256,
+        description="Name of the environment variable that holds the access key id; goes with `aws_secret_key_env`.",
+        examples=["PROD_AWS_ACCESS_KEY_ID"],
+    )
+    aws_secret_key_env: str | None = Field(
+        default=None,
+        pattern=ENVIRONMENT_NAME,
+        max_length=256,
+        description="Name of the environment variable that holds the secret key; goes with `aws_access_key_env`.",
+        examples=["PROD_AWS_SECRET_ACCESS_KEY"],
+    )
+    provider_type: Literal["sagemaker"] = Field(
+        default="sagemaker",
+        description="Forces the SageMaker runtime. Needed only when `provider` does not begin with `sagemaker`.",
+    )
+    format: Literal["openai"] = Field(
+        default="openai",
+        description="What the endpoint's container speaks. JumpStart's model servers speak `openai`.",
+    )
+    base_url: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=300,
+        description=(
+            "Where to connect instead of https://runtime.sagemaker.{aws_region}.amazonaws.com: a VPC endpoint, a FIPS "
+            "host or an emulator. Scheme, host and port only."
+        ),
+        examples=["https://runtime-fips.sagemaker.us-east-1.amazonaws.com"],
+    )
+    max_context_tokens: int | None = Field(
+        default=None,
+        ge=1,
+        le=100_000_000,
+        description=(
+            "Longest prompt plus answer, in tokens; a longer request is refused before SageMaker is called. Default: "
+            "the context window of the JumpStart alias; no check for other models."
+        ),
+        examples=[131072],
+    )
+    timeout_seconds: float = Field(
+        default=60,
+        gt=0,
+        le=3600,
+        description=(
+            "Seconds allowed for one attempt's complete answer. Use 120 or more for long streams of 70B models."
+        ),
+        examples=[60],
+    )
+    options: Options = Field(default=Options(), description="Defaults for parameters that the client does not send.")

@@ -1,0 +1,197 @@
+"""Document to Configuration: every problem of both, placed and in the file's order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from extproc.config import known
+from extproc.config.check import check
+from extproc.config.document import Document, parse
+from extproc.config.model import Configuration
+from extproc.config.problem import Code, Path, Problem, Severity, did_you_mean, nearest
+from extproc.config.regex import REFUSED
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+# Fields whose value may be a secret put there by mistake: it is never repeated.
+_NEVER_SHOWN = frozenset({"aws_access_key_env", "aws_secret_key_env", "base_url"})
+
+
+def validate(data: bytes) -> tuple[Configuration | None, Document, tuple[Problem, ...]]:
+    """Parse and validate one file's bytes.
+
+    Returns the configuration (None when there is any error), the document that places paths, and all problems.
+
+    Raises:
+        Unreadable: the bytes are no YAML document at all.
+    """
+    document = parse(data)
+    problems = [*document.problems]
+    if not isinstance(document.value, dict):
+        message = f"a configuration is a mapping of sections, found {_kind_of(document.value)}"
+        problems.append(Problem(Code.WRONG_TYPE, (), message, f"begin with {', '.join(_fields(Configuration))}"))
+        return None, document, placed(problems, document)
+    problems += check(document.value)
+    configuration = None
+    try:
+        configuration = Configuration.model_validate(document.value)
+    except ValidationError as error:
+        told = {problem.path for problem in problems if problem.severity is Severity.ERROR}
+        for details in error.errors(include_url=False):
+            problem = _translate(details)
+            if not _told_already(problem, told):
+                problems.append(problem)
+    if any(problem.severity is Severity.ERROR for problem in problems):
+        configuration = None
+    return configuration, document, placed(problems, document)
+
+
+def placed(problems: Sequence[Problem], document: Document) -> tuple[Problem, ...]:
+    """The problems with their places, in the file's order."""
+    found = [
+        problem
+        if problem.position is not None
+        else replace(problem, position=document.place(problem.path, at_key=problem.at_key))
+        for problem in problems
+    ]
+    return tuple(sorted(found, key=_order))
+
+
+def _order(problem: Problem) -> tuple[int, int]:
+    return (0, 0) if problem.position is None else (problem.position.line, problem.position.column)
+
+
+def _told_already(problem: Problem, told: set[Path]) -> bool:
+    """Whether a check has said it better: of the same path, or of what a refused chain entry holds."""
+    if problem.path in told:
+        return True
+    if problem.path[:2] == ("policies", "chain"):
+        return any(path[: len(problem.path)] == problem.path for path in told)
+    return False
+
+
+def _translate(details: ErrorDetails) -> Problem:
+    """One of pydantic's errors in the words of the format."""
+    path: Path = details["loc"]
+    kind = details["type"]
+    value = details["input"]
+    context = details.get("ctx", {})
+    if kind == "missing":
+        return Problem(Code.MISSING, path, "is required", _example(path))
+    if kind == "extra_forbidden":
+        return Problem(
+            Code.UNKNOWN_KEY, path, "unknown key", did_you_mean(str(path[-1]), keys_at(path[:-1])), at_key=True
+        )
+    if kind == "literal_error":
+        return _not_one_of(path, value, str(context["expected"]))
+    if kind in _BOUNDS:
+        return Problem(Code.NOT_ALLOWED, path, _BOUNDS[kind].format(**context))
+    if kind == "string_pattern_mismatch":
+        shown = "" if path[-1] in _NEVER_SHOWN else f"{_shown(value)} "
+        return Problem(Code.NOT_ALLOWED, path, f"{shown}does not have the required form", _example(path))
+    if kind == REFUSED:
+        return Problem(Code.PATTERN, path, f"not a pattern that can be run: {details['msg']}")
+    expected = _TYPES.get(kind)
+    if expected is None:
+        # A kind of error that the model does not use today: pydantic's own words, which never hold the input.
+        return Problem(Code.NOT_ALLOWED, path, details["msg"])
+    advice = "put it in quotes" if kind == "string_type" and isinstance(value, bool | int | float) else ""
+    return Problem(Code.WRONG_TYPE, path, f"expected {expected}, found {_kind_of(value)}", advice)
+
+
+_TYPES = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "int_parsing_size": "a smaller number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "dict_type": "a section of keys and values",
+    "model_type": "a section of keys and values",
+}
+_BOUNDS = {
+    "greater_than_equal": "expected {ge} or more",
+    "greater_than": "expected more than {gt}",
+    "less_than_equal": "expected {le} or less",
+    "string_too_short": "expected at least {min_length} character(s)",
+    "string_too_long": "expected at most {max_length} characters",
+    "too_short": "expected at least {min_length} entry",
+    "too_long": "expected at most {max_length} entries",
+}
+
+
+def _not_one_of(path: Path, value: Any, expected: str) -> Problem:
+    names = [name.strip("'") for name in expected.replace(" or ", ", ").split(", ")]
+    plain = tuple(str(part) for part in path if isinstance(part, str))
+    if isinstance(value, str) and value in known.VALUES.get(plain, ()):
+        advice = f"expected one of [{', '.join(names)}]"
+        return Problem(
+            Code.UNSUPPORTED, path, f"{value} is known in the format, not supported by this gateway yet", advice
+        )
+    if not isinstance(value, str):
+        message = f"expected one of [{', '.join(names)}], found {_kind_of(value)}"
+        return Problem(Code.WRONG_TYPE, path, message)
+    found = nearest(value, names)
+    message = f"expected one of [{', '.join(names)}], found {_shown(value)}"
+    return Problem(Code.NOT_ALLOWED, path, message, f"did you mean {found}?" if found else "")
+
+
+def _example(path: Path) -> str:
+    section = _section_at(path[:-1])
+    info = None if section is None else _fields(section).get(str(path[-1]))
+    if info is None or not info.examples:
+        return ""
+    return f"for example {info.examples[0]}"
+
+
+def keys_at(path: Path) -> tuple[str, ...]:
+    """The keys that the section at `path` may have; none if there is no such section."""
+    section = _section_at(path)
+    return () if section is None else tuple(_fields(section))
+
+
+def _fields(section: type[BaseModel]) -> dict[str, Any]:
+    return {info.alias or name: info for name, info in section.model_fields.items()}
+
+
+def _section_at(path: Path) -> type[BaseModel] | None:
+    section: type[BaseModel] = Configuration
+    for part in path:
+        if isinstance(part, int):
+            continue
+        info = _fields(section).get(part)
+        inner = None if info is None else next(_sections(info.annotation), None)
+        if inner is None:
+            return None
+        section = inner
+    return section
+
+
+def _sections(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _sections(argument)
+
+
+def _kind_of(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return f"the boolean {str(value).lower()}"
+    if isinstance(value, int | float):
+        return f"the number {value}"
+    if isinstance(value, str):
+        return "text"
+    return "a list" if isinstance(value, list) else "a section"
+
+
+def _shown(value: str) -> str:
+    return repr(value if len(value) <= 40 else value[:40] + "…")
