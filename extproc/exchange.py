@@ -27,6 +27,7 @@ from extproc.errors import (
     MalformedRequest,
     PolicyRefusal,
     RequestTooLarge,
+    UpstreamRejected,
     UpstreamTimeout,
 )
 from extproc.events import (
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
     from extproc.routing.targets import Credentials, Identity, Target
 
 # Marks in dynamic metadata that a worker has taken the exchange, and will audit it: Envoy's own log skips it then.
-CLAIM = {"kt.audit": {"claimed": "1"}}
+CLAIM = {"kt.audit": {"claimed": 1}}
 # What an upstream's answer carries that is no business of the client's.
 UPSTREAM_HEADERS = (
     "x-amzn-requestid",
@@ -382,4 +383,4 @@ def audit_unavailable() -> GatewayUnavailable:
 def _outcome(error: GatewayError) -> str:
     if isinstance(error, PolicyRefusal):
         return outcomes.BLOCKED
-    return outcomes.REJECTED if isinstance(error, CallerError) else outcomes.FAILED
+    return outcomes.REJECTED if isinstance(error, CallerError | UpstreamRejected) else outcomes.FAILED

@@ -21,6 +21,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     serve.add_argument(
         "--drain-seconds", type=float, default=600.0, metavar="S", help="how long open answers may go on"
     )
+    serve.add_argument("--parent", type=int, metavar="PID", help=argparse.SUPPRESS)
     serve.set_defaults(run=_serve)
 
 
@@ -31,8 +32,10 @@ def _serve(arguments: argparse.Namespace) -> int:
 
     from extproc.config.load import ConfigurationError
     from extproc.edge import logs
-    from extproc.edge.worker import WorkerSettings, serve
+    from extproc.edge.worker import WorkerSettings, end_with, serve
 
+    if arguments.parent is not None:
+        end_with(arguments.parent)
     logs.configure(worker=arguments.writer)
     settings = WorkerSettings(
         policy_config=arguments.policy_config,

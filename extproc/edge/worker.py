@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
 import signal
 import sys
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 HEALTH_SECONDS = 2.5
 READY = "ready"
 
+_PR_SET_PDEATHSIG = 1
+
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
@@ -33,6 +36,17 @@ class WorkerSettings:
     fail_open: bool = False
     writer: str = "w0"
     drain_seconds: float = 600.0
+
+
+def end_with(parent: int) -> None:
+    """End when the supervisor `parent` ends, even by SIGKILL (Linux, prctl(2) PR_SET_PDEATHSIG): no orphan serves on.
+
+    Called by the worker itself: a preexec_fn is unsafe beside threads.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        raise SystemExit("the supervisor is gone")
 
 
 async def serve(settings: WorkerSettings) -> int:

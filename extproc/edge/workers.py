@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import signal
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,17 +24,9 @@ START_SECONDS = 60.0
 # Between two starts of a worker that keeps dying, doubling.
 BACKOFF_SECONDS = (0.05, 5.0)
 
-_PR_SET_PDEATHSIG = 1
-
 
 class WorkerNotStarted(Exception):
     """A worker ended, or said nothing, before it was ready; what it had to say is on standard error."""
-
-
-def die_with_parent() -> None:
-    """In a child before exec: end when the supervisor ends, even by SIGKILL (Linux; prctl(2))."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 @dataclass(slots=True)

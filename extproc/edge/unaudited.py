@@ -1,0 +1,95 @@
+"""Exchanges that no worker can have audited, from Envoy's own log: no request goes unaudited, even with every worker down.
+
+Envoy writes a line for each exchange that it refused before a worker saw it (a malformed request, say), and for each
+that ended because its worker failed. This reads those lines and puts them on the trail.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+import orjson
+
+from extproc.edge import logs
+from extproc.edge.audit import AuditFailed
+from extproc.record import FAILED, REJECTED
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from extproc.edge.audit import AuditTrail
+
+POLL_SECONDS = 0.25
+_SERVER_FAULTS = 500
+
+
+def document(line: dict[str, object], config: dict[str, str]) -> dict[str, object]:
+    """The audit line of an exchange that Envoy ended by itself; `line` is one line of its access log."""
+    status = line.get("status")
+    status = status if isinstance(status, int) else 0
+    return {
+        "time": line.get("time"),
+        "request_id": line.get("request_id"),
+        "event": "exchange",
+        "outcome": REJECTED if status and status < _SERVER_FAULTS else FAILED,
+        "status": status,
+        "verdict": "none",
+        "method": line.get("method"),
+        "path": line.get("path"),
+        "source_address": line.get("peer"),
+        "detail": f"ended by Envoy: {line.get('details')} ({line.get('flags')})",
+        "request_bytes": line.get("bytes_received"),
+        "response_bytes": line.get("bytes_sent"),
+        "latency_ms": {"total": line.get("duration_ms")},
+        "config": config,
+    }
+
+
+class UnauditedLog:
+    """Follows Envoy's access log and audits what it tells of."""
+
+    def __init__(self, path: Path, trail: AuditTrail, config: dict[str, str]) -> None:
+        self._path = path
+        self._trail = trail
+        self._config = config
+        self._offset = 0
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Follow until `stop`."""
+        self._task = asyncio.create_task(self._follow(), name="unaudited")
+
+    async def stop(self) -> None:
+        """Read what is left, once, and stop. Call it after Envoy has ended: it flushes its log then."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        self.read()
+
+    def read(self) -> None:
+        """Audit every whole line since the last call; a line that cannot be written is tried again next time."""
+        try:
+            with self._path.open("rb") as log:
+                log.seek(self._offset)
+                data = log.read()
+        except FileNotFoundError:
+            return
+        for line in data[: data.rfind(b"\n") + 1].splitlines(keepends=True):
+            try:
+                told = orjson.loads(line)
+            except ValueError:
+                logs.get().error("a line of Envoy's access log is not JSON", length=len(line))
+            else:
+                try:
+                    self._trail.write(document(told, self._config))
+                except AuditFailed:
+                    return
+            self._offset += len(line)
+
+    async def _follow(self) -> None:
+        while True:
+            self.read()
+            await asyncio.sleep(POLL_SECONDS)
