@@ -54,6 +54,13 @@ def _unsupported(root: dict[str, Any]) -> Iterator[Problem]:
             for name in section:
                 if name in names:
                     yield Problem(Code.UNSUPPORTED, (*path, name), _NOT_YET, "remove it", at_key=True)
+    for place, values in known.VALUES.items():
+        for path, section in _walk(root, place[:-1], ()):
+            value = section.get(place[-1])
+            # By type as well: to Python, True is 1.
+            if any(value == other and type(value) is type(other) for other in values):
+                shown = str(value).lower() if isinstance(value, bool) else value
+                yield Problem(Code.UNSUPPORTED, (*path, place[-1]), f"{shown} is {_NOT_YET}")
     policy = root.get("policy")
     for name in policy if isinstance(policy, dict) else ():
         if name in known.POLICY_KINDS:

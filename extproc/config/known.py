@@ -55,11 +55,12 @@ PROVIDERS = frozenset(
     }
 )  # fmt: skip
 
-# Values of a field, by its path without indexes.
-VALUES: dict[tuple[str, ...], frozenset[str]] = {
-    ("providers", "targets", "provider_type"): PROVIDERS,
-    ("providers", "targets", "format"): frozenset({"anthropic", "cohere", "gemini"}),
+# Values of a field, by its path; "[]" stands for any index.
+VALUES: dict[tuple[str, ...], frozenset[str | bool]] = {
+    ("providers", "targets", "[]", "provider_type"): PROVIDERS,
+    ("providers", "targets", "[]", "format"): frozenset({"anthropic", "cohere", "gemini"}),
     ("policy", "prompt-injection", "action"): frozenset({"escalate"}),
     ("policy", "prompt-injection", "response", "action"): frozenset({"escalate"}),
     ("policy", "prompt-injection", "backend"): frozenset({"external"}),
+    ("policy", "audit-logger", "hipaa_audit_controls"): frozenset({True}),
 }

@@ -19,25 +19,23 @@ if TYPE_CHECKING:
     from extproc.config.model import Configuration
     from extproc.config.runtime import Runtime
 
-__all__ = ["ConfigurationError", "Loaded", "load", "load_runtime", "profile_region"]
+__all__ = ["ConfigurationError", "Inspected", "inspect", "load_runtime", "profile_region"]
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """A configuration as read, what it became, and the warnings about it, in the file's order."""
+class Inspected:
+    """A file as read, what it became, and everything found about it, in the file's order.
 
-    configuration: Configuration
-    runtime: Runtime
-    warnings: tuple[Problem, ...]
+    `configuration` is None when the file is not valid, `runtime` also when the environment does not suffice to run it.
+    """
+
+    configuration: Configuration | None
+    runtime: Runtime | None
+    problems: tuple[Problem, ...]
 
 
 def load_runtime(path: Path | str, *, environ: Mapping[str, str] | None = None, fail_open: bool = False) -> Runtime:
-    """The runtime of one file; see `load`, which also gives the warnings."""
-    return load(path, environ=environ, fail_open=fail_open).runtime
-
-
-def load(path: Path | str, *, environ: Mapping[str, str] | None = None, fail_open: bool = False) -> Loaded:
-    """Read, validate and compile one configuration file.
+    """The runtime of one file. Several files laid over each other are not supported.
 
     Args:
         path: the file; relative paths in it count from its directory.
@@ -48,15 +46,23 @@ def load(path: Path | str, *, environ: Mapping[str, str] | None = None, fail_ope
         ConfigurationError: all problems, warnings included; its text is ready to print. Nothing else is ever raised,
             whatever the file holds.
     """
+    inspected = inspect(path, environ=environ, fail_open=fail_open)
+    if inspected.runtime is None:
+        raise ConfigurationError(inspected.problems, str(path))
+    return inspected.runtime
+
+
+def inspect(path: Path | str, *, environ: Mapping[str, str] | None = None, fail_open: bool = False) -> Inspected:
+    """Read, validate and compile one file, whatever comes of it; arguments as of `load_runtime`. Never raises."""
     file = Path(path)
     environment = os.environ if environ is None else environ
-    data, modified = _read(file)
     try:
+        data, modified = _read(file)
         configuration, document, problems = validate(data)
     except Unreadable as error:
-        raise ConfigurationError((error.problem,), str(path)) from None
+        return Inspected(None, None, (error.problem,))
     if configuration is None:
-        raise ConfigurationError(problems, str(path))
+        return Inspected(None, None, problems)
     try:
         runtime, warnings = compile_runtime(
             configuration,
@@ -68,12 +74,12 @@ def load(path: Path | str, *, environ: Mapping[str, str] | None = None, fail_ope
             fail_open=fail_open,
         )
     except ConfigurationError as error:
-        raise ConfigurationError(placed((*problems, *error.problems), document), str(path)) from None
-    return Loaded(configuration, runtime, placed((*problems, *warnings), document))
+        return Inspected(configuration, None, placed((*problems, *error.problems), document))
+    return Inspected(configuration, runtime, placed((*problems, *warnings), document))
 
 
 def _read(file: Path) -> tuple[bytes, int]:
-    """The file's bytes and its time of modification in Unix seconds."""
+    """The file's bytes and its time of modification in Unix seconds. Raises Unreadable."""
     try:
         with file.open("rb") as stream:
             # Without a bound, a device or a wrong path (/dev/zero, a core dump) would fill the memory.
@@ -83,7 +89,7 @@ def _read(file: Path) -> tuple[bytes, int]:
         message = f"cannot be read: {error.strerror or 'input/output error'}"
     except ValueError:
         message = "cannot be read: the path holds a NUL character"
-    raise ConfigurationError((Problem(Code.SYNTAX, (), message),), str(file))
+    raise Unreadable(Problem(Code.SYNTAX, (), message))
 
 
 def profile_region(profile: str | None, *, environ: Mapping[str, str]) -> str | None:

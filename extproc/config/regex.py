@@ -23,6 +23,4 @@ def _compiled(source: str) -> str:
     return source
 
 
-Regex = Annotated[
-    str, Field(min_length=1, max_length=10_000, json_schema_extra={"format": "regex"}), AfterValidator(_compiled)
-]
+Regex = Annotated[str, Field(min_length=1, max_length=10_000), AfterValidator(_compiled)]

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from extproc.config import known
 from extproc.config.check import check
 from extproc.config.document import Document, parse
 from extproc.config.model import Configuration
@@ -129,12 +128,6 @@ _BOUNDS = {
 
 def _not_one_of(path: Path, value: Any, expected: str) -> Problem:
     names = [name.strip("'") for name in expected.replace(" or ", ", ").split(", ")]
-    plain = tuple(str(part) for part in path if isinstance(part, str))
-    if isinstance(value, str) and value in known.VALUES.get(plain, ()):
-        advice = f"expected one of [{', '.join(names)}]"
-        return Problem(
-            Code.UNSUPPORTED, path, f"{value} is known in the format, not supported by this gateway yet", advice
-        )
     if not isinstance(value, str):
         message = f"expected one of [{', '.join(names)}], found {_kind_of(value)}"
         return Problem(Code.WRONG_TYPE, path, message)

@@ -19,8 +19,9 @@ class Target:
     """One place a request may be sent to.
 
     `models` are the names that select it, the first being the one listed at /v1/models (alias, endpoint name, id).
-    `scheme`, `host` (an IPv6 address without brackets), `port` say where to connect; `authority` is what is signed and sent as Host.
-    `max_tokens` and `temperature` are used when the client sends none. `timeout_seconds` bounds one attempt's whole answer.
+    `scheme`, `host`, `port` say where to connect, an IPv6 address without brackets; `authority` is what is signed and
+    sent as Host. `max_tokens` and `temperature` are used when the client sends none. `timeout_seconds` bounds one
+    attempt's whole answer.
     """
 
     id: str
@@ -40,7 +41,7 @@ class Target:
 
     @property
     def authority(self) -> str:
-        """Host header: the port is left out when it is the scheme's own, as SigV4 clients do (RFC 3986 §3.2.2 brackets)."""
+        """Host header: without the scheme's own port, as SigV4 clients do; IPv6 in brackets (RFC 3986 §3.2.2)."""
         default = 443 if self.scheme == "https" else 80
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == default else f"{host}:{self.port}"
