@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 HeaderList = tuple[tuple[str, str], ...]
 
@@ -26,7 +27,7 @@ class Continue:
     set_headers: HeaderList = ()
     remove_headers: tuple[str, ...] = ()
     body_mode: BodyMode | None = None
-    metadata: Mapping[str, object] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Replace:
     body: bytes
     set_headers: HeaderList = ()
     remove_headers: tuple[str, ...] = ()
-    metadata: Mapping[str, object] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

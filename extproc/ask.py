@@ -6,7 +6,7 @@ Every planned target is signed for at once (about 10 µs each): failover then go
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from extproc.errors import ContextLengthExceeded, GatewayUnavailable, PolicyRefusal
 from extproc.openai import chat, context, text
@@ -39,7 +39,7 @@ class Asked:
     targets: tuple[Target, ...]
     body: bytes
     set_headers: tuple[tuple[str, str], ...]
-    metadata: Mapping[str, object]
+    metadata: Mapping[str, Any]
 
 
 def ask(

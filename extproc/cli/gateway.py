@@ -12,7 +12,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         dest="command", required=True, metavar="COMMAND"
     )
     run = commands.add_parser("run", help="start Envoy and the workers, serve until SIGTERM")
-    run.add_argument("--listen", default="0.0.0.0:41002", metavar="HOST:PORT", help="default 0.0.0.0:41002")  # noqa: S104 - documented
+    run.add_argument("--listen", default="0.0.0.0:41002", metavar="HOST:PORT", help="default 0.0.0.0:41002")
     run.add_argument("--policy-config", type=Path, required=True, metavar="FILE")
     run.add_argument(
         "--fail-mode",

@@ -118,7 +118,7 @@ class Gateway:
         told = ""
         while True:
             status, faults = await asyncio.to_thread(_readyz, self._settings.listen)
-            if status == 200:  # noqa: PLR2004 - HTTP
+            if status == 200:
                 break
             if faults != told:
                 logs.get().warning("not ready yet", faults=faults)

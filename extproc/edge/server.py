@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -29,7 +29,8 @@ OFFLOAD_BYTES = 128 * 1024
 # What ext_proc adds to a body in its message, at the most: headers (60 KiB), attributes, framing.
 MESSAGE_OVERHEAD = 256 * 1024
 
-ServicerContext = grpc.aio.ServicerContext
+# grpc ships no types of its own; the messages' types are checked in wire.py.
+ServicerContext = Any
 
 
 class ExternalProcessor:
@@ -41,7 +42,7 @@ class ExternalProcessor:
         self._trail = trail
         self.open = 0
 
-    async def process(self, _: object, context: ServicerContext[pb.ProcessingRequest, pb.ProcessingResponse]) -> None:
+    async def process(self, _: object, context: ServicerContext) -> None:
         """Serve one exchange: one gRPC stream of Envoy's."""
         surroundings = Surroundings(self._keeper.snapshot, audit_failed=self._trail.failed, now=time.time())
         conversation = _Conversation(Exchange(self._runtime(), surroundings), self._trail, context)
@@ -68,7 +69,7 @@ class _Conversation:
         self,
         exchange: Exchange,
         trail: AuditTrail,
-        context: ServicerContext[pb.ProcessingRequest, pb.ProcessingResponse],
+        context: ServicerContext,
     ) -> None:
         self._exchange = exchange
         self._trail = trail

@@ -1,4 +1,4 @@
-"""Exchanges that no worker can have audited, from Envoy's own log: no request goes unaudited, even with every worker down.
+"""Exchanges that no worker can have audited, from Envoy's own log: none goes unaudited, even with every worker down.
 
 Envoy writes a line for each exchange that it refused before a worker saw it (a malformed request, say), and for each
 that ended because its worker failed. This reads those lines and puts them on the trail.

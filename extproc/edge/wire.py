@@ -23,7 +23,7 @@ from extproc.events import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from google.protobuf.internal.containers import MessageMap
+    from google.protobuf.struct_pb2 import Struct
 
 # The key under which Envoy files the attributes it was asked for.
 ATTRIBUTES = "envoy.filters.http.ext_proc"
@@ -167,7 +167,7 @@ def _attribute(message: pb.ProcessingRequest, name: str) -> str:
     return str(value.number_value) if value.HasField("number_value") else str(value.string_value)
 
 
-def _outcomes(metadata: Mapping[str, object] | MessageMap) -> tuple[AttemptOutcome, ...]:
+def _outcomes(metadata: Mapping[str, Struct]) -> tuple[AttemptOutcome, ...]:
     if OUTCOMES not in metadata:
         return ()
     fields = metadata[OUTCOMES].fields

@@ -138,7 +138,6 @@ class WorkerPool:
             stdout=asyncio.subprocess.PIPE,
             # Its own session: Ctrl-C reaches the supervisor only, which then drains in order.
             start_new_session=True,
-            preexec_fn=die_with_parent,
         )
         try:
             output = process.stdout
