@@ -8,6 +8,7 @@
     │   ├── UnknownModel          404   invalid_request_error  model_not_found
     │   ├── UnknownUrl            404   invalid_request_error  unknown_url
     │   ├── MethodNotAllowed      405   invalid_request_error  method_not_allowed
+    │   ├── RequestTimedOut       408   invalid_request_error  request_timeout
     │   └── RequestTooLarge       413   invalid_request_error  request_too_large
     ├── PolicyRefusal             409   policy_violation       input_blocked | output_blocked
     ├── UpstreamError                   SageMaker or the container
@@ -116,6 +117,13 @@ class MethodNotAllowed(CallerError):
     code = "method_not_allowed"
 
 
+class RequestTimedOut(CallerError):
+    """The client began a request and did not send it to its end."""
+
+    status = 408
+    code = "request_timeout"
+
+
 class RequestTooLarge(CallerError):
     """The body is over `size_limits.max_body_bytes` or over what SageMaker takes."""
 
@@ -177,6 +185,8 @@ class UpstreamTimeout(UpstreamError):
 
     status = 504
     code = "timeout"
+    # The container goes on computing an answer that nobody waits for: SDKs' two retries would triple its load.
+    should_retry = False
 
 
 class GatewayFault(GatewayError):

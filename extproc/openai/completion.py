@@ -1,0 +1,35 @@
+"""A whole answer: checked to be one, and told in the client's terms."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from extproc.openai.document import Document
+
+
+class NotACompletion(ValueError):
+    """The document is no chat completion. The text says what is missing, and never quotes it."""
+
+
+def finish(document: Document, model: str) -> Document:
+    """Check a container's answer and echo the model as the client named it; changes and returns the document.
+
+    Containers answer with their own name of the model (a path, a LoRA adapter), or with none (LMI rolling batch).
+
+    Raises:
+        NotACompletion: no choices, or a choice without a message.
+    """
+    choices = document.get("choices")
+    if not isinstance(choices, list) or not choices:
+        raise NotACompletion("it has no choices")
+    for at, choice in enumerate(choices):
+        if not isinstance(choice, dict) or not isinstance(choice.get("message"), dict):
+            raise NotACompletion(f"choice {at} has no message")
+        choice["message"].setdefault("role", "assistant")
+        if choice.get("finish_reason") == "error":
+            # djl-serving's rolling batch reports a failed generation so, with status 200.
+            raise NotACompletion(f"choice {at} finished with an error")
+    document.setdefault("object", "chat.completion")
+    document["model"] = model
+    return document

@@ -1,0 +1,196 @@
+"""Server-sent events: what we write, and what containers put into the payload of a stream.
+
+Containers write SSE with or without the space, JSON lines, or one pretty-printed object, cut anywhere: inside an event,
+inside a UTF-8 character. So bytes are joined first, split at newlines next, and decoded last.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import orjson
+
+from extproc.openai import error_body
+from extproc.openai.document import Document, NotADocument, read_value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from extproc.errors import GatewayError
+
+# The largest line, and the largest object over several lines, in bytes: a non-streaming container sends its whole
+# answer as one line, and SageMaker's largest answer is 25 MB.
+MAX_LINE = 26_214_400
+
+
+class Terminator(Enum):
+    """The line that says that the stream is whole."""
+
+    DONE = "[DONE]"
+
+
+DONE: Final = Terminator.DONE
+DONE_EVENT = b"data: [DONE]\n\n"
+
+Payload = Document | Literal[Terminator.DONE]
+
+
+class PayloadFault(Exception):
+    """The payload is neither SSE nor JSON lines, or a line is too long. The text never quotes it."""
+
+
+def event(document: Document) -> bytes:
+    """One event. Two newlines, and neither `event:`, `id:` nor `retry:`: SDKs stumble over each of them."""
+    return b"data: " + orjson.dumps(document) + b"\n\n"
+
+
+def comment(text: str = "") -> bytes:
+    """A comment: the only keep-alive that SDKs take. Newlines in it would end it, so they become spaces."""
+    return b": " + " ".join(text.split()).encode() + b"\n\n"
+
+
+def error_event(error: GatewayError) -> bytes:
+    """The event that makes an SDK raise in mid-stream. No [DONE] may follow it."""
+    return event(error_body.document(error))
+
+
+class PayloadReader:
+    """Reads a stream's payload as it arrives; what comes out does not depend on where it was cut.
+
+    Time is linear in the bytes fed; memory is bounded by `max_line` (bytes of a line, or of an object over many lines).
+    """
+
+    def __init__(self, max_line: int = MAX_LINE) -> None:
+        self._max_line = max_line
+        self._line = bytearray()
+        # The first bytes of _line that are known to hold no newline.
+        self._searched = 0
+        self._begun = False
+        self._object = _PartialObject(max_line)
+        self._fault: PayloadFault | None = None
+
+    def feed(self, data: bytes) -> list[Payload]:
+        """Take the next bytes; give the documents that are complete with them.
+
+        Raises:
+            PayloadFault: what came is no payload; nothing more can be read. Documents before the fault are given
+                first: the fault is then raised by the next call.
+        """
+        if self._fault is not None:
+            raise self._fault
+        documents: list[Payload] = []
+        try:
+            self._take(data, documents)
+        except PayloadFault as fault:
+            self._fault = fault
+            if not documents:
+                raise
+        return documents
+
+    def _take(self, data: bytes, documents: list[Payload]) -> None:
+        line = self._line
+        line += data
+        start = 0
+        end = line.find(b"\n", self._searched)
+        while end >= 0:
+            documents.extend(self._read(bytes(line[start:end])))
+            start = end + 1
+            end = line.find(b"\n", start)
+        if start:
+            del line[:start]
+        self._searched = len(line)
+        if self._searched > self._max_line:
+            raise PayloadFault(f"a line of the payload is over {self._max_line} bytes")
+
+    def finish(self) -> list[Payload]:
+        """The payload has ended: read its last line, which may lack a newline.
+
+        Raises:
+            PayloadFault: it ended inside a document.
+        """
+        if self._fault is not None:
+            raise self._fault
+        documents = list(self._read(bytes(self._line)))
+        self._line.clear()
+        self._searched = 0
+        if self._object.open:
+            raise PayloadFault("the payload ended inside a document")
+        return documents
+
+    def _read(self, line: bytes) -> Iterator[Payload]:
+        if len(line) > self._max_line:
+            raise PayloadFault(f"a line of the payload is over {self._max_line} bytes")
+        if not self._begun:
+            line = line.removeprefix(b"\xef\xbb\xbf")
+            self._begun = True
+        if line.startswith(b"data:"):
+            line = line[5:]
+        elif line.startswith(_IGNORED):
+            return
+        line = line.strip(b" \t\r")
+        if not line:
+            return
+        if line == b"[DONE]":
+            yield DONE
+        elif self._object.open:
+            yield from self._object.push(line)
+        else:
+            try:
+                value = read_value(line)
+            except NotADocument:
+                # Not whole in itself: the first line of a pretty-printed object, or no JSON at all.
+                yield from self._object.push(line)
+            else:
+                yield from _documents(value)
+
+
+# Comments, and the fields of an event that carry nothing for us (HTML standard, 9.2.6).
+_IGNORED = (b":", b"event:", b"id:", b"retry:")
+
+
+class _PartialObject:
+    """An object over several lines. No JSON string spans lines, so brackets outside strings tell when it is whole."""
+
+    def __init__(self, max_size: int) -> None:
+        self._max_size = max_size
+        self._lines: list[bytes] = []
+        self._size = 0
+        self._depth = 0
+
+    @property
+    def open(self) -> bool:
+        return bool(self._lines)
+
+    def push(self, line: bytes) -> list[Payload]:
+        self._size += len(line) + 1
+        if self._size > self._max_size:
+            raise PayloadFault(f"an object in the payload is over {self._max_size} bytes")
+        if not self._lines and line[:1] not in b"{[":
+            raise PayloadFault("a line of the payload is neither an event nor JSON")
+        bare = _STRING.sub(lambda string: b"" if string[1] else b'"', line)
+        if b'"' in bare:
+            raise PayloadFault("a line of the payload is no JSON: it ends inside a string")
+        self._depth += bare.count(b"{") + bare.count(b"[") - bare.count(b"}") - bare.count(b"]")
+        self._lines.append(line)
+        if self._depth > 0:
+            return []
+        whole, self._lines, self._size, self._depth = b"\n".join(self._lines), [], 0, 0
+        try:
+            return list(_documents(read_value(whole)))
+        except NotADocument as fault:
+            raise PayloadFault(f"a document in the payload is {fault}") from None
+
+
+# An unterminated string matches too, to the end of the line: were it skipped, the search would begin again at each of
+# its escaped quotes, and take quadratic time.
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+("?)')
+
+
+def _documents(value: Any) -> Iterator[Document]:
+    # Hugging Face containers wrap a whole answer in an array of one.
+    for document in value if isinstance(value, list) else (value,):
+        if not isinstance(document, dict):
+            raise PayloadFault("a line of the payload is JSON, but no object")
+        yield document

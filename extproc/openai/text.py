@@ -1,0 +1,160 @@
+"""Where text lives in a request and in a whole answer: all of it, so that no policy can be walked around.
+
+Every string of every message is text unless `places` lists it as structural or binary. Beside the messages:
+    tools[], functions[], response_format     every string but types and names: kind "tool_definition", role "system"
+    prediction                                what the answer is expected to be: kind "content", role "assistant"
+    any other field of a request              kind "other", role "user" (`user`, `metadata`, `stop`, RAG `documents`),
+                                              but those in SETTINGS, which select behaviour
+    any other field of a choice or an answer  kind "other", role "assistant", but those in CHOICE_STRUCTURE and
+                                              ANSWER_STRUCTURE; the `text` of a legacy completion's choice is "content"
+Not text: numbers, booleans, keys, and `logprobs` and `token_ids` of a choice. Those spell the answer out once more, so
+writing a redaction into a choice sets them to null.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from extproc.openai import places
+from extproc.policies.verdict import Phase, Place, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from extproc.openai.document import Document
+
+SETTINGS = frozenset(
+    {
+        "model",
+        "tool_choice",
+        "function_call",
+        "service_tier",
+        "reasoning_effort",
+        "verbosity",
+        "modalities",
+        "stream_options",
+        "audio",
+    }
+)
+DEFINITIONS = frozenset({"tools", "functions", "response_format"})
+ANSWER_STRUCTURE = frozenset({"id", "object", "created", "model", "system_fingerprint", "service_tier", "usage"})
+# The same text as the message's, token by token.
+SPELLED_OUT = ("logprobs", "token_ids")
+CHOICE_STRUCTURE = frozenset({"index", "finish_reason", *SPELLED_OUT})
+
+# Of a tool's definition: what it is called and which JSON type a value has. A property's name is a key.
+_DEFINITION_NAMES = frozenset({("type",), ("function", "name"), ("name",), ("json_schema", "name"), ("custom", "name")})
+_JSON_TYPES = frozenset({"object", "array", "string", "number", "integer", "boolean", "null"})
+
+Path = places.Path
+
+
+@dataclass(slots=True)
+class Slot:
+    """One text and the place it is written back to. `choice` is the answer's choice that it belongs to."""
+
+    text: Text
+    _container: Any
+    _key: str | int
+    _choice: Document | None = None
+
+    def replace(self, new: str) -> None:
+        """Write a rewritten text into the document; what spells the old one out goes from its choice."""
+        self._container[self._key] = new
+        if self._choice is not None:
+            for name in SPELLED_OUT:
+                if name in self._choice:
+                    self._choice[name] = None
+
+
+def request_slots(document: Document) -> list[Slot]:
+    """Every text of a chat request that `chat.parse` accepted, in the order of its fields."""
+    slots: list[Slot] = []
+    for name, value in document.items():
+        if name == "messages":
+            for at, message in enumerate(value):
+                _add_message(slots, message, ("messages", at), phase=Phase.REQUEST, role=message["role"])
+        elif name in DEFINITIONS:
+            _add_definitions(slots, document, name)
+        elif name == "prediction" and value is not None:
+            _add_message(slots, value, ("prediction",), phase=Phase.REQUEST, role="assistant")
+        elif name not in SETTINGS:
+            _add_other(slots, document, name, Phase.REQUEST, "user")
+    return slots
+
+
+def response_slots(document: Document) -> list[Slot]:
+    """Every text of a whole answer that `completion.read` accepted: of each choice, and of fields unknown to us."""
+    slots: list[Slot] = []
+    for name, value in document.items():
+        if name == "choices":
+            for at, choice in enumerate(value):
+                _add_choice(slots, choice, at)
+        elif name not in ANSWER_STRUCTURE:
+            _add_other(slots, document, name, Phase.RESPONSE, "assistant")
+    return slots
+
+
+def strings(container: Any, key: str | int, path: Path) -> Iterator[tuple[Any, str | int, str, Path]]:
+    """The string at that key of a container, or every string below it: where it stands, itself, its path."""
+    # `type() is` rather than isinstance: orjson makes exactly these types, and every string comes through here.
+    value = container[key]
+    if type(value) is str:
+        yield container, key, value, path
+    elif type(value) is dict:
+        for name in value:
+            yield from strings(value, name, (*path, name))
+    elif type(value) is list:
+        for at in range(len(value)):
+            yield from strings(value, at, (*path, at))
+
+
+def _add_message(
+    slots: list[Slot],
+    message: Document,
+    path: Path,
+    *,
+    phase: Phase,
+    role: str,
+    index: int = 0,
+    choice: Document | None = None,
+) -> None:
+    for name, value in message.items():
+        if name == "content" and type(value) is str:
+            # Nearly every message is this and a role: spare it the general way.
+            kind = "tool_result" if role in places.TOOL_ROLES else "content"
+            slots.append(Slot(Text(Place(phase, role, kind, index, (*path, name)), value), message, name, choice))
+            continue
+        for container, key, string, below in strings(message, name, (name,)):
+            found = places.kind(below, role, string)
+            if found is not None:
+                place = Place(phase, role, found, index, path + below)
+                slots.append(Slot(Text(place, string), container, key, choice))
+
+
+def _add_choice(slots: list[Slot], choice: Document, at: int) -> None:
+    index = choice.get("index")
+    number = index if type(index) is int else at
+    path: Path
+    for name, value in choice.items():
+        if name == "message" and type(value) is dict:
+            path = ("choices", at, name)
+            _add_message(slots, value, path, phase=Phase.RESPONSE, role="assistant", index=number, choice=choice)
+        elif name not in CHOICE_STRUCTURE:
+            kind = "content" if name == "text" else "other"  # the text of a legacy completion
+            for container, key, string, path in strings(choice, name, ("choices", at, name)):
+                place = Place(Phase.RESPONSE, "assistant", kind, number, path)
+                slots.append(Slot(Text(place, string), container, key, choice))
+
+
+def _add_definitions(slots: list[Slot], document: Document, name: str) -> None:
+    for container, key, string, path in strings(document, name, (name,)):
+        shape = path[1:] if name == "response_format" else path[2:]
+        if shape not in _DEFINITION_NAMES and not (key == "type" and string in _JSON_TYPES):
+            slots.append(Slot(Text(Place(Phase.REQUEST, "system", "tool_definition", 0, path), string), container, key))
+
+
+def _add_other(slots: list[Slot], document: Document, name: str, phase: Phase, role: str) -> None:
+    for container, key, string, path in strings(document, name, (name,)):
+        slots.append(Slot(Text(Place(phase, role, "other", 0, path), string), container, key))

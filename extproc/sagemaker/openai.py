@@ -1,0 +1,169 @@
+"""The dialect `format: openai`: containers that take OpenAI's chat requests on /invocations (vLLM, SGLang, LMI, TGI).
+
+Streams are SSE with [DONE] (vLLM, SGLang, TGI), or JSON lines without any terminator (LMI's async handler): then the
+logical end is a finish_reason on every choice.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from extproc.errors import UpstreamFailed
+from extproc.openai import completion, sse
+from extproc.openai.document import Document, NotADocument, read
+from extproc.sagemaker.faults import from_answer
+
+if TYPE_CHECKING:
+    from extproc.openai.chat import ChatCall
+    from extproc.routing.targets import Target
+
+# SageMaker's prefix-aware routing hashes the first 1 to 64 KiB of the body's bytes: what stays the same from turn to
+# turn comes first, and what varies between callers of the same prompt comes last.
+LEADING = ("messages", "tools", "functions", "tool_choice", "function_call", "response_format")
+TRAILING = (
+    "max_tokens",
+    "max_completion_tokens",
+    "n",
+    "temperature",
+    "top_p",
+    "presence_penalty",
+    "frequency_penalty",
+    "seed",
+    "stop",
+    "logprobs",
+    "top_logprobs",
+    "user",
+    "metadata",
+    "stream",
+    "stream_options",
+)
+# vLLM answers 404 to a model name that is not its own, TGI takes one for a LoRA adapter; none is always right.
+OMITTED = frozenset({"model"})
+
+
+def request(call: ChatCall, target: Target) -> bytes:
+    """The body for the container. Fields we do not know keep their order, between the leading and the trailing ones."""
+    knobs = _knobs(call, target)
+    document = call.document
+    body: Document = {name: document[name] for name in LEADING if document.get(name) is not None}
+    for name, value in document.items():
+        if name not in body and name not in knobs and name not in OMITTED and name not in _ORDERED:
+            body[name] = value
+    body.update((name, knobs[name]) for name in TRAILING if name in knobs)
+    return orjson.dumps(body)
+
+
+_ORDERED = frozenset((*LEADING, *TRAILING))
+
+
+def _knobs(call: ChatCall, target: Target) -> dict[str, Any]:
+    """The trailing fields: the client's, with the target's defaults where the client set none."""
+    document = call.document
+    # null means unset to OpenAI; older containers refuse it.
+    knobs = {name: document[name] for name in TRAILING if document.get(name) is not None}
+    if target.temperature is not None:
+        knobs.setdefault("temperature", target.temperature)
+    if target.max_tokens is not None and "max_completion_tokens" not in knobs:
+        knobs.setdefault("max_tokens", target.max_tokens)
+    if isinstance(knobs.get("stop"), str):
+        # TGI takes a list only.
+        knobs["stop"] = [knobs["stop"]]
+    for name in ("presence_penalty", "frequency_penalty"):
+        # TGI turns a presence_penalty of p into a repetition_penalty of p + 2; 0 is everybody's default.
+        if knobs.get(name) == 0:
+            del knobs[name]
+    if call.stream:
+        # Usage is always asked for, for the record; the relay strips it when the client did not ask.
+        knobs["stream_options"] = {**knobs.get("stream_options", {}), "include_usage": True}
+    else:
+        knobs.pop("stream", None)
+    return knobs
+
+
+def response(body: bytes, call: ChatCall, target: Target) -> Document:
+    """A whole answer.
+
+    Raises:
+        UpstreamError: it is not JSON, not a completion, or an error that came with status 200.
+    """
+    del target
+    try:
+        document = read(body)
+        error = from_answer(document)
+        if error is not None:
+            raise error
+        return completion.finish(document, call.model)
+    except (NotADocument, completion.NotACompletion) as fault:
+        raise UpstreamFailed(
+            "The model's answer could not be understood. Try again; if it keeps failing, ask the operator.",
+            detail=f"container answer: {fault}",
+        ) from fault
+
+
+def stream(call: ChatCall, target: Target) -> ChatStream:
+    """The translation of a streamed answer."""
+    del call, target
+    return ChatStream()
+
+
+class ChatStream:
+    """Chunks out of payload bytes. `complete` once [DONE], or a finish_reason on every choice seen, has come."""
+
+    def __init__(self) -> None:
+        self._reader = sse.PayloadReader()
+        self._done = False
+        self._open: set[int] = set()
+        self._finished: set[int] = set()
+
+    @property
+    def complete(self) -> bool:
+        """Whether the answer's logical end was seen."""
+        return self._done or (bool(self._finished) and not self._open)
+
+    def feed(self, payload: bytes) -> list[Document]:
+        """Take payload bytes, cut anywhere. Nothing comes after [DONE]."""
+        return [] if self._done else self._chunks(self._reader.feed(payload))
+
+    def finish(self) -> list[Document]:
+        """The payload has ended."""
+        return [] if self._done else self._chunks(self._reader.finish())
+
+    def _chunks(self, payloads: list[sse.Payload]) -> list[Document]:
+        chunks = []
+        for payload in payloads:
+            if payload is sse.DONE:
+                self._done = True
+                break
+            chunk = _as_chunk(payload)
+            self._note_ends(chunk.get("choices"))
+            chunks.append(chunk)
+        return chunks
+
+    def _note_ends(self, choices: Any) -> None:
+        for at, choice in enumerate(choices if isinstance(choices, list) else ()):
+            if not isinstance(choice, dict):
+                continue
+            index = choice.get("index")
+            number = index if isinstance(index, int) else at
+            if choice.get("finish_reason"):
+                self._finished.add(number)
+                self._open.discard(number)
+            elif number not in self._finished:
+                self._open.add(number)
+
+
+def _as_chunk(document: Document) -> Document:
+    """A chunk: a container that ignores `stream` answers with a whole completion, which is one big chunk."""
+    choices = document.get("choices")
+    if not isinstance(choices, list):
+        return document
+    for choice in choices:
+        if isinstance(choice, dict) and "delta" not in choice and isinstance(choice.get("message"), dict):
+            document["object"] = "chat.completion.chunk"
+            delta = choice["delta"] = choice.pop("message")
+            for at, call in enumerate(delta.get("tool_calls") or ()):
+                if isinstance(call, dict):
+                    call.setdefault("index", at)
+    return document
