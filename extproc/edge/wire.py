@@ -30,6 +30,15 @@ ATTRIBUTES = "envoy.filters.http.ext_proc"
 # The namespace in which attempt.lua leaves what each attempt brought.
 OUTCOMES = "kt.outcomes"
 
+# Which field of ProcessingResponse answers which event.
+_ANSWERS: Mapping[type[Event], str] = {
+    RequestHeaders: "request_headers",
+    RequestBody: "request_body",
+    RequestTrailers: "request_trailers",
+    ResponseHeaders: "response_headers",
+    ResponseBody: "response_body",
+    ResponseTrailers: "response_trailers",
+}
 _OVERWRITE = pb.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
 
 
@@ -114,28 +123,21 @@ def _replace(message: pb.ProcessingResponse, action: Replace, event: Event) -> p
 
 
 def _continue(message: pb.ProcessingResponse, action: Continue, event: Event) -> pb.ProcessingResponse:
+    kind = _ANSWERS.get(type(event))
+    if kind is None:
+        raise UnexpectedMessage(f"nothing can continue after {type(event).__name__}")
+    # An empty answer must name its kind too: without it the message is spurious, and Envoy answers 500.
+    getattr(message, kind).SetInParent()
     if action.metadata:
         message.dynamic_metadata.update(action.metadata)
-    if isinstance(event, RequestHeaders):
-        _mutate(message.request_headers.response.header_mutation, action.set_headers, action.remove_headers)
-    elif isinstance(event, ResponseHeaders):
-        _mutate(message.response_headers.response.header_mutation, action.set_headers, action.remove_headers)
-        if action.body_mode is BodyMode.STREAMED:
-            message.mode_override.response_body_mode = pb.ProcessingMode.FULL_DUPLEX_STREAMED
-            # Required with FULL_DUPLEX_STREAMED: trailers would otherwise overtake held text.
-            message.mode_override.response_trailer_mode = pb.ProcessingMode.SEND
-        elif action.body_mode is BodyMode.BUFFERED:
-            message.mode_override.response_body_mode = pb.ProcessingMode.BUFFERED
-    elif isinstance(event, RequestTrailers):
-        message.request_trailers.SetInParent()
-    elif isinstance(event, ResponseTrailers):
-        message.response_trailers.SetInParent()
-    elif isinstance(event, RequestBody):
-        message.request_body.SetInParent()
-    elif isinstance(event, ResponseBody):
-        message.response_body.SetInParent()
-    else:
-        raise UnexpectedMessage(f"nothing can continue after {type(event).__name__}")
+    if isinstance(event, RequestHeaders | ResponseHeaders):
+        _mutate(getattr(message, kind).response.header_mutation, action.set_headers, action.remove_headers)
+    if action.body_mode is BodyMode.STREAMED:
+        message.mode_override.response_body_mode = pb.ProcessingMode.FULL_DUPLEX_STREAMED
+        # Required with FULL_DUPLEX_STREAMED: trailers would otherwise overtake held text.
+        message.mode_override.response_trailer_mode = pb.ProcessingMode.SEND
+    elif action.body_mode is BodyMode.BUFFERED:
+        message.mode_override.response_body_mode = pb.ProcessingMode.BUFFERED
     return message
 
 

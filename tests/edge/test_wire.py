@@ -1,0 +1,223 @@
+"""Our subset of ext_proc's messages, held against Envoy's own definitions (envoy-data-plane), in both directions."""
+
+import warnings
+
+import pytest
+
+with warnings.catch_warnings():
+    # Its generated validators use a form that pydantic 2.12 deprecates.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import envoy_data_plane.envoy.config.core.v3 as core
+    import envoy_data_plane.envoy.extensions.filters.http.ext_proc.v3 as filter_v3
+    import envoy_data_plane.envoy.service.ext_proc.v3 as envoy
+    import envoy_data_plane.google.protobuf as well_known
+
+from extproc._pb import ext_proc_pb2 as pb
+from extproc.actions import BodyMode, Continue, Release, Replace, Respond
+from extproc.edge import wire
+from extproc.events import (
+    AttemptOutcome,
+    Closed,
+    RequestBody,
+    RequestHeaders,
+    RequestTrailers,
+    ResponseBody,
+    ResponseHeaders,
+    ResponseTrailers,
+)
+
+
+def received(message):
+    """What we decode of a message that Envoy's definitions serialised."""
+    return wire.decode(pb.ProcessingRequest.FromString(bytes(message)))
+
+
+def sent(action, event):
+    """What Envoy's definitions parse of a message that we serialised; nothing in it may be unknown to them."""
+    data = wire.encode(action, event).SerializeToString()
+    message = envoy.ProcessingResponse.parse(data)
+    assert not message._unknown_fields
+    # Field order in maps apart, both sides must say the same in the same bytes.
+    assert len(bytes(message)) == len(data)
+    return message
+
+
+def header_map(*pairs):
+    return core.HeaderMap(headers=[core.HeaderValue(key=k, raw_value=v) for k, v in pairs])
+
+
+def string(value):
+    return well_known.Value(string_value=value)
+
+
+def test_request_headers_arrive_lower_case_joined_and_with_the_peer():
+    """Repeated headers are joined, raw bytes are latin-1, and the peer's address comes as an attribute."""
+    message = envoy.ProcessingRequest(
+        request_headers=envoy.HttpHeaders(
+            headers=header_map((":path", b"/v1/models"), ("accept", b"a"), ("accept", b"b"), ("x", b"\xe9")),
+            end_of_stream=True,
+        ),
+        attributes={wire.ATTRIBUTES: well_known.Struct(fields={"source.address": string("10.0.0.9:4711")})},
+    )
+    assert received(message) == RequestHeaders(
+        {":path": "/v1/models", "accept": "a, b", "x": "é"}, end_of_stream=True, source_address="10.0.0.9:4711"
+    )
+
+
+def test_response_headers_arrive_with_cluster_attempts_and_outcomes():
+    """Attributes and the outcomes that attempt.lua left in metadata become fields of the event, in order."""
+    outcomes = {
+        number: well_known.Value(
+            struct_value=well_known.Struct(
+                fields={
+                    "target": string(target),
+                    "status": well_known.Value(number_value=status),
+                    "error_type": string(kind),
+                }
+            )
+        )
+        for number, target, status, kind in (("2", "west", 200.0, ""), ("1", "east", 400.0, "ThrottlingException"))
+    }
+    message = envoy.ProcessingRequest(
+        response_headers=envoy.HttpHeaders(headers=header_map((":status", b"200"))),
+        metadata_context=core.Metadata(filter_metadata={wire.OUTCOMES: well_known.Struct(fields=outcomes)}),
+        attributes={
+            wire.ATTRIBUTES: well_known.Struct(
+                fields={
+                    "xds.cluster_name": string("west"),
+                    "upstream.request_attempt_count": well_known.Value(number_value=2.0),
+                    "response.code_details": string("via_upstream"),
+                }
+            )
+        },
+    )
+    assert received(message) == ResponseHeaders(
+        {":status": "200"},
+        cluster="west",
+        attempts=2,
+        details="via_upstream",
+        outcomes=(AttemptOutcome("east", 400, "ThrottlingException"), AttemptOutcome("west", 200, "")),
+    )
+
+
+def test_response_headers_without_attributes_or_metadata_have_none():
+    """A local reply of Envoy's may come without a cluster; nothing is made up for it."""
+    message = envoy.ProcessingRequest(response_headers=envoy.HttpHeaders(headers=header_map((":status", b"503"))))
+    assert received(message) == ResponseHeaders({":status": "503"})
+
+
+@pytest.mark.parametrize(
+    ("message", "event"),
+    [
+        (envoy.ProcessingRequest(request_body=envoy.HttpBody(body=b"x", end_of_stream=True)), RequestBody(b"x")),
+        (envoy.ProcessingRequest(response_body=envoy.HttpBody(body=b"x")), ResponseBody(b"x")),
+        (
+            envoy.ProcessingRequest(response_body=envoy.HttpBody(body=b"", end_of_stream=True)),
+            ResponseBody(b"", end_of_stream=True),
+        ),
+        (envoy.ProcessingRequest(request_trailers=envoy.HttpTrailers()), RequestTrailers()),
+        (envoy.ProcessingRequest(response_trailers=envoy.HttpTrailers()), ResponseTrailers()),
+    ],
+)
+def test_bodies_and_trailers_arrive(message, event):
+    """Bodies keep their bytes and their end, trailers are only noted."""
+    assert received(message) == event
+
+
+def test_a_message_of_no_kind_is_refused():
+    """A message without a request means that the filter's configuration is not ours; it is no event."""
+    with pytest.raises(wire.UnexpectedMessage):
+        received(envoy.ProcessingRequest())
+
+
+def test_a_replaced_body_carries_its_length_and_clears_the_route():
+    """Envoy answers 500 to a replaced body without its exact length, and ignores a plan without a cleared route."""
+    action = Replace(b"{}", (("x-a", "1"),), ("x-b",), {"kt.plan": {"priority_groups": [{"name": "west"}]}})
+    common = sent(action, RequestBody(b"")).request_body.response
+    assert common.body_mutation.body == b"{}"
+    assert common.clear_route_cache
+    assert {o.header.key: o.header.raw_value for o in common.header_mutation.set_headers} == {
+        "x-a": b"1",
+        "content-length": b"2",
+    }
+    assert {o.append_action for o in common.header_mutation.set_headers} == {
+        core.HeaderValueOptionHeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD
+    }
+    assert common.header_mutation.remove_headers == ["x-b"]
+
+
+def test_metadata_is_a_struct_of_namespaces():
+    """The plan and the attempts travel as dynamic metadata, one struct per namespace."""
+    action = Replace(b"", metadata={"kt.attempts": {"west": {":path": "/endpoints/e/invocations"}}})
+    fields = sent(action, RequestBody(b"")).dynamic_metadata.fields
+    attempt = fields["kt.attempts"].struct_value.fields["west"].struct_value.fields
+    assert attempt[":path"].string_value == "/endpoints/e/invocations"
+
+
+def test_an_immediate_response_has_status_headers_body_and_details():
+    """A refusal is Envoy's ImmediateResponse; its details begin with kt, by which the listener knows our replies."""
+    message = sent(Respond(409, (("x-should-retry", "false"),), b"no", "kt_input_blocked"), RequestBody(b""))
+    immediate = message.immediate_response
+    assert (immediate.status.code, immediate.body, immediate.details) == (409, b"no", "kt_input_blocked")
+    assert immediate.headers.set_headers[0].header.raw_value == b"false"
+
+
+@pytest.mark.parametrize(
+    ("mode", "body_mode", "trailer_mode"),
+    [
+        (
+            BodyMode.STREAMED,
+            filter_v3.ProcessingModeBodySendMode.FULL_DUPLEX_STREAMED,
+            filter_v3.ProcessingModeHeaderSendMode.SEND,
+        ),
+        (
+            BodyMode.BUFFERED,
+            filter_v3.ProcessingModeBodySendMode.BUFFERED,
+            filter_v3.ProcessingModeHeaderSendMode.DEFAULT,
+        ),
+    ],
+)
+def test_the_answer_to_response_headers_asks_for_the_body(mode, body_mode, trailer_mode):
+    """Streams come in chunks, with trailers (Envoy requires both together); the rest comes whole."""
+    message = sent(Continue(body_mode=mode), ResponseHeaders({}))
+    assert message.mode_override.response_body_mode == body_mode
+    assert message.mode_override.response_trailer_mode == trailer_mode
+
+
+def test_released_bytes_are_a_streamed_response():
+    """In FULL_DUPLEX_STREAMED a plain body mutation is spurious; only streamed_response is right."""
+    streamed = sent(Release(b"data", end_of_stream=True), ResponseBody(b"")).response_body.response.body_mutation
+    assert streamed.streamed_response == envoy.StreamedBodyResponse(body=b"data", end_of_stream=True)
+
+
+@pytest.mark.parametrize(
+    ("event", "field"),
+    [
+        (RequestHeaders({}), "request_headers"),
+        (RequestBody(b""), "request_body"),
+        (RequestTrailers(), "request_trailers"),
+        (ResponseHeaders({}), "response_headers"),
+        (ResponseBody(b""), "response_body"),
+        (ResponseTrailers(), "response_trailers"),
+    ],
+)
+def test_continue_answers_with_the_kind_that_was_asked(event, field):
+    """Any other kind would be a spurious message, which Envoy answers with 500."""
+    assert getattr(sent(Continue(), event), field) is not None
+
+
+@pytest.mark.parametrize(("action", "event"), [(Continue(), Closed()), (Replace(b""), RequestHeaders({}))])
+def test_an_action_that_cannot_answer_is_a_bug_and_says_so(action, event):
+    """A wrong pairing fails here and not in Envoy."""
+    with pytest.raises(wire.UnexpectedMessage):
+        wire.encode(action, event)
+
+
+def test_the_numbers_of_body_and_header_modes_are_envoys():
+    """Enumerations travel as numbers; each of ours must be Envoy's."""
+    for ours, theirs in (
+        (pb.ProcessingMode.BodySendMode, filter_v3.ProcessingModeBodySendMode),
+        (pb.ProcessingMode.HeaderSendMode, filter_v3.ProcessingModeHeaderSendMode),
+        (pb.HeaderValueOption.AppendAction, core.HeaderValueOptionHeaderAppendAction),
+    ):
+        assert {name: int(theirs[name]) for name in ours} == dict(ours.items())
