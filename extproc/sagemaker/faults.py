@@ -1,7 +1,7 @@
-"""From what SageMaker, its container or Envoy answered to the one error the client gets, in the order of asking:
+"""From what SageMaker, its container or Envoy answered to the one error the client gets.
 
-    Envoy's own reply (RESPONSE_CODE_DETAILS)  →  AWS's error type (header, else body)  →  what the container said (424)
-    →  the bare status
+Asked in this order: Envoy's own reply (RESPONSE_CODE_DETAILS), AWS's error type (header, else body), what the
+container said (424), the bare status.
 
 AWS's statuses mean little: throttling is a 400, every refusal or failure of a container is a 424, and a 403 is about
 our credentials, never the client's. So no status of theirs is passed on, and none of their text either: it names
@@ -87,12 +87,11 @@ def classify(
             return local
     if status == 424 or kind == "ModelError":
         return _model_error(said, detail, hide)
-    message = str(said.get("Message") or said.get("message") or "")
     if kind in _VALIDATION or (status == 400 and not kind):
-        return _validation(message, detail, only_target)
+        return _validation(said, detail, only_target)
     by_type = _BY_TYPE.get(kind)
     if by_type is not None:
-        return by_type(message, detail, headers)
+        return by_type(_message(said), detail, headers)
     return _by_status(status, detail, headers)
 
 
@@ -118,7 +117,7 @@ def from_frame(frame: Frame) -> GatewayError | None:
         return RateLimited(OVERLOADED, detail=detail, retry_after=2)
     if reason == "ModelInvocationTimeExceeded":
         return UpstreamTimeout(TIMED_OUT, code=_STREAM_CODE, detail=detail)
-    return UpstreamFailed(BROKEN_OFF, code=_STREAM_CODE, detail=detail)
+    return broken_off(detail)
 
 
 _STREAM_CODE = "model_stream_error"
@@ -134,13 +133,13 @@ def from_answer(document: Mapping[str, Any]) -> GatewayError | None:
     said = container_error.from_document({**document, "error": error} if isinstance(error, str) else error)
     fault = container_error.judge(said, said.status, detail=f"200, then {_shown(error)}")
     if isinstance(fault, UpstreamFailed):
-        return UpstreamFailed(BROKEN_OFF, code=_STREAM_CODE, detail=fault.detail)
+        return broken_off(fault.detail)
     return fault
 
 
-def failed_generation(choice: int) -> GatewayError:
-    """The error for a choice that ended with finish_reason "error" (djl-serving's rolling batch)."""
-    return UpstreamFailed(BROKEN_OFF, code=_STREAM_CODE, detail=f"choice {choice}: finish_reason error")
+def broken_off(detail: str) -> UpstreamFailed:
+    """The error for an answer that cannot be used to its end: truncated, garbled, or failed in mid-stream."""
+    return UpstreamFailed(BROKEN_OFF, code=_STREAM_CODE, detail=detail)
 
 
 # Envoy's names: envoy/stream_info/stream_info.h, ResponseCodeDetailValues. Some are followed by "{reason}".
@@ -189,7 +188,7 @@ _QUOTED = re.compile(r'Received (?:client|server) error \((\d+)\)(?:.*? with mes
 
 def _model_error(said: Mapping[str, Any], detail: str, hide: tuple[str, ...]) -> GatewayError:
     original, quoted = said.get("OriginalStatusCode"), said.get("OriginalMessage")
-    wrapped = _QUOTED.search(str(said.get("Message") or said.get("message") or ""))
+    wrapped = _QUOTED.search(_message(said))
     if not isinstance(original, int):
         original = int(wrapped[1]) if wrapped else -1
     if not isinstance(quoted, str):
@@ -200,39 +199,35 @@ def _model_error(said: Mapping[str, Any], detail: str, hide: tuple[str, ...]) ->
     return container_error.judge(container_error.read(quoted), original, detail=detail, hide=hide)
 
 
-_VALIDATION = frozenset(
-    {"ValidationError", "ValidationException", "NO_SUCH_ENDPOINT", "INFERENCE_COMPONENT_NAME_MISSING"}
-)
-_NO_ENDPOINT = re.compile(r"\bendpoint \S+ of account \d+ not found|NO_SUCH_ENDPOINT", re.IGNORECASE)
+_NO_SUCH_ENDPOINT, _COMPONENT_MISSING = "NO_SUCH_ENDPOINT", "INFERENCE_COMPONENT_NAME_MISSING"
+_VALIDATION = frozenset({"ValidationError", "ValidationException", _NO_SUCH_ENDPOINT, _COMPONENT_MISSING})
+_NO_ENDPOINT = re.compile(r"\bendpoint \S+ of account \d+ not found", re.IGNORECASE)
 _NO_CAPACITY = re.compile(r"has no capacity to process this request", re.IGNORECASE)
 _OUR_HEADERS = re.compile(
-    r"inference component name header is required|header is not allowed|INFERENCE_COMPONENT_NAME_MISSING"
+    r"inference component name header is required|header is not allowed"
     r"|Value .*at '(?:endpointName|contentType|accept|customAttributes|target\w+|inference\w+|sessionId)'",
     re.IGNORECASE | re.DOTALL,
 )
 _TOO_LONG = re.compile(r"at 'body' failed to satisfy constraint|payload.{0,40}(?:too large|exceed)", re.IGNORECASE)
 
 
-def _validation(message: str, detail: str, only_target: bool) -> GatewayError:
-    # ErrorCode stands in the body, the type in the header: `detail` has both.
+def _validation(said: Mapping[str, Any], detail: str, only_target: bool) -> GatewayError:
+    message, code = _message(said), said.get("ErrorCode")
+    if "message" in said and said["message"] is None:
+        # Throttling whose header got lost on the way: no other error is without a word.
+        return RateLimited(OVERLOADED, detail=detail, retry_after=2)
     if _NO_CAPACITY.search(message):
         # The refused request is itself what scales an endpoint up from zero.
         return ModelNotReady(SCALED_TO_ZERO, detail=detail, retry_after=30)
-    if _NO_ENDPOINT.search(message) or "NO_SUCH_ENDPOINT" in detail:
+    if code == _NO_SUCH_ENDPOINT or _NO_ENDPOINT.search(message):
         if only_target:
             return UnknownModel("The model's endpoint does not exist. Ask the operator.", param="model", detail=detail)
         return UpstreamUnavailable(UNAVAILABLE, detail=detail, retry_after=5)
-    if _OUR_HEADERS.search(message) or "INFERENCE_COMPONENT_NAME_MISSING" in detail:
+    if code == _COMPONENT_MISSING or _OUR_HEADERS.search(message):
         return GatewayMisconfigured(OUR_SETUP, code="upstream_config", detail=detail)
     if _TOO_LONG.search(message):
         return RequestTooLarge(TOO_LARGE, detail=detail)
-    # Throttling by its message alone: some front ends lose the header.
-    if '"message":null' in detail.replace(" ", ""):
-        return RateLimited(OVERLOADED, detail=detail, retry_after=2)
     return UpstreamRejected("The model's endpoint refused the request as invalid.", detail=detail)
-
-
-Reading = "Callable[[str, str, Mapping[str, str]], GatewayError]"
 
 
 def _throttled(_: str, detail: str, headers: Mapping[str, str]) -> GatewayError:
@@ -318,6 +313,10 @@ def _retry_after(headers: Mapping[str, str], default: int) -> int:
         if value.isascii() and value.isdigit():
             return -(-int(value[:9]) // per_second)
     return default
+
+
+def _message(said: Mapping[str, Any]) -> str:
+    return str(said.get("Message") or said.get("message") or "")
 
 
 def _parsed(body: bytes) -> dict[str, Any]:

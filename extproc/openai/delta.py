@@ -1,0 +1,233 @@
+"""The deltas of one choice through its windows: one hold-back for each place, and nothing let go that is in question.
+
+A place is one string of the choice's message: content, reasoning, refusal, each tool call's arguments, and any field
+we have never heard of. Its text arrives in pieces and is judged as a whole, by the same place as in a whole answer.
+
+Places do not end where another begins: a model may think, speak, and think again, and a match may lie across. Only a
+tool call ends when the next one begins, since clients run it then. Text for a place that has ended is refused.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from extproc.openai import places
+from extproc.openai.text import SPELLED_OUT
+from extproc.policies.verdict import Phase, Place
+from extproc.sagemaker.faults import broken_off
+
+if TYPE_CHECKING:
+    from extproc.openai.document import Document
+    from extproc.openai.places import Path
+    from extproc.policies.verdict import Block, Finding, Guard, Released, StreamWindow
+
+
+class Blocked(Exception):
+    """A policy blocked: nothing more of the stream may be sent."""
+
+    def __init__(self, block: Block) -> None:
+        super().__init__(block.rule)
+        self.block = block
+
+
+class _Running:
+    """A place that text has come for, and its hold-back: None where no policy looks.
+
+    `waiting` is text that came and has not gone out as it came.
+    """
+
+    __slots__ = ("ended", "waiting", "window")
+
+    def __init__(self, window: StreamWindow | None) -> None:
+        self.window = window
+        self.ended = False
+        self.waiting = ""
+
+
+class ChoiceStream:
+    """One choice of a stream. `findings` grows as they are made; `characters` counts those of text received."""
+
+    def __init__(self, index: int, guard: Guard, findings: list[Finding]) -> None:
+        self.index = index
+        self.characters = 0
+        self.redacted = False
+        self._guard = guard
+        self._findings = findings
+        # By path from the delta; a list's element goes by its own `index`, where it has one.
+        self._running: dict[Path, _Running] = {}
+        self._tool_call: tuple[int, str] | None = None
+        self._spelled_out: Document = {}
+
+    def push(self, delta: Document, *, last: bool) -> tuple[list[Document], bool]:
+        """Take a delta and rewrite it in place to what may go on.
+
+        Returns:
+            Deltas that must go before it, and whether text was held out of it.
+
+        Raises:
+            Blocked: a policy refused.
+            UpstreamFailed: the container added to what had ended.
+            PolicyFailed: a policy failed.
+        """
+        before = self._end_tool_calls(delta)
+        held = self._walk(delta, (), last=last)
+        if last:
+            before += self.finish()
+        return before, held
+
+    def finish(self) -> list[Document]:
+        """The choice has ended: deltas with what was held, place by place. Raises as `push` does."""
+        return self._end(list(self._running), always=True)
+
+    def take_spelled_out(self, part: Document) -> None:
+        """Take what spells text out (logprobs, token_ids) from the choice's part of a chunk."""
+        for name in SPELLED_OUT:
+            value = part.get(name)
+            if value is not None:
+                self._spelled_out[name] = _joined(self._spelled_out.get(name), value)
+                part[name] = None
+
+    def give_spelled_out(self, part: Document) -> None:
+        """Give it back once none of its text is held; never, if anything in the choice was redacted."""
+        if self.redacted:
+            self._spelled_out.clear()
+        if self._spelled_out and not any(running.waiting for running in self._running.values()):
+            part.update(self._spelled_out)
+            self._spelled_out.clear()
+
+    def _end_tool_calls(self, delta: Document) -> list[Document]:
+        """End the running tool call if this delta begins another: by its index, or by a new id under the same index."""
+        calls = delta.get("tool_calls")
+        if type(calls) is not list or not calls:
+            return []
+        before: list[Document] = []
+        first = calls[0]
+        if type(first) is dict and self._tool_call is not None:
+            index, known = self._tool_call
+            begun, new = _index(first, 0), first.get("id")
+            other = type(new) is str and new != "" and known not in ("", new)
+            if begun != index or other:
+                ended = [path for path in self._running if path[:2] == ("tool_calls", index)]
+                before = self._end(ended, always=False)
+                if begun == index:
+                    for path in ended:
+                        del self._running[path]
+        current = calls[-1]
+        if type(current) is dict:
+            index, new = _index(current, len(calls) - 1), current.get("id")
+            known = self._tool_call[1] if self._tool_call is not None and self._tool_call[0] == index else ""
+            self._tool_call = index, new if type(new) is str and new else known
+        return before
+
+    def _walk(self, node: Any, path: Path, *, last: bool, over: bool = False) -> bool:
+        """Put every text below a node through its window. Whether something was held out of it.
+
+        `last`: the choice ends here. `over`: the tool call does.
+        """
+        held = False
+        for key in list(node) if type(node) is dict else range(len(node)):
+            value = node[key]
+            step = key if type(key) is str else _index(value, key)
+            # Of several tool calls in one delta, each but the last has ended with it.
+            ends = over or (path == ("tool_calls",) and step != _index(node[-1], len(node) - 1))
+            if type(value) is str:
+                if value:
+                    released = self._text((*path, step), value, last=last, over=ends)
+                    held = held or not released
+                    node[key] = released or None
+            elif _is_container(value) and self._walk(value, (*path, step), last=last, over=ends):
+                held = True
+                if _is_hollow(value):
+                    node[key] = None
+        if held:
+            _prune(node)
+        return held
+
+    def _text(self, path: Path, text: str, *, last: bool, over: bool) -> str:
+        running = self._running.get(path)
+        if running is None:
+            kind = places.kind(path, "assistant", text)
+            if kind is None:
+                return text
+            place = Place(Phase.RESPONSE, "assistant", kind, self.index, ("choices", self.index, "message", *path))
+            running = self._running[path] = _Running(self._guard.window(place))
+        self.characters += len(text)
+        window = running.window
+        if window is None:
+            return text
+        if running.ended:
+            raise broken_off(f"choice {self.index}: more text for {path} after its end")
+        running.waiting += text
+        released = self._released(running, window.push(text))
+        if last or (over and window.held):
+            running.ended = True
+            released += self._released(running, window.finish())
+        return released
+
+    def _end(self, paths: list[Path], *, always: bool) -> list[Document]:
+        deltas = []
+        for path in paths:
+            running = self._running[path]
+            # Where nothing is held no match has begun: the place may go on, should the container come back to it.
+            if running.window is None or running.ended or not (always or running.window.held):
+                continue
+            running.ended = True
+            released = self._released(running, running.window.finish())
+            if released:
+                deltas.append(_delta(path, released))
+        return deltas
+
+    def _released(self, running: _Running, released: Released) -> str:
+        self._findings += released.findings
+        if released.block is not None:
+            raise Blocked(released.block)
+        if running.waiting.startswith(released.text):
+            running.waiting = running.waiting[len(released.text) :]
+        else:
+            self.redacted = True
+        self.redacted = self.redacted or any(found.replacement is not None for found in released.findings)
+        return released.text
+
+
+def _is_container(value: Any) -> bool:
+    return type(value) is dict or type(value) is list
+
+
+def _index(element: Any, position: int) -> int:
+    index = element.get("index") if type(element) is dict else None
+    return index if type(index) is int else position
+
+
+def _prune(node: Any) -> None:
+    """Remove what was held back, which stands there as None; a container's own nulls say nothing either."""
+    if type(node) is dict:
+        for key in [key for key, value in node.items() if value is None]:
+            del node[key]
+    else:
+        node[:] = [value for value in node if value is not None]
+
+
+def _is_hollow(value: Any) -> bool:
+    return not value or (type(value) is dict and value.keys() == {"index"})
+
+
+def _delta(path: Path, text: str) -> Document:
+    """A delta that adds text at a path."""
+    value: Any = text
+    for at in range(len(path) - 1, -1, -1):
+        step = path[at]
+        if isinstance(step, int):
+            value = [{"index": step, **value} if isinstance(value, dict) else value]
+        else:
+            value = {step: value}
+    delta: Document = value
+    return delta
+
+
+def _joined(before: Any, more: Any) -> Any:
+    """Lists one after the other, and objects of lists key by key (`logprobs.content`)."""
+    if isinstance(before, list) and isinstance(more, list):
+        return before + more
+    if isinstance(before, dict) and isinstance(more, dict):
+        return {**before, **{name: _joined(before.get(name), value) for name, value in more.items()}}
+    return before if more is None else more

@@ -1,0 +1,177 @@
+"""A stream of chunks through the policies, on its way to the client.
+
+What a choice still holds when it finishes goes out in chunks of its own, before the finish. Strings of a chunk or a
+choice that stand outside the delta come whole, and are judged so. A chunk that is empty because its text is held is
+not sent. Token probabilities and ids wait until nothing of their choice is held, and are dropped once it was redacted.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from extproc.errors import GatewayError
+from extproc.openai.delta import Blocked, ChoiceStream
+from extproc.openai.text import ANSWER_STRUCTURE, CHOICE_STRUCTURE, strings
+from extproc.policies.verdict import Phase, Place, Text
+from extproc.sagemaker import faults
+
+if TYPE_CHECKING:
+    from extproc.openai.document import Document
+    from extproc.policies.verdict import Block, Finding, Guard
+
+_CHUNK_STRUCTURE = ANSWER_STRUCTURE | {"choices"}
+_PART_STRUCTURE = CHOICE_STRUCTURE | {"delta"}
+# What every chunk of an answer says alike.
+_ENVELOPE = ("id", "object", "created", "model", "system_fingerprint", "service_tier")
+
+
+class Relay:
+    """Takes the container's chunks and gives those that may go on. Chunks given in are changed in place.
+
+    Once `block` or `error` is set nothing more comes out. `usage` is the upstream's last usage object, for the record;
+    `finish_reasons` has one entry for each finished choice.
+    """
+
+    def __init__(self, guard: Guard, model: str, include_usage: bool) -> None:
+        self._guard = guard
+        self._model = model
+        self._include_usage = include_usage
+        self._choices: dict[int, ChoiceStream] = {}
+        self._envelope: Document = {}
+        self._findings: list[Finding] = []
+        self._usage_sent = False
+        self.block: Block | None = None
+        self.error: GatewayError | None = None
+        self.usage: Document | None = None
+        self.finish_reasons: list[str] = []
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was found and not yet taken; offsets count from the start of each place's stream."""
+        return tuple(self._findings)
+
+    @property
+    def completion_characters(self) -> int:
+        """Characters of text received, over all choices: what usage is estimated from if the container tells none."""
+        return sum(choice.characters for choice in self._choices.values())
+
+    def take_findings(self) -> tuple[Finding, ...]:
+        """What was found since this was last called."""
+        taken = tuple(self._findings)
+        self._findings.clear()
+        return taken
+
+    def push(self, chunk: Document) -> list[Document]:
+        """Take a chunk; give the chunks to send now.
+
+        Raises:
+            PolicyFailed: a policy failed; nothing more may be sent.
+        """
+        if self.block is not None or self.error is not None:
+            return []
+        self.error = faults.from_answer(chunk)
+        if self.error is not None:
+            return []
+        sent: list[Document] = []
+        try:
+            self._push(chunk, sent)
+        except Blocked as blocked:
+            self.block = blocked.block
+            return []
+        except GatewayError as error:
+            self.error = error
+            return []
+        return sent
+
+    def finish(self) -> list[Document]:
+        """The upstream has ended: what is held, and the usage if the client asked for it and has not got it.
+
+        Raises:
+            PolicyFailed: a policy failed; nothing more may be sent.
+        """
+        if self.block is not None or self.error is not None:
+            return []
+        sent: list[Document] = []
+        try:
+            for choice in self._choices.values():
+                sent += self._chunks(choice.index, choice.finish())
+        except Blocked as blocked:
+            self.block = blocked.block
+            return []
+        if self._include_usage and self.usage is not None and not self._usage_sent:
+            sent.append({**self._envelope, "choices": [], "usage": self.usage})
+            self._usage_sent = True
+        return sent
+
+    def _push(self, chunk: Document, sent: list[Document]) -> None:
+        chunk.setdefault("object", "chat.completion.chunk")
+        chunk["model"] = self._model
+        self._envelope = {name: chunk[name] for name in _ENVELOPE if name in chunk}
+        usage = chunk.get("usage")
+        if isinstance(usage, dict):
+            self.usage = usage
+        if not self._include_usage:
+            chunk.pop("usage", None)
+        unknown = chunk.keys() - _CHUNK_STRUCTURE
+        for name in unknown:
+            self._judge_whole(chunk, name, None)
+        parts = chunk.get("choices")
+        parts = [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
+        if len(parts) > 1 and len({_number(part, at) for at, part in enumerate(parts)}) < len(parts):
+            # What is flushed for the second part must come after the first.
+            for part in parts:
+                self._push({**chunk, "choices": [part]}, sent)
+            return
+        kept = [part for at, part in enumerate(parts) if self._push_part(part, at, sent)]
+        # SDKs hand every event to the user's code, which looks for a choice: without one, it must carry something else.
+        if kept or unknown or chunk.get("usage"):
+            chunk["choices"] = kept
+            sent.append(chunk)
+            self._usage_sent = self._usage_sent or not kept
+
+    def _push_part(self, part: Document, at: int, sent: list[Document]) -> bool:
+        """Judge one choice's part of a chunk; whether it is to be sent."""
+        number = _number(part, at)
+        choice = self._choices.get(number)
+        if choice is None:
+            choice = self._choices[number] = ChoiceStream(number, self._guard, self._findings)
+        reason = part.get("finish_reason")
+        if reason == "error":
+            # djl-serving's rolling batch tells a failed generation so, with status 200.
+            raise faults.broken_off(f"choice {number}: finish_reason error")
+        choice.take_spelled_out(part)
+        for name in part.keys() - _PART_STRUCTURE:
+            self._judge_whole(part, name, choice)
+        delta = part.get("delta")
+        before, held = choice.push(delta if isinstance(delta, dict) else {}, last=bool(reason))
+        sent += self._chunks(number, before)
+        if reason:
+            self.finish_reasons.append(str(reason))
+        choice.give_spelled_out(part)
+        return not held or any(value for name, value in part.items() if name != "index")
+
+    def _chunks(self, index: int, deltas: list[Document]) -> list[Document]:
+        return [
+            {**self._envelope, "choices": [{"index": index, "delta": delta, "finish_reason": None}]} for delta in deltas
+        ]
+
+    def _judge_whole(self, container: Document, name: str, choice: ChoiceStream | None) -> None:
+        index = 0 if choice is None else choice.index
+        found = [found for found in strings(container, name, (name,)) if found[2]]
+        if not found:
+            return
+        texts = [Text(Place(Phase.RESPONSE, "assistant", "other", index, path), text) for _, _, text, path in found]
+        judgement = self._guard.judge(texts)
+        self._findings += judgement.findings
+        if judgement.block is not None:
+            raise Blocked(judgement.block)
+        for (owner, key, text, _), judged in zip(found, judgement.texts, strict=True):
+            if judged != text:
+                owner[key] = judged
+                if choice is not None:
+                    choice.redacted = True
+
+
+def _number(part: Document, at: int) -> int:
+    index = part.get("index")
+    return index if type(index) is int else at
