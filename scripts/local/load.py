@@ -1,0 +1,157 @@
+"""One load: connections that send the same prepared bytes again and again, and what came back how fast.
+
+Runs as a process of its own, so that its work is not the measured programs'. HTTP/1.1 keep-alive only; of an answer it
+understands where it ends, its status, and when the first byte of its body came.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import uvloop
+
+
+@dataclass
+class Outcome:
+    """What one load measured. Times in milliseconds, one per answer of status 200; `statuses` counts all."""
+
+    seconds: float = 0.0
+    statuses: dict[str, int] = field(default_factory=dict)
+    broken: int = 0
+    whole: list[float] = field(default_factory=list)
+    first_byte: list[float] = field(default_factory=list)
+
+
+class Connection(asyncio.Protocol):
+    """One keep-alive connection: asks, reads to the end of the answer, asks again until the deadline."""
+
+    def __init__(self, request: bytes, deadline: float, outcome: Outcome) -> None:
+        self._request = request
+        self._deadline = deadline
+        self._outcome = outcome
+        self._transport: asyncio.WriteTransport | None = None
+        self.done = asyncio.get_running_loop().create_future()
+        self._reset()
+
+    def _reset(self) -> None:
+        self._buffer = b""
+        self._status = ""
+        self._left = -1  # bytes of the body still to come; with chunks, of the current chunk and its line end
+        self._chunked = False
+        self._first = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Ask for the first time."""
+        assert isinstance(transport, asyncio.WriteTransport)  # noqa: S101 - tells the type checker what asyncio promises
+        self._transport = transport
+        self._ask()
+
+    def _ask(self) -> None:
+        assert self._transport is not None  # noqa: S101 - connection_made set it
+        if time.perf_counter() >= self._deadline:
+            self._transport.close()
+            return
+        self._reset()
+        self._asked = time.perf_counter()
+        self._transport.write(self._request)
+
+    def data_received(self, data: bytes) -> None:
+        """Follow the answer to its end."""
+        if not self._status:
+            self._buffer += data
+            head, blank, data = self._buffer.partition(b"\r\n\r\n")
+            if not blank:
+                return
+            self._head(head)
+        if data and not self._first:
+            self._first = time.perf_counter()
+        ended = self._chunks(data) if self._chunked else self._bytes(data)
+        if ended:
+            self._answered()
+
+    def _head(self, head: bytes) -> None:
+        first, *lines = head.lower().split(b"\r\n")
+        self._status = first.split(b" ")[1].decode()
+        headers = dict(line.split(b": ", 1) for line in lines)
+        self._chunked = headers.get(b"transfer-encoding") == b"chunked"
+        self._left = 0 if self._chunked else int(headers[b"content-length"])
+        self._buffer = b""
+
+    def _bytes(self, data: bytes) -> bool:
+        self._left -= len(data)
+        return self._left <= 0
+
+    def _chunks(self, data: bytes) -> bool:
+        data = self._buffer + data
+        position = 0
+        while True:
+            if self._left:
+                taken = min(self._left, len(data) - position)
+                self._left -= taken
+                position += taken
+                if self._left:
+                    break
+            end = data.find(b"\r\n", position)
+            if end < 0:
+                break
+            size = int(data[position:end], 16)
+            if size == 0:
+                # Nobody here sends trailers: the empty line ends the answer.
+                if len(data) < end + 4:
+                    break
+                return True
+            position = end + 2
+            self._left = size + 2
+        self._buffer = data[position:]
+        return False
+
+    def _answered(self) -> None:
+        now = time.perf_counter()
+        self._outcome.statuses[self._status] = self._outcome.statuses.get(self._status, 0) + 1
+        if self._status == "200":
+            self._outcome.whole.append(round((now - self._asked) * 1000, 3))
+            self._outcome.first_byte.append(round(((self._first or now) - self._asked) * 1000, 3))
+        self._ask()
+
+    def connection_lost(self, _: Exception | None) -> None:
+        """Expected at the deadline only."""
+        if time.perf_counter() < self._deadline:
+            self._outcome.broken += 1
+        self.done.set_result(None)
+
+
+async def load(port: int, request: bytes, connections: int, seconds: float) -> Outcome:
+    """Load 127.0.0.1:`port`; a request under way at the deadline is waited for and counted."""
+    outcome = Outcome()
+    loop = asyncio.get_running_loop()
+    begin = time.perf_counter()
+    made = [
+        await loop.create_connection(lambda: Connection(request, begin + seconds, outcome), "127.0.0.1", port)
+        for _ in range(connections)
+    ]
+    await asyncio.gather(*(protocol.done for _, protocol in made))
+    outcome.seconds = time.perf_counter() - begin
+    return outcome
+
+
+def main() -> int:
+    """Print the outcome as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--request", type=Path, required=True, help="a file with the whole HTTP/1.1 request")
+    parser.add_argument("--connections", type=int, required=True)
+    parser.add_argument("--seconds", type=float, required=True)
+    given = parser.parse_args()
+    outcome = uvloop.run(load(given.port, given.request.read_bytes(), given.connections, given.seconds))
+    json.dump(asdict(outcome), sys.stdout)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
