@@ -94,12 +94,13 @@ def processes(logs: Path) -> Iterator[Processes]:
     def ended(number: int, _: object) -> None:
         raise SystemExit(128 + number)
 
-    signal.signal(signal.SIGTERM, ended)
+    before = signal.signal(signal.SIGTERM, ended)
     children = Processes(logs)
     try:
         yield children
     finally:
         children.stop_all()
+        signal.signal(signal.SIGTERM, before)
 
 
 def kt(*arguments: str | Path) -> list[str | Path]:

@@ -33,7 +33,7 @@ def results(program):
 
 
 def test_json_has_figures_and_ratios(program, results):
-    """Rates, CPU per exchange and per token, failures and the ratios to the bare variant follow from what was put in."""
+    """Rates, CPU per exchange and per token, failures and ratios to the bare variant follow from what was put in."""
     document = json.loads(program("report").as_json(results, {"connections": 4}))
     unary, stream = document["unary"]["gateway"], document["stream"]["gateway"]
     assert document["settings"] == {"connections": 4}
