@@ -1,0 +1,194 @@
+"""What goes back over the connection, decided without touching it: a head, and steps that a connection carries out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain, islice
+from struct import Struct
+from typing import TYPE_CHECKING, NamedTuple
+from zlib import crc32
+
+import orjson
+
+from extproc.emulator import dialect, framing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from extproc.emulator.container import Completion
+    from extproc.emulator.knobs import Knobs
+
+# More than a socket's buffers take at once would make every huge answer one huge write.
+_HUGE_TOKEN = 16 * 1024
+_PRELUDE = Struct(">II")
+
+
+class Send(NamedTuple):
+    """Write these bytes as one HTTP chunk; they hold so many frames."""
+
+    data: bytes
+    frames: int = 0
+
+
+class Wait(NamedTuple):
+    """Do nothing for so many seconds."""
+
+    seconds: float
+
+
+class Stall(NamedTuple):
+    """Write nothing more; the connection stays until the peer leaves."""
+
+
+class Reset(NamedTuple):
+    """Reset the connection (TCP RST)."""
+
+
+class Cut(NamedTuple):
+    """Close the connection with the answer unfinished (TCP FIN)."""
+
+
+Step = Send | Wait | Stall | Reset | Cut
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A status, headers, and either a whole body or steps.
+
+    Status 0 sends no head: only what `steps` does to the connection. With `body` and `steps`, the length announced is
+    the body's and the steps decide how much of it is ever sent.
+    """
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    steps: Iterable[Step] | None = None
+    write_bytes: int | None = None
+
+
+def whole(body: bytes, kind: str, knobs: Knobs) -> Iterable[Step] | None:
+    """Return the steps of a whole answer, or None when it simply goes out."""
+    half = body[: len(body) // 2]
+    ending = _WHOLE_ENDINGS.get(kind)
+    if ending:
+        return [Wait(knobs.delay_ms / 1000), Send(half), ending]
+    if knobs.delay_ms or knobs.write_bytes:
+        return [Wait(knobs.delay_ms / 1000), Send(body)]
+    return None
+
+
+def events(completion: Completion, kind: str) -> tuple[str, Iterator[bytes]]:
+    """Return the container's content type and its stream."""
+    if kind == "not-json":
+        return dialect.SSE, iter([b"data: This is ", b"not JSON {\n\n"])
+    if kind == "empty-body":
+        return dialect.SSE, iter(())
+    if not completion.stream:
+        # The operation only changes the framing: a container not asked to stream answers with one document.
+        return dialect.JSON, iter([dialect.document(completion)])
+    if kind == "jsonlines":
+        return dialect.JSON_LINES, dialect.json_lines(completion)
+    return dialect.SSE, dialect.server_sent_events(completion, done=kind != "no-done")
+
+
+def stream(source: Iterator[bytes], kind: str, knobs: Knobs) -> Iterator[Step]:
+    """Give the steps of a response stream, with the kind's fault in its place."""
+    fault = _STREAM_FAULTS.get(kind)
+    if fault is None:
+        yield from _sent(source, knobs)
+        return
+    after = 0 if kind == "exception-first" else knobs.after
+    yield from _sent(islice(source, after), knobs)
+    yield from fault(source, knobs)
+
+
+def huge_tokens(size: int) -> tuple[str, ...]:
+    """Return the tokens of an answer of so many bytes."""
+    piece = "lorem " * (_HUGE_TOKEN // 6)
+    return (piece,) * max(1, size // len(piece))
+
+
+def _sent(source: Iterable[bytes], knobs: Knobs) -> Iterator[Step]:
+    pause = Wait(knobs.delay_ms / 1000) if knobs.delay_ms else None
+    held: list[bytes] = []
+    for payloads in framing.regroup(source, knobs):
+        if pause:
+            yield pause
+        held += framing.frames(payloads, knobs)
+        while len(held) >= knobs.frames_per_chunk:
+            yield Send(b"".join(held[: knobs.frames_per_chunk]), knobs.frames_per_chunk)
+            del held[: knobs.frames_per_chunk]
+    if held:
+        yield Send(b"".join(held), len(held))
+
+
+def _next_frame(source: Iterator[bytes]) -> bytes:
+    return framing.payload_part(next(source, b"data: {}\n\n"))
+
+
+def _nothing(_source: Iterator[bytes], _knobs: Knobs) -> Iterator[Step]:
+    yield from ()
+
+
+def _ending(step: Step) -> Callable[[Iterator[bytes], Knobs], Iterator[Step]]:
+    return lambda _source, _knobs: iter([step])
+
+
+def _half_a_frame(source: Iterator[bytes], _knobs: Knobs) -> Iterator[Step]:
+    frame = _next_frame(source)
+    yield Send(frame[: len(frame) // 2])
+
+
+def _bad_crc(source: Iterator[bytes], knobs: Knobs) -> Iterator[Step]:
+    frame = bytearray(_next_frame(source))
+    frame[-5] ^= 0x01
+    yield Send(bytes(frame), 1)
+    yield from _sent(source, knobs)
+
+
+def _bad_prelude(source: Iterator[bytes], knobs: Knobs) -> Iterator[Step]:
+    frame = bytearray(_next_frame(source))
+    frame[3] ^= 0x01
+    yield Send(bytes(frame), 1)
+    yield from _sent(source, knobs)
+
+
+def _giant_frame(source: Iterator[bytes], _knobs: Knobs) -> Iterator[Step]:
+    lengths = _PRELUDE.pack(0xFFFF_FFFF, 0)
+    yield Send(lengths + crc32(lengths).to_bytes(4, "big") + next(source, b""))
+    yield Stall()
+
+
+def _exception(kind: str, **body: str) -> Callable[[Iterator[bytes], Knobs], Iterator[Step]]:
+    return _ending(Send(framing.exception(kind, orjson.dumps(body)), 1))
+
+
+def _stream_error(_source: Iterator[bytes], knobs: Knobs) -> Iterator[Step]:
+    error = {"message": "EngineCore encountered an issue.", "type": "InternalServerError", "param": None, "code": 500}
+    said = b"data: " + orjson.dumps({"error": error}) + b"\n\n"
+    yield from _sent(chain([said], [b"data: [DONE]\n\n"]), knobs)
+
+
+_BROKEN = {
+    "Message": "The model's stream was broken. See log group of account 123456789012.",
+    "ErrorCode": "StreamBroken",
+}
+_LATE = {
+    "Message": "The model did not complete sending the inference response in the allotted time.",
+    "ErrorCode": "ModelInvocationTimeExceeded",
+}
+_WHOLE_ENDINGS: dict[str, Step] = {"reset-midstream": Reset(), "stall-midstream": Stall(), "cut-midstream": Cut()}
+_STREAM_FAULTS: dict[str, Callable[[Iterator[bytes], Knobs], Iterator[Step]]] = {
+    **{kind: _ending(step) for kind, step in _WHOLE_ENDINGS.items()},
+    "truncated": _nothing,
+    "eof-midframe": _half_a_frame,
+    "bad-crc": _bad_crc,
+    "bad-prelude": _bad_prelude,
+    "giant-frame": _giant_frame,
+    "exception-first": _exception("ModelStreamError", **_BROKEN),
+    "exception-midstream": _exception("ModelStreamError", **_BROKEN),
+    "exception-timeout": _exception("ModelStreamError", **_LATE),
+    "internal-stream-failure": _exception("InternalStreamFailure", Message="Internal failure."),
+    "error-frame": _ending(Send(framing.error("InternalError", "An internal server error occurred"), 1)),
+    "stream-error": _stream_error,
+}

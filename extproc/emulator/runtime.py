@@ -1,0 +1,157 @@
+"""SageMaker Runtime of one region: from a request to an answer, without a socket.
+
+In AWS's order: the size, the operation, the signature, the endpoint; then what the endpoint's kind makes of it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from extproc.emulator import answer, container, dialect, knobs, personalities, refusals
+from extproc.emulator.answer import Answer
+from extproc.emulator.container import ContainerRefused
+from extproc.emulator.refusals import Refusal, Refused
+from extproc.emulator.verify import verify
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from extproc.emulator.journal import Entry
+    from extproc.emulator.knobs import Knobs
+    from extproc.emulator.received import Received
+    from extproc.routing.targets import Credentials
+
+# The 25 MB of AWS's hosting FAQ; the API reference still says 6 MiB.
+PAYLOAD_LIMIT = 26_214_400
+
+_OPERATION = re.compile(r"/endpoints/([a-zA-Z0-9](?:-*[a-zA-Z0-9]){0,62})/(invocations|invocations-response-stream)")
+_EVENT_STREAM = "application/vnd.amazon.eventstream"
+
+
+@dataclass(slots=True)
+class Fault:
+    """A kind that an endpoint (or `*`, every one) has for so many requests more; None: until it is taken away."""
+
+    endpoint: str
+    kind: str
+    times: int | None = None
+
+
+@dataclass(slots=True)
+class Runtime:
+    """One region's state. `endpoints` are the names that exist; None: every name that does not begin with `missing`."""
+
+    region: str
+    keys: Mapping[str, Credentials]
+    endpoints: frozenset[str] | None = None
+    payload_limit: int = PAYLOAD_LIMIT
+    faults: list[Fault] = field(default_factory=list)
+
+    def answer(self, received: Received, entry: Entry, now: float) -> Answer:
+        """Answer one request and note in its entry what was done. `now` is Unix seconds."""
+        request_id = ("x-amzn-requestid", f"00000000-0000-4000-8000-{entry.number:012x}")
+        try:
+            made = self._judge(received, entry, now)
+        except Refused as refused:
+            made = self._refusal(refused.refusal, entry)
+        entry.status = made.status
+        return replace(made, headers=(request_id, *made.headers))
+
+    def too_large(self, entry: Entry) -> Answer:
+        """Refuse a request whose body is over the limit, unread."""
+        entry.kind = "too-large"
+        entry.status = refusals.TOO_LARGE.status
+        return self._refusal(refusals.TOO_LARGE, entry)
+
+    def _judge(self, received: Received, entry: Entry, now: float) -> Answer:
+        operation = _OPERATION.fullmatch(received.path.decode("latin-1"))
+        if received.method != b"POST" or operation is None:
+            raise Refused(refusals.UNKNOWN_OPERATION)
+        verify(received, self.keys, self.region, now)
+        endpoint = operation[1]
+        if self.endpoints is not None and endpoint not in self.endpoints:
+            raise Refused(refusals.no_such_endpoint(endpoint))
+        settings = knobs.from_name(endpoint)
+        failed: ContainerRefused | None = None
+        try:
+            document = container.parse(received.body)
+            if "emulator" in document:
+                settings = knobs.from_body(settings, document["emulator"])
+        except ContainerRefused as refused:
+            failed = refused
+        except knobs.BadKnob as fault:
+            failed = ContainerRefused(400, str(fault))
+        name = self._take_fault(endpoint) or settings.fault or endpoint
+        kind = entry.kind = personalities.kind_of(name)
+        self._refuse_by_kind(kind, name, endpoint, settings)
+        if kind in ("reset", "stall"):
+            return Answer(0, steps=[answer.Reset() if kind == "reset" else answer.Stall()])
+        try:
+            if failed:
+                raise failed
+            completion = container.complete(document, settings, endpoint, int(now), entry.number)
+        except ContainerRefused as refused:
+            raise Refused(refusals.model_error(endpoint, self.region, refused.status, refused.body)) from refused
+        if kind == "huge":
+            completion = replace(completion, tokens=answer.huge_tokens(settings.bytes), tool=None)
+        stream = operation[2] == "invocations-response-stream"
+        return _streamed(completion, kind, settings) if stream else _whole(completion, kind, settings)
+
+    def _refuse_by_kind(self, kind: str, name: str, endpoint: str, settings: Knobs) -> None:
+        if kind in refusals.BY_KIND:
+            raise Refused(refusals.BY_KIND[kind])
+        if kind == "missing":
+            raise Refused(refusals.no_such_endpoint(endpoint))
+        if kind == "model-error":
+            status = (
+                personalities.original_status(name) if settings.original_status is None else settings.original_status
+            )
+            said = settings.original_message
+            if said is None:
+                said = ContainerRefused(status, f"The container answered {status}.").body
+            raise Refused(refusals.model_error(endpoint, self.region, status, said))
+
+    def _take_fault(self, endpoint: str) -> str | None:
+        """Return the first fault set for the endpoint, one time less of it left."""
+        for fault in self.faults:
+            if fault.endpoint in (endpoint, "*"):
+                if fault.times is not None:
+                    fault.times -= 1
+                    if fault.times <= 0:
+                        self.faults.remove(fault)
+                return fault.kind
+        return None
+
+    def _refusal(self, refusal: Refusal, entry: Entry) -> Answer:
+        headers = [("content-type", refusal.content_type)]
+        if refusal.error_type:
+            entry.error_type = refusal.error_type
+            headers.append(("x-amzn-errortype", refusal.error_type))
+        if refusal.location:
+            headers.append(("location", refusal.location))
+        return Answer(refusal.status, tuple(headers), refusal.body)
+
+
+_VARIANT = ("x-amzn-invoked-production-variant", "AllTraffic")
+
+
+def _whole(completion: container.Completion, kind: str, settings: Knobs) -> Answer:
+    """InvokeEndpoint: the container's body as it is, even if it was asked to stream."""
+    if kind in ("not-json", "empty-body"):
+        content_type, body = dialect.JSON, b"This is { not JSON" if kind == "not-json" else b""
+    elif completion.stream:
+        content_type, events = answer.events(completion, kind)
+        body = b"".join(events)
+    else:
+        content_type, body = dialect.JSON, dialect.document(completion)
+    headers = (("content-type", content_type), _VARIANT)
+    return Answer(200, headers, body, answer.whole(body, kind, settings), settings.write_bytes)
+
+
+def _streamed(completion: container.Completion, kind: str, settings: Knobs) -> Answer:
+    """InvokeEndpointWithResponseStream: the container's body in PayloadParts."""
+    content_type, events = answer.events(completion, kind)
+    headers = (("content-type", _EVENT_STREAM), ("x-amzn-sagemaker-content-type", content_type), _VARIANT)
+    return Answer(200, headers, b"", answer.stream(events, kind, settings), settings.write_bytes)
