@@ -20,7 +20,7 @@ __all__ = ["Pattern", "PatternError", "RuleSet", "candidates", "compile_pattern"
 
 # `\d{1,1000}x{1,1000}` is short, but 4,002 instructions: with such a program a DFA that runs out of memory falls back
 # to a simulation that takes 0.3 s for 8 KB.
-MAX_PATTERN_LENGTH = 2048
+MAX_PATTERN_LENGTH = 10_000
 MAX_PROGRAM_SIZE = 3000
 # A Set with more instructions than this is split: each has a memory budget of its own.
 _MAX_GATE_SIZE = 60_000
