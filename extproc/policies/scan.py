@@ -14,16 +14,18 @@ from dataclasses import dataclass
 import re2
 
 from extproc.policies.base import CONTEXT, Rule
-from extproc.policies.syntax import Node, PatternError, nullable, parse
+from extproc.policies.syntax import Node, PatternError, nullable, parse, positions
 
 __all__ = ["Pattern", "PatternError", "RuleSet", "candidates", "compile_pattern", "gate", "options"]
 
-# `\d{1,1000}x{1,1000}` is short, but 4,002 instructions: with such a program a DFA that runs out of memory falls back
-# to a simulation that takes 0.3 s for 8 KB.
 MAX_PATTERN_LENGTH = 10_000
-MAX_PROGRAM_SIZE = 3000
+# How many characters an expression may count, its repetitions written out. `.{0,500}x.{0,500}y`, with 1,002, took
+# 409 ms for 8 KB of digits and "x": its automaton has too many states to keep, and RE2 falls back to simulating it.
+MAX_POSITIONS = 600
+# RE2's instructions work on bytes: `\pL` alone is 1,200 of them.
+MAX_PROGRAM_SIZE = 60_000
 # A Set with more instructions than this is split: each has a memory budget of its own.
-_MAX_GATE_SIZE = 60_000
+_MAX_GATE_SIZE = 100_000
 
 
 def options() -> re2.Options:
@@ -63,10 +65,14 @@ def compile_pattern(source: str) -> Pattern:
         raise PatternError("a lone surrogate is not a character", error.start) from None
     except re2.error as error:
         raise PatternError(_explained(error, source), _position(error, source)) from None
+    counted = positions(tree)
+    if counted > MAX_POSITIONS:
+        raise PatternError(
+            f"the expression counts {counted} characters, the limit is {MAX_POSITIONS}: lower its repetition counts"
+        )
     if compiled.programsize > MAX_PROGRAM_SIZE:
         raise PatternError(
-            f"the expression compiles to {compiled.programsize} instructions, the limit is {MAX_PROGRAM_SIZE}:"
-            " lower its repetition counts"
+            f"the expression compiles to {compiled.programsize} instructions, the limit is {MAX_PROGRAM_SIZE}"
         )
     if nullable(tree):
         raise PatternError("the expression also matches the empty text: require at least one character")

@@ -100,6 +100,19 @@ def nullable(node: Node) -> bool:
             return least == 0 or nullable(body)
 
 
+def positions(node: Node) -> int:
+    """Atoms in the expression with its repetitions written out, as an automaton has to count them."""
+    match node:
+        case Atom():
+            return 1
+        case Assertion():
+            return 0
+        case Sequence(parts) | Choice(parts):
+            return sum(map(positions, parts))
+        case Repeat(body, least, most):
+            return positions(body) * max(least, most or 0, 1)
+
+
 class _Parser:
     """Recursive descent over one pattern; `at` is the next character's position."""
 

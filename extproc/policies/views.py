@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from itertools import islice
 
 # Zero-width and bidirectional controls, soft hyphens, variation selectors: invisible, and legal anywhere.
-_INVISIBLE = re.compile("[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]")
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
+)
 # Tag characters mirror ASCII invisibly (Unicode chapter 23.9).
 _TAGS = {0xE0000 + code: code for code in range(0x20, 0x7F)}
 # Letters of Cyrillic and Greek that look like Latin ones (a part of Unicode's confusables.txt), lower case.

@@ -63,7 +63,12 @@ def refine(candidate: str, before: str) -> Sequence[Span]:
     if _DATE.fullmatch(number):
         return ()
     labelled = bool(said_after or _LABEL.search(before))
-    if labelled and len(re.findall(r"\d+", number)) < 7 and 7 <= count <= 15 and ("." not in number or number.count(".") > 1):
+    if (
+        labelled
+        and len(re.findall(r"\d+", number)) < 7
+        and 7 <= count <= 15
+        and ("." not in number or number.count(".") > 1)
+    ):
         return ((0, len(candidate)),)
     # National form without a word: a trunk zero and groups, as in 020 7946 0958 or 01.42.68.53.00.
     grouped = 1 < len(re.findall(r"\d+", number)) < 7 and number.lstrip("(")[0] == "0" and 9 <= count <= 12

@@ -1,0 +1,288 @@
+"""The hold-back of a stream: exact, early, bounded, and the same as the unary path however the text is cut."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from extproc.policies.base import Action
+from extproc.policies.chain import Chain
+from extproc.policies.overlap import rewrite
+from extproc.policies.rules import RulePolicy
+from extproc.policies.verdict import Phase, Place, PolicyFailed, Text
+from extproc.policies.window import StreamRules, Window
+
+PLACE = Place(Phase.RESPONSE, "assistant")
+
+# Expressions over a small alphabet, so that matches, near misses and overlaps are frequent.
+SOURCES = (
+    "ab",
+    "aab+",
+    "a+b*",
+    "a+?b*",
+    "a.*?b",
+    "a.*b",
+    r"\bab\b",
+    r"\Bab",
+    r"b\b",
+    "^a+b",
+    "b$",
+    r"ab\z",
+    "(?m)^b",
+    "(?m)a$",
+    "(?:ab|a)(?:b|ba)",
+    "a{2,3}",
+    "a{2,3}?b?",
+    "(?:a|b){4}",
+    "[^a ]b",
+    "é+a",
+    r"\pL{3}",
+    "(?i)A[[:alpha:]]b",
+    r"(?s)b.a",
+    r"(?P<n>a-?b)-",
+    r"\Qa-b\E",
+    "(?U)a+b*",
+    "a(?:b|-)*(?:a|$)",
+    "(?:ab?)+-",
+    r"[^\x00]b",
+    "a\x00",
+    r"(?:\ba|b)+ ",
+    "(?i:a)b(?-i:a)",
+)
+TEXTS = st.text(alphabet="aabbA- \né\x00", max_size=24)
+ACTIONS = st.sampled_from([Action.REDACT, Action.REDACT, Action.REDACT, Action.OBSERVE, Action.BLOCK])
+
+
+def second_half(candidate, before):
+    """A refinement with an opinion: none after a space, a part of long candidates, all of the others."""
+    if before.endswith(" "):
+        return ()
+    return ((1, len(candidate)),) if len(candidate) > 2 else ((0, len(candidate)),)
+
+
+@st.composite
+def chains(draw, actions=ACTIONS):
+    """One to three policies of one to three rules each."""
+    from extproc.policies.base import Rule, whole
+    from extproc.policies.scan import compile_pattern
+
+    policies = []
+    for kind in ("p", "q", "r")[: draw(st.integers(1, 3))]:
+        rules = [
+            Rule(
+                kind,
+                f"{kind}{number}",
+                compile_pattern(source),
+                draw(actions),
+                lambda text, kind=kind, number=number: f"<{kind}{number}:{len(text)}>",
+                draw(st.sampled_from([whole, second_half])),
+            )
+            for number, source in enumerate(draw(st.lists(st.sampled_from(SOURCES), min_size=1, max_size=3)))
+        ]
+        policies.append(RulePolicy(kind, rules))
+    return Chain(tuple(policies))
+
+
+def cut(text, cuts):
+    """The text in pieces, cut at the given places."""
+    places = sorted({min(place, len(text)) for place in cuts})
+    return [text[start:end] for start, end in zip([0, *places], [*places, len(text)], strict=True)]
+
+
+def stream(window, pieces):
+    """Everything released, all findings, and the block if there was one."""
+    text, findings = "", []
+    for released in (*(window.push(piece) for piece in pieces), window.finish()):
+        text += released.text
+        findings += released.findings
+        if released.block:
+            return text, findings, released.block
+    return text, findings, None
+
+
+@given(chains(), TEXTS, st.lists(st.integers(0, 24), max_size=6) | st.just(range(24)))
+@settings(max_examples=400, deadline=None)
+def test_stream_equals_unary(chain, text, cuts):
+    """Whatever the rules and the cuts, a stream delivers what judging the whole text delivers."""
+    judged = chain.judge([Text(PLACE, text)])
+    delivered, findings, block = stream(chain.window(PLACE), cut(text, cuts))
+    assert (block is None) == (judged.block is None)
+    if block is None:
+        assert delivered == judged.texts[0]
+        assert sorted(map(repr, findings)) == sorted(map(repr, judged.findings))
+    else:
+        first = min(finding.start for finding in judged.findings if finding.entity == block.rule)
+        everything = Chain(tuple(RulePolicy(policy.kind, _redacting(policy)) for policy in chain.policies))
+        assert everything.judge([Text(PLACE, text)]).block is None
+        # What went out is a prefix of the redacted text before the blocked span.
+        passed = _redacted_before(chain, text, first)
+        assert passed.startswith(delivered)
+
+
+def _redacting(policy):
+    return [rule for rule in policy.rules(PLACE) if rule.action is not Action.BLOCK]
+
+
+def _redacted_before(chain, text, end):
+    """The whole text redacted by the rules that do not block, up to the cluster that reaches `end`."""
+    from extproc.policies.overlap import clusters
+
+    findings = []
+    for policy in chain.policies:
+        findings += RulePolicy(policy.kind, _redacting(policy)).judge([Text(PLACE, text)])[0].findings
+    settled = list(clusters((item for item in findings if item.replacement is not None), chain.order))
+    whole = [cluster for cluster in settled if cluster.end <= end]
+    stop = min([end, *(cluster.start for cluster in settled if cluster.end > end)])
+    return rewrite(text[:stop], whole)
+
+
+@given(chains(st.just(Action.REDACT)), TEXTS)
+@example(Chain(()), "")
+@settings(max_examples=150, deadline=None)
+def test_nothing_is_held_that_no_text_could_change(chain, text):
+    """Every held character is held for a reason: some continuation of the stream changes what becomes of the first."""
+    window = chain.window(PLACE)
+    if window is None:
+        return
+    for character in text:
+        window.push(character)
+    if not window.held:
+        return
+    released = len(text) - window.held
+    continuations = [
+        "",
+        "a",
+        "b",
+        "ab",
+        "aab",
+        "ba",
+        "-",
+        " ",
+        "\n",
+        "éa",
+        "bb-",
+        "aa",
+        "\x00",
+        "b ",
+        "Ab",
+        "aabb-a b",
+        "ba ",
+        "abab- ",
+    ]
+    marks = set()
+    for more in continuations:
+        judged = chain.judge([Text(PLACE, text + more)])
+        marks.add(tuple((f.start, f.end, f.entity) for f in judged.findings if f.start <= released < f.end))
+    reasons = any(rule for policy in chain.policies for rule in policy.rules(PLACE) if rule.refine is second_half)
+    assert len(marks) > 1 or reasons or any(marks)
+
+
+@pytest.mark.parametrize(
+    ("source", "text", "held"),
+    [
+        pytest.param("AKIA[A-Z0-9]{4}", "see AKIA12", 6, id="an open match from its start"),
+        pytest.param("AKIA[A-Z0-9]{4}", "see AKIA1234", 0, id="a complete match without a tail is final at once"),
+        pytest.param(r"AKIA[A-Z0-9]{4}\b", "see AKIA1234", 8, id="a match waits for its word boundary"),
+        pytest.param("a+", "baaa", 3, id="a greedy tail"),
+        pytest.param("a+?", "baaa", 0, id="a lazy match is final"),
+        pytest.param("x.*?y", "x123y-", 0, id="a lazy gap that was closed"),
+        pytest.param(r"\bfoo", "a fo", 2, id="a boundary before"),
+        pytest.param(r"\bfoo", "afo", 0, id="no boundary, nothing open"),
+        pytest.param("^foo", "x\nfo", 0, id="the text's start is far"),
+        pytest.param("(?m)^foo", "x\nfo", 2, id="a line's start"),
+        pytest.param("end$", "the end", 3, id="the text's end may come"),
+        pytest.param("foo", "bar", 0, id="nothing open"),
+        pytest.param("é{3}", "xéé", 2, id="characters, not bytes"),
+    ],
+)
+def test_held_characters(make_rule, source, text, held):
+    """Text is held exactly from the first place where a match may still come about."""
+    window = Window(StreamRules((make_rule("r", source),), {"p": 0}))
+    window.push(text)
+    assert window.held == held
+
+
+def test_redact_over_the_limit_is_never_emitted(make_rule):
+    """An open-ended match over the limit sends its marker at once and drops its text until it ends."""
+    window = Window(StreamRules((make_rule("r", r"(?s)BEGIN.*?END"),), {"p": 0}), limit=50)
+    released = window.push("so BEGIN " + "secret " * 10)
+    assert released.text == "so <r>"
+    rest = "".join(window.push("secret ").text for _ in range(40))
+    rest += window.push("END and").text + window.finish().text
+    assert rest == " and"
+
+
+def test_redact_over_the_limit_without_a_match(make_rule):
+    """A candidate over the limit that fails in the end costs its text once, and what follows passes."""
+    window = Window(StreamRules((make_rule("r", "BEGIN[a-z ]*END"),), {"p": 0}), limit=20)
+    out = stream(window, ["BEGIN ", *["quiet "] * 10, "1 more"])
+    assert out[0] == "<r>1 more"[0:3] + out[0][3:]
+    assert out[0].endswith("1 more")
+    assert "BEGIN" not in out[0]
+    assert [finding.entity for finding in out[1]] == ["r"]
+
+
+def test_endless_match_drops_the_rest(make_rule):
+    """A match that never ends is given up long after the limit: the rest of the place is dropped, memory is bounded."""
+    window = Window(StreamRules((make_rule("r", r"(?s)BEGIN.*END"),), {"p": 0}), limit=20)
+    out = "".join(window.push("BEGIN secret " * 10).text for _ in range(100))
+    assert out == "<r>"
+    assert window.push("anything").text == ""
+    assert window.finish().text == ""
+
+
+def test_block_over_the_limit(make_rule):
+    """An open block rule over the limit blocks."""
+    window = Window(StreamRules((make_rule("r", r"(?s)BEGIN.*END", action=Action.BLOCK),), {"p": 0}), limit=20)
+    text, _, block = stream(window, ["so BEGIN ", *["quiet "] * 10])
+    assert text == "so "
+    assert block is not None
+    assert block.rule == "r"
+
+
+def test_observer_holds_nothing(make_rule):
+    """A rule that only observes lets text go at once and still reports its match."""
+    window = Window(StreamRules((make_rule("r", "abc", action=Action.OBSERVE),), {"p": 0}))
+    assert [window.push(character).text for character in "xabcx"] == list("xabcx")
+    other = Window(StreamRules((make_rule("r", "abc", action=Action.OBSERVE),), {"p": 0}))
+    assert [(f.start, f.end) for f in stream(other, list("xabcx"))[1]] == [(1, 4)]
+
+
+def test_findings_count_from_the_start_of_the_stream(make_rule):
+    """Offsets are code points of the whole stream, long after its beginning was forgotten."""
+    window = Window(StreamRules((make_rule("r", "é-é"),), {"p": 0}))
+    _, findings, _ = stream(window, ["ä " * 100, "é", "-", "é", " é-é"])
+    assert [(finding.start, finding.end) for finding in findings] == [(200, 203), (204, 207)]
+
+
+def test_lone_surrogates_pass_unchanged(make_rule):
+    """A lone surrogate is no valid UTF-8 and still comes out as it went in."""
+    window = Window(StreamRules((make_rule("r", "a+b"),), {"p": 0}))
+    assert stream(window, ["x\ud83d", "\ude00aab\udc00"])[0] == "x\ud83d\ude00<r>\udc00"
+
+
+@pytest.mark.parametrize("fail_open", [False, True])
+def test_failing_refinement(make_rule, fail_open):
+    """A rule whose code raises ends the stream under fail-mode block, and is left out under allow."""
+
+    def broken(candidate, before):
+        raise RuntimeError(candidate + before)
+
+    window = Window(
+        StreamRules((make_rule("r", "ab", refine=broken), make_rule("s", "cd")), {"p": 0}), fail_open=fail_open
+    )
+    if fail_open:
+        assert stream(window, list("ab cd ab"))[0] == "ab <s> ab"
+    else:
+        with pytest.raises(PolicyFailed) as raised:
+            stream(window, list("ab cd ab"))
+        assert raised.value.policy == "p"
+
+
+def test_pushes_after_a_block_release_nothing(make_rule):
+    """After a block the window is closed."""
+    window = Window(StreamRules((make_rule("r", "ab", action=Action.BLOCK),), {"p": 0}))
+    assert window.push("x ab y").block is not None
+    assert window.push("more").text == ""
+    assert window.finish().text == ""
