@@ -62,30 +62,31 @@ local function retriable(status, error_type, original, code)
 end
 
 function envoy_on_response(handle)
-  local headers = handle:headers()
-  local status = tonumber(headers:get(":status")) or 0
-  -- Only this filter may say so.
-  headers:remove("x-kt-retriable")
+  local status = tonumber(handle:headers():get(":status")) or 0
+  local text = ""
+  if status == 424 or status == 400 then
+    -- Waits for the rest of the body. What was taken from the handle before is of no use afterwards.
+    local body = handle:body()
+    if body then text = body:getBytes(0, body:length()) end
+  end
 
+  local headers = handle:headers()
   -- "ThrottlingException:http://internal.amazon.com/coral/…": the type ends at ":" or "#".
   local error_type = string.match(headers:get("x-amzn-errortype") or "", "^[^:#]*")
-  local original, code
-  if status == 424 or status == 400 then
-    local body = handle:body()
-    local text = body and body:getBytes(0, body:length()) or ""
-    original = original_status(text)
-    code = string.match(text, '"ErrorCode"%s*:%s*"([%w_]+)"')
-    if string.find(text, "has no capacity to process this request", 1, true) then code = "NO_CAPACITY" end
-  end
+  local original = original_status(text)
+  local code = string.match(text, '"ErrorCode"%s*:%s*"([%w_]+)"')
+  if string.find(text, "has no capacity to process this request", 1, true) then code = "NO_CAPACITY" end
   if headers:get("x-kt-trap") then
     headers:remove("x-kt-trap")
-    code = "NO_HEALTHY_HOST"
+    error_type = "NoHealthyHost"
   end
+
+  -- Only this filter may say so.
+  headers:remove("x-kt-retriable")
   if retriable(status, error_type, original, code) then headers:replace("x-kt-retriable", "1") end
 
   local metadata = handle:streamInfo():dynamicMetadata()
-  local outcomes = metadata:get(OUTCOMES) or {}
-  metadata:set(OUTCOMES, tostring(count(outcomes)), {
+  metadata:set(OUTCOMES, tostring(count(metadata:get(OUTCOMES) or {})), {
     target = TARGET, status = status, error_type = error_type,
     original_status = original, error_code = code,
   })

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from extproc.render.extension import Document, extension
-from extproc.render.local_reply import when
+from extproc.render.filter_state import PATH
+from extproc.render.local_reply import WORKERS_OWN, when
 from extproc.render.processor import AUDIT
 
 # No headers, no bodies, no query.
 FIELDS = {
     "time": "%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%",
     "method": "%REQ(:METHOD)%",
-    "path": "%PATH(NQ)%",
+    "path": f"%FILTER_STATE({PATH}:PLAIN)%",
     "protocol": "%PROTOCOL%",
     "status": "%RESPONSE_CODE%",
     "details": "%RESPONSE_CODE_DETAILS%",
     "flags": "%RESPONSE_FLAGS%",
-    "request_id": "%STREAM_ID%",
+    "request_id": "%RESP(x-request-id)%",
     "bytes_received": "%BYTES_RECEIVED%",
     "bytes_sent": "%BYTES_SENT%",
     "duration_ms": "%DURATION%",
@@ -30,27 +31,22 @@ def access_log(path: str) -> Document:
             "matcher": {
                 "filter": AUDIT,
                 "path": [{"key": "claimed"}],
-                "value": {"double_match": {"exact": 1}},
-                "invert": True,
+                # A claim is no null, so it is not logged; `invert` is ignored by this filter (measured).
+                "value": {"null_match": {}},
             },
             "match_if_key_not_found": True,
         }
     }
+    # A worker that answers at once has no claim to make: it has the whole exchange.
+    not_answered = when(f"!response.code_details.startsWith('{WORKERS_OWN}')")
     failed = when("response.code_details.startsWith('ext_proc')")
-    return {
-        "name": "envoy.access_loggers.file",
-        "filter": {"and_filter": {"filters": [NOT_HEALTH, {"or_filter": {"filters": [unclaimed, failed]}}]}},
-        **{
-            key: value
-            for key, value in extension(
-                "envoy.access_loggers.file",
-                "extensions.access_loggers.file.v3.FileAccessLog",
-                {"path": path, "log_format": {"json_format": FIELDS}},
-            ).items()
-            if key == "typed_config"
-        },
-    }
-
-
-# Probes of load balancers are answered by Envoy and are nobody's exchange.
-NOT_HEALTH: Document = {"not_health_check_filter": {}}
+    nobody = {"and_filter": {"filters": [unclaimed, not_answered]}}
+    either = {"or_filter": {"filters": [nobody, failed]}}
+    # Probes of load balancers are answered by Envoy and are nobody's exchange.
+    probes: Document = {"not_health_check_filter": {}}
+    log = extension(
+        "envoy.access_loggers.file",
+        "extensions.access_loggers.file.v3.FileAccessLog",
+        {"path": path, "log_format": {"json_format": FIELDS}},
+    )
+    return {**log, "filter": {"and_filter": {"filters": [probes, either]}}}

@@ -10,6 +10,7 @@ from extproc.render.extension import Document, extension, seconds, typed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
     from extproc.render.settings import Settings
     from extproc.routing.targets import Target
 

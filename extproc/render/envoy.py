@@ -2,56 +2,58 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING
+
+import yaml
 
 from extproc.render.bootstrap import bootstrap
 from extproc.render.clusters import target_clusters
 from extproc.render.extension import Document, typed
 from extproc.render.listener import listener
+from extproc.render.routes import NAME as ROUTES
+from extproc.render.routes import route_configuration
 from extproc.render.trap import trap_listener
 from extproc.render.workers import assignment, fixed, from_file, workers_cluster
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
     from extproc.config.runtime import Limits
     from extproc.render.settings import Address, Settings
     from extproc.routing.targets import Target
 
 
 def static(settings: Settings, targets: Sequence[Target], limits: Limits) -> Document:
-    """Everything in one document: for compose and for reading."""
-    listeners = [listener(settings, targets, limits), trap_listener(settings)]
+    """Everything in one document: for compose, for a mesh, and for reading."""
+    routes = {"route_config": route_configuration(settings, targets, limits)}
     clusters = [workers_cluster(fixed(settings.workers)), *target_clusters(settings, targets)]
+    listeners = [listener(settings, routes), trap_listener(settings)]
     return bootstrap(settings, {"static_resources": {"listeners": listeners, "clusters": clusters}})
 
 
 def dynamic(settings: Settings, targets: Sequence[Target], limits: Limits, directory: str) -> dict[str, Document]:
     """Documents by file name, to be put into `directory`: Envoy starts from bootstrap.json and watches the others.
 
-    Replace a watched file by renaming over it, endpoints (eds) and clusters (cds) before listeners (lds).
+    Replace a watched file by renaming over it: endpoints (eds) and clusters (cds) before routes (rds).
     """
-    clusters = [workers_cluster(from_file(directory)), *target_clusters(settings, targets)]
-    listeners = [listener(settings, targets, limits), trap_listener(settings)]
+    routes = {"rds": {"route_config_name": ROUTES, "config_source": _watched(directory, "rds.json")}}
+    clusters = [workers_cluster(from_file(_watched(directory, "eds.json"))), *target_clusters(settings, targets)]
+    listeners = [listener(settings, routes), trap_listener(settings)]
+    sources = {"cds_config": _watched(directory, "cds.json"), "lds_config": _watched(directory, "lds.json")}
     return {
-        "bootstrap.json": bootstrap(
-            settings,
-            {
-                "dynamic_resources": {
-                    "cds_config": _watched(directory, "cds.json"),
-                    "lds_config": _watched(directory, "lds.json"),
-                }
-            },
-        ),
+        "bootstrap.json": bootstrap(settings, {"dynamic_resources": sources}),
         "eds.json": endpoints(settings.workers),
-        "cds.json": {"resources": [typed("config.cluster.v3.Cluster", cluster) for cluster in clusters]},
-        "lds.json": {"resources": [typed("config.listener.v3.Listener", each) for each in listeners]},
+        "cds.json": _discovered("config.cluster.v3.Cluster", clusters),
+        "lds.json": _discovered("config.listener.v3.Listener", listeners),
+        "rds.json": _discovered("config.route.v3.RouteConfiguration", [route_configuration(settings, targets, limits)]),
     }
 
 
 def endpoints(workers: Sequence[Address]) -> Document:
     """eds.json for these workers: rename it over the old one and Envoy uses the new sockets."""
-    return {"resources": [typed("config.endpoint.v3.ClusterLoadAssignment", assignment(workers))]}
+    return _discovered("config.endpoint.v3.ClusterLoadAssignment", [assignment(workers)])
 
 
 def to_json(document: Document) -> str:
@@ -61,13 +63,19 @@ def to_json(document: Document) -> str:
 
 def to_yaml(document: Document) -> str:
     """The same, for people."""
-    import yaml  # noqa: PLC0415 - only `kt envoy render` needs it
-
     text: str = yaml.safe_dump(document, sort_keys=False, width=120)
     return text
 
 
+def _discovered(type_name: str, resources: Sequence[Document]) -> Document:
+    # envoy.service.discovery.v3.DiscoveryResponse. Envoy repeats the version in a statistic once it uses it.
+    typed_resources = [typed(type_name, resource) for resource in resources]
+    version = hashlib.sha256(json.dumps(typed_resources, sort_keys=True).encode()).hexdigest()[:16]
+    return {"version_info": version, "resources": typed_resources}
+
+
 def _watched(directory: str, name: str) -> Document:
+    # envoy.config.core.v3.ConfigSource
     return {
         "path_config_source": {"path": f"{directory}/{name}", "watched_directory": {"path": directory}},
         "resource_api_version": "V3",

@@ -6,42 +6,40 @@ from typing import TYPE_CHECKING
 
 from extproc.render.access_log import access_log
 from extproc.render.extension import Document, extension, seconds
+from extproc.render.filter_state import REQUEST_ID, keep_original
 from extproc.render.local_reply import local_replies
 from extproc.render.processor import processor_filter
-from extproc.render.routes import route_configuration
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from extproc.config.runtime import Limits
     from extproc.render.settings import Settings
-    from extproc.routing.targets import Target
 
 NAME = "kt"
 
-# Names that mean something to us or to AWS: a client's are dropped before anything reads them.
+# Header names that mean something to us or to AWS: a client's are dropped before anything reads them.
 RESERVED = ("x-amz-", "x-amzn-", "x-kt-", "x-envoy-")
 
 
-def listener(settings: Settings, targets: Sequence[Target], limits: Limits) -> Document:
-    """envoy.config.listener.v3.Listener."""
+def listener(settings: Settings, routes: Document) -> Document:
+    """envoy.config.listener.v3.Listener; `routes` is HCM's `route_config` or `rds`.
+
+    Nothing here depends on the targets: a new configuration changes routes and clusters, and no connection is drained.
+    """
     return {
         "name": NAME,
         "address": settings.listen.document(),
         "per_connection_buffer_limit_bytes": 1_048_576,
-        "filter_chains": [{"filters": [_connection_manager(settings, targets, limits)]}],
+        "filter_chains": [{"filters": [_connection_manager(settings, routes)]}],
     }
 
 
-def _connection_manager(settings: Settings, targets: Sequence[Target], limits: Limits) -> Document:
-    longest = max((target.timeout_seconds for target in targets), default=60.0)
+def _connection_manager(settings: Settings, routes: Document) -> Document:
     return extension(
         "envoy.filters.network.http_connection_manager",
         "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         {
             "stat_prefix": NAME,
-            "route_config": route_configuration(settings, targets, limits),
+            **routes,
             "use_remote_address": True,
-            "always_set_request_id_in_response": True,
             "server_header_transformation": "OVERWRITE",
             "server_name": "kt",
             "normalize_path": True,
@@ -60,7 +58,8 @@ def _connection_manager(settings: Settings, targets: Sequence[Target], limits: L
             },
             "request_headers_timeout": "15s",
             "request_timeout": seconds(settings.upload_timeout),
-            "stream_idle_timeout": seconds(max(settings.idle_timeout, longest + 30)),
+            # The route's own idle_timeout follows the targets; this one holds until there is a route.
+            "stream_idle_timeout": seconds(settings.idle_timeout),
             "local_reply_config": local_replies(),
             "access_log": [access_log(settings.access_log)],
             "early_header_mutation_extensions": [
@@ -71,23 +70,14 @@ def _connection_manager(settings: Settings, targets: Sequence[Target], limits: L
                 )
             ],
             "http_filters": [
+                keep_original(),
+                _answer_headers(),
                 extension(
                     "envoy.filters.http.health_check",
                     "extensions.filters.http.health_check.v3.HealthCheck",
                     {
                         "pass_through_mode": False,
                         "headers": [{"name": ":path", "string_match": {"exact": "/healthz"}}],
-                    },
-                ),
-                # Before ext_proc in this list, so after it on the way back: whatever a worker leaves of AWS's headers,
-                # no client sees it.
-                extension(
-                    "envoy.filters.http.header_mutation",
-                    "extensions.filters.http.header_mutation.v3.HeaderMutation",
-                    {
-                        "mutations": {
-                            "response_mutations": [_drop("x-amz-"), _drop("x-amzn-"), {"remove": "x-kt-retriable"}]
-                        }
                     },
                 ),
                 processor_filter(settings),
@@ -98,6 +88,24 @@ def _connection_manager(settings: Settings, targets: Sequence[Target], limits: L
                 ),
             ],
         },
+    )
+
+
+def _answer_headers() -> Document:
+    # First in the list of filters, so last on the way back: whatever a worker leaves of AWS's headers, no
+    # client sees it; and every answer has our id.
+    request_id = {"header": {"key": "x-request-id", "value": f"%FILTER_STATE({REQUEST_ID}:PLAIN)%"}}
+    mutations = [
+        _drop("x-amz-"),
+        _drop("x-amzn-"),
+        _drop("x-envoy-"),
+        {"remove": "x-kt-retriable"},
+        {"append": {**request_id, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}},
+    ]
+    return extension(
+        "envoy.filters.http.header_mutation",
+        "extensions.filters.http.header_mutation.v3.HeaderMutation",
+        {"mutations": {"response_mutations": mutations}},
     )
 
 

@@ -90,6 +90,8 @@ def when(expression: str) -> Document:
 def _mapper(expression: str, status: int | None, message: str, kind: str, code: str | None) -> Document:
     body = json.dumps({"error": {"message": message, "type": kind, "param": None, "code": code}})
     mapper: Document = {
+        # Refused before there was a request to give an id to; the listener overwrites it otherwise.
+        "headers_to_add": [{"header": {"key": "x-request-id", "value": "%UNIQUE_ID%"}}],
         "filter": when(f"!response.code_details.startsWith('{WORKERS_OWN}') && {expression}"),
         "body_format_override": {
             "text_format_source": {"inline_string": body},

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from extproc.render.extension import Document, extension, seconds
+from extproc.render.filter_state import PATH
 from extproc.render.workers import WORKERS
 
 if TYPE_CHECKING:
     from extproc.render.settings import Settings
 
+NAME = "envoy.filters.http.ext_proc"
 PLAN = "kt.plan"
 ATTEMPTS = "kt.attempts"
 OUTCOMES = "kt.outcomes"
@@ -43,10 +45,36 @@ WRITABLE = (
 
 
 def processor_filter(settings: Settings) -> Document:
-    """envoy.filters.http.ext_proc."""
+    """The ext_proc filter, for every exchange that has a request."""
+    # Envoy's answer to a head that it cannot parse is sent through all filters, and the connection is closed before any
+    # worker could have seen it: with ext_proc in the way, the client gets no answer at all (measured).
+    no_request = {
+        "not_matcher": {
+            "single_predicate": {
+                "input": extension(
+                    "envoy.matching.inputs.filter_state",
+                    "extensions.matching.common_inputs.network.v3.FilterStateInput",
+                    {"key": PATH},
+                ),
+                "value_match": {"safe_regex": {"google_re2": {}, "regex": ".+"}},
+            }
+        }
+    }
+    skip = extension("skip", "extensions.filters.common.matcher.action.v3.SkipFilter")
+    return extension(
+        NAME,
+        "extensions.common.matching.v3.ExtensionWithMatcher",
+        {
+            "extension_config": _processor(settings),
+            "xds_matcher": {"matcher_list": {"matchers": [{"predicate": no_request, "on_match": {"action": skip}}]}},
+        },
+    )
+
+
+def _processor(settings: Settings) -> Document:
     allowed = f"^({'|'.join(WRITABLE)})$"
     return extension(
-        "envoy.filters.http.ext_proc",
+        NAME,
         "extensions.filters.http.ext_proc.v3.ExternalProcessor",
         {
             "grpc_service": {
@@ -76,13 +104,16 @@ def processor_filter(settings: Settings) -> Document:
                 "request_body_mode": "BUFFERED",
                 "request_trailer_mode": "SKIP",
                 "response_header_mode": "SEND",
-                "response_body_mode": "NONE",
+                # The worker overrides this with FULL_DUPLEX_STREAMED for streams. Not the other way round: BUFFERED by
+                # override hangs until the route's timeout when the answer is over the limit (measured); this is a 502.
+                "response_body_mode": "BUFFERED",
                 "response_trailer_mode": "SKIP",
             },
-            # The worker asks for the answer whole or in chunks when it has seen the head.
             "allow_mode_override": True,
-            # Without clearing, the route picked before the plan was known would stay.
+            # The worker clears it with its plan: the route was picked before there was one.
             "route_cache_action": "DEFAULT",
+            # Nothing of ours reads them.
+            "forward_rules": {"disallowed_headers": {"patterns": [{"exact": "cookie"}]}},
             "request_attributes": list(REQUEST_ATTRIBUTES),
             "response_attributes": list(RESPONSE_ATTRIBUTES),
             "metadata_options": {

