@@ -83,7 +83,7 @@ def start(running: Processes, directory: Path, given: argparse.Namespace) -> lis
     running.start(
         "sagemaker", kt("sagemaker", "emulate", "--listen", f"127.0.0.1:{port}", "--region", REGION), environment()
     )
-    running.wait_http("sagemaker", f"http://127.0.0.1:{port}/ping", any_status=True)
+    running.wait_http("sagemaker", f"http://127.0.0.1:{port}/emulator/health")
     calls = {kind: call(kind, given.prompt_bytes) for kind in ("unary", "stream")}
     return [
         bare(running, directory, port, calls),

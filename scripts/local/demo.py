@@ -43,7 +43,7 @@ def main() -> int:
             for host, region in REGIONS.items():
                 listen = f"127.0.0.1:{ports[host]}"
                 children.start(host, kt("sagemaker", "emulate", "--listen", listen, "--region", region), environment())
-                children.wait_http(host, f"http://{listen}/ping", any_status=True)
+                children.wait_http(host, f"http://{listen}/emulator/health")
                 print(f"SageMaker, emulated    {region} on http://{listen}")
             config = directory / "policy-config.yaml"
             printed = (ROOT / "envoy" / "compose" / "policy-config.yaml").read_text(encoding="utf-8")

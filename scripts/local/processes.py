@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# The key pair that docker-compose.yml gives to both sides. It exists nowhere else.
+# The key pair of AWS's own documentation, which docker-compose.yml gives to both sides too: valid nowhere else.
 CREDENTIALS = {
-    "AWS_ACCESS_KEY_ID": "AKIAEMULATEDEXAMPLE1",
-    "AWS_SECRET_ACCESS_KEY": "emulated+secret/key+for/tests+alone/EXAMPL",
+    "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+    "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
 }
 
 
