@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 # Underscores are no host name by RFC 1123, but container networks have them.
 _HOST = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*")
 
+_BRACKETED = re.compile(r"\[[^\]]*\](:[0-9]*)?")
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:
@@ -50,6 +52,9 @@ def parse_base_url(url: str) -> Origin:
     if port == 0:
         raise ValueError("port 0 cannot be connected to")
     if parts.netloc.startswith("["):
+        if not _BRACKETED.fullmatch(parts.netloc):
+            # Some Python versions let text between bracket and port pass.
+            raise ValueError("not a URL: the host or the port cannot be read")
         try:
             address = ipaddress.IPv6Address(host)
         except ValueError:

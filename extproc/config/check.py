@@ -7,21 +7,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, get_args
+from typing import Any
 
 from extproc.config import known
 from extproc.config.base_url import parse_base_url
-from extproc.config.model import Options, PolicyKind
 from extproc.config.model.target import ENVIRONMENT_NAME
-from extproc.config.problem import Code, Path, Problem, Severity, did_you_mean
+from extproc.config.problem import Code, Path, Problem, Severity, did_you_mean, dotted
 from extproc.config.provider import InvalidProvider, resolve
-
-KINDS: tuple[str, ...] = get_args(PolicyKind)
+from extproc.policies.table import KINDS
 
 _NOT_YET = "known in the format, not supported by this gateway yet"
 # AKIA and ASIA begin access key ids: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
 _ACCESS_KEY_ID = re.compile(r"A[KS]IA[A-Z0-9]{16}")
-_NULLABLE = frozenset({name for name, info in Options.model_fields.items() if name == "temperature" and info})
 
 
 def check(value: dict[str, Any]) -> Iterator[Problem]:
@@ -31,6 +28,20 @@ def check(value: dict[str, Any]) -> Iterator[Problem]:
     yield from _pack(value.get("pack"))
     yield from _chain(value)
     yield from _targets(value)
+    yield from _generations(value)
+    yield from _rule_names(value)
+
+
+# Settings that the two generations of the format spell differently: where all of them stand below `policy`.
+_SAME = (
+    (
+        ("prompt-injection", "threshold"),
+        ("prompt-injection", "embedding_threshold"),
+        ("prompt-injection", "detection", "embedding_threshold"),
+    ),
+    (("prompt-injection", "action"), ("prompt-injection", "response", "action")),
+    (("prompt-injection", "attack_patterns"), ("prompt-injection", "detection", "attack_patterns")),
+)
 
 
 def _empty(value: Any, path: Path) -> Iterator[Problem]:
@@ -203,3 +214,29 @@ def _identity(path: Path, target: dict[str, Any]) -> Iterator[Problem]:
         if name == pair[0] and target.get("aws_profile") is not None:
             message = "a target signs with a profile or with keys from variables, not both"
             yield Problem(Code.CONFLICT, (*path, "aws_profile"), message, f"remove aws_profile or {name}", at_key=True)
+
+
+def _generations(root: dict[str, Any]) -> Iterator[Problem]:
+    """Two spellings of one setting may both be given, but not with two values."""
+    for spellings in _SAME:
+        first: tuple[Path, Any] | None = None
+        for *place, name in spellings:
+            for path, section in _walk(root, ("policy", *place), ()):
+                if name not in section:
+                    continue
+                here: Path = (*path, name)
+                if first is None:
+                    first = here, section[name]
+                elif section[name] != first[1]:
+                    message = f"differs from {dotted(first[0])}, which is the same setting"
+                    yield Problem(Code.CONFLICT, here, message, "keep one", at_key=True)
+
+
+def _rule_names(root: dict[str, Any]) -> Iterator[Problem]:
+    """A rule's name stands in refusals and audit records: two rules of one name could not be told apart."""
+    first: dict[str, int] = {}
+    for path, rule in _walk(root, ("policy", "dlp-filter", "patterns", "[]"), ()):
+        name = rule.get("name")
+        if isinstance(name, str) and first.setdefault(name, int(path[-1])) != path[-1]:
+            message = f"{name[:100]!r} is already the name of patterns[{first[name]}]"
+            yield Problem(Code.DUPLICATE, (*path, "name"), message, "names are unique")

@@ -14,8 +14,11 @@ from extproc.config.provider import Endpoint, resolve
 from extproc.config.region import InvalidRegion, ProfileRegion, Region, Source, region_of
 from extproc.config.runtime import AuditSettings, Limits, Pack, Runtime
 from extproc.policies.chain import Chain
+from extproc.policies.syntax import PatternError
+from extproc.policies.table import build
 from extproc.routing.targets import Identity, Target
 from extproc.sagemaker.invoke import UnknownRegion, runtime_host
+from extproc.translate import TRANSLATORS
 
 if TYPE_CHECKING:
     from pathlib import Path as FilePath
@@ -95,6 +98,9 @@ def _target(
         model=target.model,
         endpoint_name=target.sagemaker_endpoint_name,
     )
+    if (endpoint.kind, target.format) not in TRANSLATORS:
+        message = f"this gateway does not serve {endpoint.kind} requests yet; no request will reach the target"
+        problems.append(Problem(Code.NOT_SERVED, (*path, "provider"), message, severity=Severity.WARNING))
     region = _region(target, path, environ, profile_region, problems)
     origin = None if region is None else _origin(target, region, path, environ, problems)
     if region is None or origin is None:
@@ -190,13 +196,16 @@ def _context_window(target: model.Target, endpoint: Endpoint) -> int | None:
 
 
 def _chain(configuration: model.Configuration, *, fail_open: bool, problems: list[Problem]) -> Chain:
-    for index, kind in enumerate(configuration.policies.chain):
-        # audit-logger is a marker: it judges nothing.
-        if kind != "audit-logger":
-            problems.append(
-                Problem(Code.UNSUPPORTED, ("policies", "chain", index), "not supported by this gateway yet")
-            )
-    return Chain((), fail_open=fail_open)
+    policies = []
+    for kind in configuration.policies.chain:
+        section = configuration.policy.of(kind)
+        try:
+            # Only what the file says: a policy knows its own defaults.
+            policies.append(build(kind, {} if section is None else section.model_dump(exclude_unset=True)))
+        except PatternError as error:
+            # Every expression compiled by itself when the file was read; together they may still be too much.
+            problems.append(Problem(Code.PATTERN, ("policy", kind), str(error)))
+    return Chain(tuple(policies), fail_open=fail_open)
 
 
 def _audit(configuration: model.Configuration, base_dir: FilePath) -> AuditSettings:

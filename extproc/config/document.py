@@ -112,8 +112,11 @@ class _Reader:
         self._anchors: dict[str, _Node | None] = {}
 
     def _parse(self) -> Iterator[yaml.Event]:
+        last = Position(1, 1)
         try:
-            yield from yaml.parse(self._text, Loader=yaml.SafeLoader)
+            for event in yaml.parse(self._text, Loader=yaml.SafeLoader):
+                last = _position(event)
+                yield event
         except yaml.reader.ReaderError as error:
             before = self._text[: error.position]
             position = Position(before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
@@ -123,7 +126,8 @@ class _Reader:
             raise Unreadable(_syntax_problem(error)) from None
         except (ValueError, OverflowError):
             # PyYAML passes escapes such as "\UFFFFFFFF" and endless %YAML versions to chr() and int() unchecked.
-            raise Unreadable(Problem(Code.SYNTAX, (), "not YAML: an escape or a number is out of range")) from None
+            message = "not YAML: after this, an escape or a number is out of range"
+            raise Unreadable(Problem(Code.SYNTAX, (), message, position=last)) from None
 
     def document(self) -> _Node:
         next(self._events)  # StreamStart
@@ -153,7 +157,7 @@ class _Reader:
             message = "explicit YAML tags are not supported; remove the tag"
             self.problems.append(Problem(Code.SYNTAX, (), message, position=position))
         if isinstance(event, yaml.ScalarEvent):
-            node = _Node(event.value, position, plain=event.implicit[0])
+            node = _Node(event.value, position, plain=event.implicit[0] and tag is None)
         elif isinstance(event, yaml.SequenceStartEvent):
             items = [self._node(inner, depth + 1) for inner in self._until(yaml.SequenceEndEvent)]
             node = _Node(items, position)
@@ -289,5 +293,7 @@ def _syntax_problem(error: yaml.MarkedYAMLError) -> Problem:
     what = error.problem or "cannot be read"
     if "'\\t'" in what:
         return Problem(Code.SYNTAX, (), "a tab cannot indent in YAML; use spaces", position=position)
-    where = f" ({error.context})" if error.context else ""
+    where = ""
+    if error.context and error.context_mark is not None:
+        where = f" ({error.context} that begins at {error.context_mark.line + 1}:{error.context_mark.column + 1})"
     return Problem(Code.SYNTAX, (), f"not YAML: {what}{where}", position=position)

@@ -30,6 +30,7 @@ KEYS: dict[tuple[str, ...], frozenset[str]] = {
             "snowflake_account_identifier_env", "weight", "zdr",
         }
     ),
+    ("policy", "dlp-filter"): frozenset({"max_distance"}),
     ("size_limits",): frozenset({"max_header_bytes"}),
 }  # fmt: skip
 
@@ -61,6 +62,11 @@ VALUES: dict[tuple[str, ...], frozenset[str | bool]] = {
     ("providers", "targets", "[]", "format"): frozenset({"anthropic", "cohere", "gemini"}),
     ("policy", "prompt-injection", "action"): frozenset({"escalate"}),
     ("policy", "prompt-injection", "response", "action"): frozenset({"escalate"}),
+    ("policy", "prompt-injection", "response", "log_level"): frozenset({"debug", "info", "error"}),
+    ("policy", "prompt-injection", "boundaries", "enforce_delimiters"): frozenset({False}),
     ("policy", "prompt-injection", "backend"): frozenset({"external"}),
+    ("policy", "pii-detector", "healthcare_mode"): frozenset({True}),
+    ("policy", "dlp-filter", "fuzzy_matching"): frozenset({True}),
+    ("policy", "dlp-filter", "sensitivity_level"): frozenset({"high", "restricted"}),
     ("policy", "audit-logger", "hipaa_audit_controls"): frozenset({True}),
 }

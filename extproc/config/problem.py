@@ -46,6 +46,7 @@ class Code(Enum):
     CLEAR_TEXT = "W104"
     ENDPOINT_FROM_ENVIRONMENT = "W105"
     DISABLED = "W106"
+    NOT_SERVED = "W107"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ def _compiled(source: str) -> str:
     try:
         compile_pattern(source)
     except PatternError as error:
-        where = "" if error.position is None else f" at character {error.position + 1} of the pattern"
+        where = "" if error.position is None else f" (character {error.position + 1} of the pattern)"
         raise PydanticCustomError(REFUSED, "{reason}{at}", {"reason": error.message, "at": where}) from None
     return source
 

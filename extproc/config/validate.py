@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from extproc.config.check import check
 from extproc.config.document import Document, parse
 from extproc.config.model import Configuration
+from extproc.config.one_of import NOT_ONE_OF
 from extproc.config.problem import Code, Path, Problem, Severity, did_you_mean, nearest
 from extproc.config.regex import REFUSED
 
@@ -77,17 +78,23 @@ def _told_already(problem: Problem, told: set[Path]) -> bool:
 def _translate(details: ErrorDetails) -> Problem:
     """One of pydantic's errors in the words of the format."""
     path: Path = details["loc"]
+    at_key = False
     kind = details["type"]
     value = details["input"]
     context = details.get("ctx", {})
+    if path[-1:] == ("[key]",):
+        path, at_key = path[:-1], True
     if kind == "missing":
-        return Problem(Code.MISSING, path, "is required", _example(path))
+        return Problem(Code.MISSING, path, "is required", _example(path), at_key=True)
     if kind == "extra_forbidden":
         return Problem(
             Code.UNKNOWN_KEY, path, "unknown key", did_you_mean(str(path[-1]), keys_at(path[:-1])), at_key=True
         )
     if kind == "literal_error":
-        return _not_one_of(path, value, str(context["expected"]))
+        expected = str(context["expected"]).replace(" or ", ", ").split(", ")
+        return _not_one_of(path, value, [name.strip("'") for name in expected], at_key=at_key)
+    if kind == NOT_ONE_OF:
+        return _not_one_of(path, value, context["names"], at_key=at_key)
     if kind in _BOUNDS:
         return Problem(Code.NOT_ALLOWED, path, _BOUNDS[kind].format(**context))
     if kind == "string_pattern_mismatch":
@@ -95,12 +102,12 @@ def _translate(details: ErrorDetails) -> Problem:
         return Problem(Code.NOT_ALLOWED, path, f"{shown}does not have the required form", _example(path))
     if kind == REFUSED:
         return Problem(Code.PATTERN, path, f"not a pattern that can be run: {details['msg']}")
-    expected = _TYPES.get(kind)
-    if expected is None:
+    wanted = _TYPES.get(kind)
+    if wanted is None:
         # A kind of error that the model does not use today: pydantic's own words, which never hold the input.
         return Problem(Code.NOT_ALLOWED, path, details["msg"])
     advice = "put it in quotes" if kind == "string_type" and isinstance(value, bool | int | float) else ""
-    return Problem(Code.WRONG_TYPE, path, f"expected {expected}, found {_kind_of(value)}", advice)
+    return Problem(Code.WRONG_TYPE, path, f"expected {wanted}, found {_kind_of(value)}", advice)
 
 
 _TYPES = {
@@ -116,24 +123,25 @@ _TYPES = {
     "model_type": "a section of keys and values",
 }
 _BOUNDS = {
-    "greater_than_equal": "expected {ge} or more",
-    "greater_than": "expected more than {gt}",
-    "less_than_equal": "expected {le} or less",
-    "string_too_short": "expected at least {min_length} character(s)",
+    "greater_than_equal": "expected {ge:g} or more",
+    "greater_than": "expected more than {gt:g}",
+    "less_than_equal": "expected {le:g} or less",
+    "string_too_short": "must not be empty",
     "string_too_long": "expected at most {max_length} characters",
-    "too_short": "expected at least {min_length} entry",
+    "too_short": "must not be empty",
     "too_long": "expected at most {max_length} entries",
 }
 
 
-def _not_one_of(path: Path, value: Any, expected: str) -> Problem:
-    names = [name.strip("'") for name in expected.replace(" or ", ", ").split(", ")]
+def _not_one_of(path: Path, value: Any, names: Sequence[str], *, at_key: bool) -> Problem:
+    # A Literal of Python's booleans.
+    names = [name.lower() if name in ("True", "False") else name for name in names]
     if not isinstance(value, str):
         message = f"expected one of [{', '.join(names)}], found {_kind_of(value)}"
         return Problem(Code.WRONG_TYPE, path, message)
     found = nearest(value, names)
     message = f"expected one of [{', '.join(names)}], found {_shown(value)}"
-    return Problem(Code.NOT_ALLOWED, path, message, f"did you mean {found}?" if found else "")
+    return Problem(Code.NOT_ALLOWED, path, message, f"did you mean {found}?" if found else "", at_key=at_key)
 
 
 def _example(path: Path) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from extproc.config.model.section import Section
@@ -24,10 +26,7 @@ class AuditLogger(Section):
         default=True,
         description="`true` records every exchange; `false` only those that a policy touched or that failed.",
     )
-    hipaa_audit_controls: bool = Field(
-        default=False,
-        description="Adds access time, caller identity and the categories of data found to every record.",
-    )
+    hipaa_audit_controls: Literal[False] = Field(default=False, description="Records hold no fields beyond the usual.")
     path: str | None = Field(
         default=None,
         min_length=1,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
@@ -13,8 +13,10 @@ from extproc.config.model.pii_detector import PiiDetector
 from extproc.config.model.prompt_injection import PromptInjection
 from extproc.config.model.section import Section
 from extproc.config.model.target import Target
+from extproc.config.one_of import OneOf
+from extproc.policies.table import KINDS
 
-PolicyKind = Literal["prompt-injection", "pii-detector", "dlp-filter", "audit-logger"]
+PolicyKind = Annotated[str, OneOf(KINDS)]
 
 
 def _plain_entry(entry: Any) -> Any:
@@ -54,6 +56,11 @@ class Policy(Section):
     pii_detector: PiiDetector | None = Field(default=None, alias="pii-detector", description="Personal data.")
     dlp_filter: DlpFilter | None = Field(default=None, alias="dlp-filter", description="Your own patterns and terms.")
     audit_logger: AuditLogger | None = Field(default=None, alias="audit-logger", description="The audit trail.")
+
+    def of(self, kind: str) -> Section | None:
+        """The settings of one kind, None when the file has none."""
+        section: Section | None = getattr(self, kind.replace("-", "_"))
+        return section
 
 
 class SizeLimits(Section):

@@ -39,10 +39,7 @@ class DlpFilter(Section):
     action: Literal["redact", "block"] = Field(
         default="redact", description="What a match does unless the pattern says otherwise."
     )
-    fuzzy_matching: bool = Field(default=False, description="Find `blocked_terms` with typing errors as well.")
-    max_distance: int | None = Field(
-        default=None, ge=0, le=8, description="Most edits between a term and what is found; needs `fuzzy_matching`."
-    )
-    sensitivity_level: Literal["standard", "high", "restricted"] = Field(
-        default="standard", description="`high` and `restricted` also find classification markings."
+    fuzzy_matching: Literal[False] = Field(default=False, description="Terms are found exactly, in any case.")
+    sensitivity_level: Literal["standard"] = Field(
+        default="standard", description="Only what is configured here is looked for."
     )

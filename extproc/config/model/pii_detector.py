@@ -7,9 +7,13 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from extproc.config.model.section import Section
+from extproc.config.one_of import OneOf
 from extproc.config.regex import Regex
+from extproc.policies.pii.detector import ENTITIES
 
-Entity = Literal["EMAIL", "PHONE", "SSN", "CREDIT_CARD"]
+# What `detect_patterns` find is called CUSTOM.
+Entity = Annotated[str, OneOf(ENTITIES)]
+Marked = Annotated[str, OneOf((*ENTITIES, "CUSTOM"))]
 
 
 class Redaction(Section):
@@ -17,11 +21,13 @@ class Redaction(Section):
 
     marker_format: Literal["label", "asterisks", "partial"] = Field(
         default="label",
-        description="`label` writes [EMAIL_REDACTED], `asterisks` stars, `partial` keeps the last four characters.",
+        description="`label` writes [EMAIL_REDACTED], `asterisks` stars; `partial` keeps the last four characters.",
     )
-    include_metadata: bool = Field(default=True, description="Name the entity in the marker and the audit record.")
+    include_metadata: bool = Field(
+        default=True, description="`false` writes [REDACTED], which does not say what was there."
+    )
     preserve_length: bool = Field(default=False, description="Make the replacement as long as what it replaces.")
-    custom_markers: dict[str, Annotated[str, Field(max_length=200)]] = Field(
+    custom_markers: dict[Marked, Annotated[str, Field(max_length=200)]] = Field(
         default={}, description="Marker by entity, instead of the format's.", examples=[{"EMAIL": "<email>"}]
     )
 
@@ -38,8 +44,10 @@ class PiiDetector(Section):
         description="What to look for. Default: everything that is built in, CREDIT_CARD while `pci_mode` is on.",
         examples=[["EMAIL", "PHONE", "SSN", "CREDIT_CARD"]],
     )
-    healthcare_mode: bool = Field(default=False, description="Also medical record, insurance and provider numbers.")
-    pci_mode: bool = Field(default=True, description="Also card numbers (with a valid checksum) and their codes.")
+    healthcare_mode: Literal[False] = Field(default=False, description="No medical record or insurance numbers.")
+    pci_mode: bool = Field(
+        default=True, description="Also card numbers with a valid checksum. Counts only when `entities` is not given."
+    )
     detect_patterns: list[Regex] = Field(
         default=[], max_length=1000, description="Further regexes (RE2); matches count as entity CUSTOM."
     )

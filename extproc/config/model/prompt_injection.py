@@ -28,8 +28,10 @@ class Encoding(Section):
 class Boundaries(Section):
     """Forged conversation structure inside a message."""
 
-    enforce_delimiters: bool = Field(default=True, description="Count text that breaks out of quoting delimiters.")
-    reject_fake_boundaries: bool = Field(default=True, description="Count forged role markers and chat templates.")
+    enforce_delimiters: Literal[True] = Field(default=True, description="Belongs to `reject_fake_boundaries`.")
+    reject_fake_boundaries: bool = Field(
+        default=True, description="Count forged role markers, chat templates and broken-out-of delimiters."
+    )
 
 
 class Response(Section):
@@ -43,9 +45,7 @@ class Response(Section):
         description="What the client is told.",
         examples=["Request blocked: potential prompt injection detected"],
     )
-    log_level: Literal["debug", "info", "warn", "error"] | None = Field(
-        default=None, description="Level of the log line about it."
-    )
+    log_level: Literal["warn"] | None = Field(default=None, description="The one level that there is.")
 
 
 class PromptInjection(Section):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from extproc.config.model.section import Section
+from extproc.config.one_of import OneOf
+from extproc.translate import TRANSLATORS
 
 # API_runtime_InvokeEndpoint: EndpointName is at most 63 characters of [a-zA-Z0-9](-*[a-zA-Z0-9])*.
 ENDPOINT_NAME = r"^[a-zA-Z0-9](-*[a-zA-Z0-9])*$"
@@ -113,7 +115,7 @@ class Target(Section):
         default="sagemaker",
         description="Forces the SageMaker runtime. Needed only when `provider` does not begin with `sagemaker`.",
     )
-    format: Literal["openai"] = Field(
+    format: Annotated[str, OneOf(sorted({dialect for _, dialect in TRANSLATORS}))] = Field(
         default="openai",
         description="What the endpoint's container speaks. JumpStart's model servers speak `openai`.",
     )
