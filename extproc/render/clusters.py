@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from extproc.render.attempt import attempt_filter
@@ -39,7 +40,7 @@ def target_clusters(settings: Settings, targets: Sequence[Target]) -> list[Docum
 
 
 def _cluster(settings: Settings, target: Target, *, alone: bool) -> Document:
-    host = target.host.removeprefix("[").removesuffix("]")
+    host = _bare(target.host)
     trap = {
         "endpoint": {"address": settings.trap.document()},
         "metadata": {"filter_metadata": {"envoy.transport_socket_match": {"trap": True}}},
@@ -119,19 +120,10 @@ def _outlier_detection(*, alone: bool) -> Document:
 def _transport(settings: Settings, target: Target) -> Document:
     if target.scheme != "https":
         return {}
-    host = target.host.removeprefix("[").removesuffix("]")
     tls = extension(
         "envoy.transport_sockets.tls",
         "extensions.transport_sockets.tls.v3.UpstreamTlsContext",
-        {
-            # Static: auto_sni would send the downstream's host (measured), for it runs before attempt.lua.
-            "sni": host,
-            "auto_sni_san_validation": True,
-            "common_tls_context": {
-                "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
-                "validation_context": {"trusted_ca": {"filename": settings.ca_file}},
-            },
-        },
+        _tls(_bare(target.host), settings.ca_file),
     )
     plain = extension("envoy.transport_sockets.raw_buffer", "extensions.transport_sockets.raw_buffer.v3.RawBuffer")
     return {
@@ -140,3 +132,20 @@ def _transport(settings: Settings, target: Target) -> Document:
             {"name": "tls", "match": {}, "transport_socket": tls},
         ]
     }
+
+
+def _tls(host: str, ca_file: str) -> Document:
+    validation: Document = {"trusted_ca": {"filename": ca_file}}
+    common = {"tls_params": {"tls_minimum_protocol_version": "TLSv1_2"}, "validation_context": validation}
+    try:
+        ip_address(host)
+    except ValueError:
+        # Static: auto_sni would send the downstream's host (measured), for it runs before attempt.lua.
+        return {"sni": host, "auto_sni_san_validation": True, "common_tls_context": common}
+    # An address is no server name (RFC 6066, section 3); the certificate has to name it all the same.
+    validation["match_typed_subject_alt_names"] = [{"san_type": "IP_ADDRESS", "matcher": {"exact": host}}]
+    return {"common_tls_context": common}
+
+
+def _bare(host: str) -> str:
+    return host.removeprefix("[").removesuffix("]")

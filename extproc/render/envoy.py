@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import yaml
@@ -52,7 +53,14 @@ def dynamic(settings: Settings, targets: Sequence[Target], limits: Limits, direc
 
 
 def endpoints(workers: Sequence[Address]) -> Document:
-    """eds.json for these workers: rename it over the old one and Envoy uses the new sockets."""
+    """eds.json for these workers: rename it over the old one and Envoy uses the new sockets.
+
+    Raises:
+        ValueError: a worker is given by a host name, which Envoy resolves in a static configuration only.
+    """
+    for worker in workers:
+        if not worker.path:
+            ip_address(worker.host)
     return _discovered("config.endpoint.v3.ClusterLoadAssignment", [assignment(workers)])
 
 

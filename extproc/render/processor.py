@@ -37,6 +37,7 @@ WRITABLE = (
     "last-modified",
     "retry-after",
     "x-accel-buffering",
+    "x-request-id",
     "x-should-retry",
     "x-kt-.*",
     "x-amz-.*",
