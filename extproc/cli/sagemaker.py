@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import asyncio
     import ssl
+    from collections.abc import Callable
 
     from extproc.emulator.runtime import Fault
     from extproc.emulator.server import Emulator
@@ -64,14 +67,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT; returns 0, or 2 when the arguments or the address cannot be used."""
     import asyncio
 
-    try:
-        from uvloop import new_event_loop
-    except ImportError:
-        from asyncio import new_event_loop
+    factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
+    with contextlib.suppress(ImportError):
+        import uvloop
 
+        factory = uvloop.new_event_loop
     try:
         emulator = _emulator(arguments)
-        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        with asyncio.Runner(loop_factory=factory) as runner:
             runner.run(_serve(emulator))
     except (ValueError, OSError) as fault:
         print(f"kt sagemaker emulate: {fault}", file=sys.stderr)

@@ -3,7 +3,7 @@
 GET  /emulator/health               200 {"status": "ok", "region": …}
 GET  /emulator/requests[?endpoint=] {"requests": [one object per request, oldest first]}
 GET  /emulator/faults               {"faults": [{"endpoint", "kind", "times"}], "kinds": [every kind]}
-POST /emulator/faults               {"endpoint": NAME or "*", "kind": KIND, "times": N or null}; kind null: none any more
+POST /emulator/faults               {"endpoint": NAME or "*", "kind": KIND or null (none), "times": N or null}
 POST /emulator/reset                forgets requests, and sets the faults that the emulator was started with
 """
 

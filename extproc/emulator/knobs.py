@@ -8,6 +8,7 @@ gateway. The body wins.
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -22,10 +23,11 @@ class BadKnob(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Knobs:
-    """One request's settings. The comment after each is its short name in an endpoint's name.
+    """One request's settings; SHORT has the names that some of them have in an endpoint's name.
 
     Args:
-        text: the answer, instead of the last user message.
+        text: the answer, instead of the last user message. In a body also `text_codes`, the same as code points: a
+            gateway's policies on requests see no text in it, so that its policies on answers can be tested.
         reasoning: the answer's reasoning_content.
         tokens: answer with so many words instead.
         token_chars: cut words into tokens of so many characters.
@@ -113,6 +115,9 @@ def from_body(knobs: Knobs, given: object) -> Knobs:
     """
     if not isinstance(given, dict):
         raise BadKnob("`emulator` must be an object")
+    given = dict(given)
+    if "text_codes" in given:
+        given["text"] = _decoded(given.pop("text_codes"))
     for name, value in given.items():
         types = _TYPES.get(name)
         if types is None:
@@ -124,3 +129,10 @@ def from_body(knobs: Knobs, given: object) -> Knobs:
         if name == "fault" and not is_kind(value):
             raise BadKnob(f"`emulator.fault` is none of {', '.join(sorted(KINDS))}")
     return replace(knobs, **given)
+
+
+def _decoded(codes: object) -> str:
+    """Return the text of a list of code points; raises BadKnob."""
+    if not isinstance(codes, list) or not all(type(code) is int and 0 <= code <= sys.maxunicode for code in codes):
+        raise BadKnob("`emulator.text_codes` must be a list of code points")
+    return "".join(map(chr, codes))
