@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from extproc.errors import GatewayError, GatewayUnavailable, PolicyRefusal, UpstreamFailed
+from extproc.errors import GatewayError, GatewayUnavailable, PolicyRefusal
 from extproc.openai import sse, text
 from extproc.openai.stream import Relay
 from extproc.policies.verdict import Block, Guard, Phase, PolicyFailed
@@ -74,7 +74,6 @@ class StreamedAnswer:
         self._frames = eventstream.Decoder() if framed else None
         self._payload = translator("chat", target.format).stream(asked.call, target)
         self._relay = Relay(guard, asked.call.model, asked.call.include_usage)
-        self._prompt = asked
 
     def push(self, data: bytes, *, last: bool) -> bytes:
         """Take the next bytes of the upstream's body; give what may go to the client now."""
@@ -88,9 +87,9 @@ class StreamedAnswer:
         except PolicyFailed as failure:
             self.fail(policy_failure(failure), out)
         except eventstream.EventStreamFault as fault:
-            self.fail(_broken(f"event stream: {fault!r}"), out)
+            self.fail(faults.broken_off(f"event stream: {fault!r}"), out)
         except sse.PayloadFault as fault:
-            self.fail(_broken(f"payload: {fault!r}"), out)
+            self.fail(faults.broken_off(f"payload: {fault!r}"), out)
         return b"".join(out)
 
     def fail(self, error: GatewayError, out: list[bytes]) -> None:
@@ -102,7 +101,6 @@ class StreamedAnswer:
     def account(self) -> None:
         """Tell the record what has passed so far; also right after an abort."""
         relay, record = self._relay, self._record
-        record.findings.update()
         record.found(Phase.RESPONSE, relay.take_findings())
         record.finish_reasons = tuple(relay.finish_reasons)
         _account(record, relay.usage)
@@ -137,20 +135,12 @@ class StreamedAnswer:
             out.extend(sse.event(released) for released in self._relay.push(chunk))
             self._stop_if_refused()
         if not self._payload.complete:
-            raise _broken("the stream ended before the answer was complete")
+            raise faults.broken_off("the stream ended before the answer was complete")
         out.extend(sse.event(released) for released in self._relay.finish())
         self._stop_if_refused()
         out.append(sse.DONE_EVENT)
         self.ended = True
         self.account()
-
-
-def _broken(detail: str) -> UpstreamFailed:
-    return UpstreamFailed(
-        "The model's answer broke off. What was received so far is incomplete; send the request again.",
-        code="model_stream_error",
-        detail=detail,
-    )
 
 
 def _account(record: ExchangeRecord, usage: object) -> None:

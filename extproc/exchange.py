@@ -259,7 +259,15 @@ class Exchange:
         # Envoy's own reply to what it refused before we asked anything (a body over its limit, say).
         if self._asked is None and head.headers.get(":status") == "413":
             raise self._too_large()
-        raise faults.classify(int(head.headers.get(":status", "0")), head.headers, event.body, details=head.details)
+        targets = self._asked.targets if self._asked is not None else ()
+        raise faults.classify(
+            int(head.headers.get(":status", "0")),
+            head.headers,
+            event.body,
+            details=head.details,
+            hide=tuple(target.endpoint for target in targets),
+            only_target=len(targets) == 1,
+        )
 
     def _on_chunk(self, event: ResponseBody, now: float) -> tuple[Action, ...]:
         return self._release(event.body, last=event.end_of_stream, now=now)
@@ -325,7 +333,9 @@ class Exchange:
     def _respond(self, error: GatewayError, now: float) -> tuple[Action, ...]:
         body = error_body.body(error)
         self.record.response_bytes = len(body)
-        headers = (*error_body.headers(error), *(self._target_header() if self.record.target else ()))
+        # Envoy puts the id on every answer but those that take the place of an answer already under way.
+        identity = (("x-request-id", self.record.request_id),) if self.record.request_id else ()
+        headers = (*error_body.headers(error), *identity, *(self._target_header() if self.record.target else ()))
         action = Respond(error.http_status, headers, body, details=f"kt_{error.openai_code or error.type}")
         return self._end((action,), error, now, status=error.http_status)
 
