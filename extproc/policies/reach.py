@@ -11,9 +11,9 @@ satisfied for nothing. RE2 searches leftmost and prefers earlier alternatives, s
 A NUL in the text itself changes nothing: `\x00\z` only ever fits the last one. An assertion at the end of the text is
 open, because what follows is not known yet.
 
-`approaching(tree)` is the gate: it finds a match or an open path of at least one character, without the NUL and without
-caring which is preferred. The idea of a reachable-prefix expression is from lazy-DFA scanners; preference is what it
-adds to them.
+`approaching(tree)` runs over the text itself: it finds a match or an open path of at least one character, without
+caring which is preferred; followed by `\z`, only what reaches the end. The idea of a reachable-prefix expression is
+from lazy-DFA scanners; preference is what `awaiting` adds to it.
 """
 
 from __future__ import annotations
@@ -22,21 +22,22 @@ from extproc.policies.syntax import Assertion, Atom, Choice, Node, Repeat, Seque
 
 # What a path matches for nothing at the end: the NUL once, and the end itself ever after.
 _OPEN = r"\x00?\z"
+_END = r"\z"
 
 
-def awaiting(node: Node) -> str:
+def awaiting(node: Node, end: str = _OPEN) -> str:
     """The expression that ends past the text's end exactly where a preferred match is still open."""
     match node:
         case Atom(source):
-            return f"(?:{source}|{_OPEN})"
+            return f"(?:{source}|{end})"
         case Assertion(source):
-            return f"(?:{_OPEN}|{source})"
+            return f"(?:{end}|{source})"
         case Sequence(parts):
-            return "".join(map(awaiting, parts)) or "(?:)"
+            return "".join(awaiting(part, end) for part in parts) or "(?:)"
         case Choice(branches):
-            return f"(?:{'|'.join(map(awaiting, branches))})"
+            return f"(?:{'|'.join(awaiting(branch, end) for branch in branches)})"
         case Repeat(body, least, most, greedy):
-            return f"(?:{awaiting(body)}){_bounds(least, most)}{'' if greedy else '?'}"
+            return f"(?:{awaiting(body, end)}){_bounds(least, most)}{'' if greedy else '?'}"
 
 
 def approaching(node: Node) -> str | None:
@@ -52,7 +53,7 @@ def approaching(node: Node) -> str | None:
             for at, part in enumerate(parts):
                 first = approaching(part)
                 if first:
-                    branches.append(skipped + first + awaiting(Sequence(parts[at + 1 :])))
+                    branches.append(skipped + first + awaiting(Sequence(parts[at + 1 :]), _END))
                 if not nullable(part):
                     break
                 skipped += _empty(part)
@@ -64,7 +65,7 @@ def approaching(node: Node) -> str | None:
             if not first or most == 0:
                 return None
             rest = _bounds(max(least - 1, 0), None if most is None else most - 1)
-            return f"(?:{first}(?:{awaiting(body)}){rest})"
+            return f"(?:{first}(?:{awaiting(body, _END)}){rest})"
 
 
 def _empty(node: Node) -> str:

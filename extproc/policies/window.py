@@ -1,10 +1,16 @@
-"""The hold-back of one streamed place: text goes as soon as no rule can still match across its end, never sooner.
+r"""The hold-back of one streamed place: text goes as soon as no rule can still match across its end, never sooner.
 
-For each rule the window knows a position: everything before it is settled, and a match can only start at or after it.
-A push searches each rule from there with the expression of `reach.py`, which yields matches that are final and then,
-at most, one start from which a match is still open. Text up to the first open start goes out, with whole clusters of
-overlapping matches replaced (overlap.py). So what a stream delivers is what the unary path would have delivered,
-however it is cut, and a push costs time in what is held plus what is new.
+Everything before the window's floor is settled; a match can only start at or after it. A push looks at the text from
+the floor on, in one of two ways:
+
+* No rule has a complete match there (one `re2.Set` pass). Then the earliest place from which any rule still has an
+  open path is the new floor; one search backwards from the end finds it (`approaching` of reach.py, ending at `\z`).
+* Else each rule that hit is searched with its own `awaiting` expression, which yields the matches that are final and
+  then, at most, one start from which a match is still open. The earliest open start is the new floor.
+
+Text up to the floor goes out, with whole clusters of overlapping matches replaced (overlap.py). So what a stream
+delivers is what the unary path would have delivered, however it is cut, and a push costs time in what is held plus
+what is new.
 
 Over `limit` held characters a pattern is open-ended (`BEGIN.*END` that never ends). Then an open block rule blocks;
 an open redact rule's marker goes out at once and its text is dropped as it comes, until its match ends or fails.
@@ -12,7 +18,7 @@ an open redact rule's marker goes out at once and its text is dropped as it come
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import re2
 
@@ -29,6 +35,11 @@ HOLD_LIMIT = 8192
 _GROWTH = 1.25
 _GIVE_UP = 64
 
+# Released text is cut off the buffer in portions of at least so many characters.
+_TRIM_AT = 256
+# Instructions of rules whose open paths are looked for by one expression.
+_MOST_TOGETHER = 20_000
+
 _NOTHING = Released("")
 
 
@@ -38,15 +49,34 @@ class StreamRules:
     `order` is the chain's order: policy kind to position.
     """
 
-    __slots__ = ("gates", "open", "order", "rules")
+    __slots__ = ("approaching", "awaiting", "complete", "gates", "observes", "order", "rules")
 
     def __init__(self, rules: tuple[Rule, ...], order: Mapping[str, int]) -> None:
         self.rules = rules
         self.order = order
-        self.open = [re2.compile(awaiting(rule.pattern.tree).encode(), options()) for rule in rules]
-        sizes = [2 * rule.pattern.compiled.programsize for rule in rules]
-        expressions = [approaching(rule.pattern.tree) or rule.pattern.source for rule in rules]
-        self.gates = gate(list(zip(expressions, sizes, strict=True)))
+        self.observes = any(rule.action is Action.OBSERVE for rule in rules)
+        trees = [rule.pattern.tree for rule in rules]
+        sizes = [rule.pattern.compiled.programsize for rule in rules]
+        approaches = [approaching(tree) or "(?:)" for tree in trees]
+        self.awaiting = [re2.compile(awaiting(tree).encode(), options()) for tree in trees]
+        self.complete = gate([(rule.pattern.source, size) for rule, size in zip(rules, sizes, strict=True)])
+        self.gates = gate([(source, 2 * size) for source, size in zip(approaches, sizes, strict=True)])
+        self.approaching = [
+            re2.compile(rf"(?:{'|'.join(batch)})\z".encode(), options()) for batch in _batches(approaches, sizes)
+        ]
+
+
+def _batches(sources: Sequence[str], sizes: Sequence[int]) -> Iterator[list[str]]:
+    """Alternatives of one expression, as many as compile together well within RE2's memory."""
+    batch: list[str] = []
+    total = 0
+    for source, size in zip(sources, sizes, strict=True):
+        if batch and total + size > _MOST_TOGETHER:
+            yield batch
+            batch, total = [], 0
+        batch.append(source)
+        total += size
+    yield batch
 
 
 class Window:
@@ -63,9 +93,9 @@ class Window:
         self._buffer = ""
         self._base = 0
         self._released = 0
-        self._searched = 0
-        # Where the rules stand that have an open match; all others stand at `_searched`.
-        self._open: dict[int, int] = {}
+        self._floor = 0
+        # Rules that stand ahead of the floor: each at the end of its last match.
+        self._ahead: dict[int, int] = {}
         self._pending: list[Finding] = []
         self._disabled: set[int] = set()
         # Where release stops for now; behind `_released` only when an overflow has sent its marker already.
@@ -85,21 +115,45 @@ class Window:
         self._buffer += text
         if len(self._buffer) < self._look_at:
             return _NOTHING
-        return self._advance(final=False)
+        if self._pending or self._compiled.observes or self._released > self._floor or not self._glide():
+            return self._advance(final=False)
+        passed = self._cut(self._floor)
+        self._trim()
+        return Released(passed) if passed else _NOTHING
 
     def finish(self) -> Released:
         """The place has ended: judge and release what is held."""
         return _NOTHING if self._ended else self._advance(final=True)
 
+    def _glide(self) -> bool:
+        """Move the floor where there is no complete match at all; False, and nothing moved, where there is one."""
+        # One character before the floor is context enough for `\b` and `^`.
+        low = max(self._floor - self._base - 1, 0)
+        text = self._buffer[low:] if low else self._buffer
+        data = text.encode("utf-8", "replace")
+        for each, _ in self._compiled.complete:
+            if each.Match(data):
+                return False
+        context = len(text[: self._floor - self._base - low].encode("utf-8", "replace"))
+        offset = len(data)
+        for expression in self._compiled.approaching:
+            if match := expression.search(data, context):
+                offset = min(offset, match.start())
+        floor = self._base + low + (offset if len(data) == len(text) else len(data[:offset].decode()))
+        if self._base + len(self._buffer) - floor > self._limit:
+            return False
+        self._floor = self._front = floor
+        return True
+
     def _advance(self, *, final: bool) -> Released:
         self._ended = final
         self._look_at = 0
-        refused, observed = self._search(final=final)
-        end = self._searched
-        actions = [self._compiled.rules[index].action for index in self._open]
-        safe = min(
-            (at for at, act in zip(self._open.values(), actions, strict=True) if act is not Action.OBSERVE), default=end
-        )
+        opened, refused, observed = self._search(final=final)
+        end = self._base + len(self._buffer)
+        rules = self._compiled.rules
+        self._floor = min(opened.values(), default=end)
+        self._ahead = {index: at for index, at in self._ahead.items() if at > self._floor}
+        safe = min((at for index, at in opened.items() if rules[index].action is not Action.OBSERVE), default=end)
         block = None
         if refused:
             self._ended = True
@@ -107,45 +161,49 @@ class Window:
             block = _block(min(refused, key=lambda item: (self._compiled.order[item[0].policy], item[1]))[0])
         text, findings = self._release(safe)
         if end - self._front > self._limit and not self._ended:
-            marker, block = self._overflow(end)
+            marker, block = self._overflow(opened, end)
             text += marker
         self._trim()
         return Released(text, (*observed, *findings), block) if text or findings or observed or block else _NOTHING
 
-    def _search(self, *, final: bool) -> tuple[list[tuple[Rule, int]], list[Finding]]:
-        """Bring every rule up to the end of the buffer; what matched goes to `_pending`, refusals are returned."""
+    def _search(self, *, final: bool) -> tuple[dict[int, int], list[tuple[Rule, int]], list[Finding]]:
+        """Search every rule from where it stands: open starts by rule, refusals, and observations.
+
+        Redactions go to `_pending`.
+        """
+        opened: dict[int, int] = {}
         refused: list[tuple[Rule, int]] = []
         observed: list[Finding] = []
-        standing = self._open
-        self._open = {}
-        # One character before the first position is context enough for `\\b` and `^`.
-        low = max(min(standing.values(), default=self._searched) - self._base - 1, 0)
-        text = self._buffer[low:] if low else self._buffer
+        low = max(self._floor - self._base - 1, 0)
+        origin = self._base + low
+        text = self._buffer[low:]
         data = text.encode("utf-8", "replace")
         for index in candidates(self._compiled.gates, data):
-            if index in self._disabled:
-                continue
             rule = self._compiled.rules[index]
-            at = standing.get(index, self._searched)
-            for start, stop, is_open in self._matches(index, text, data, at - self._base - low, final=final):
+            at = max(self._floor, self._ahead.get(index, 0))
+            for start, stop, is_open in self._matches(index, text, data, at - origin, final=final):
+                if index in self._disabled:
+                    break
                 if is_open:
                     # A rule that only observes holds nothing back, and remembers no more than the others may hold.
-                    if rule.action is not Action.OBSERVE or len(data) - start < self._limit:
-                        self._open[index] = start + self._base + low
+                    if rule.action is not Action.OBSERVE or len(text) - start <= self._limit:
+                        opened[index] = origin + start
+                    else:
+                        self._ahead[index] = origin + len(text)
                     break
-                for finding in self._confirmed(index, start + self._base + low, stop + self._base + low):
+                self._ahead[index] = origin + stop
+                for finding in self._confirmed(index, origin + start, origin + stop):
                     if rule.action is Action.REDACT:
                         self._pending.append(finding)
-                    elif rule.action is Action.OBSERVE:
-                        observed.append(finding)
                     else:
+                        observed.append(finding)
+                    if rule.action is Action.BLOCK:
                         refused.append((rule, finding.start))
-        self._searched = self._base + len(self._buffer)
-        return refused, observed
+        return opened, refused, observed
 
     def _matches(self, index: int, text: str, data: bytes, at: int, *, final: bool) -> Iterator[tuple[int, int, bool]]:
         """(start, end, open) of one rule's matches in `text` from `at`, in characters; an open one is the last."""
-        expression = self._compiled.rules[index].pattern.compiled if final else self._compiled.open[index]
+        expression = self._compiled.rules[index].pattern.compiled if final else self._compiled.awaiting[index]
         subject = data if final else data + b"\0"
         narrow = len(data) == len(text)
         offset = at if narrow else len(text[:at].encode("utf-8", "replace"))
@@ -208,16 +266,16 @@ class Window:
         self._released = until
         return text
 
-    def _overflow(self, end: int) -> tuple[str, Block | None]:
+    def _overflow(self, opened: Mapping[int, int], end: int) -> tuple[str, Block | None]:
         """More than `limit` characters wait for open matches: block, or send a marker in their place."""
         rules = self._compiled.rules
-        for index, at in self._open.items():
+        for index, at in opened.items():
             if rules[index].action is Action.BLOCK and end - at > self._limit:
                 self._ended = True
                 return "", _block(rules[index])
         marker = ""
         if self._released <= self._front:
-            for index, at in self._open.items():
+            for index, at in opened.items():
                 if at == self._front and rules[index].action is Action.REDACT:
                     self._pending += self._confirmed(index, at, end, refine=whole)
             marker = next(clusters(self._pending, self._compiled.order)).marker
@@ -228,8 +286,8 @@ class Window:
 
     def _trim(self) -> None:
         """Forget what was released, except for the characters that refinements and assertions may still look at."""
-        cut = min(self._released, min(self._open.values(), default=self._searched)) - CONTEXT - self._base
-        if cut > 0:
+        cut = min(self._released, self._floor) - CONTEXT - self._base
+        if cut > _TRIM_AT:
             self._buffer = self._buffer[cut:]
             self._base += cut
 

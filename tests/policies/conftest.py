@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from extproc.policies.base import Action, Rule, whole
+from extproc.policies.rules import RulePolicy
 from extproc.policies.scan import compile_pattern
 
 
@@ -21,6 +22,4 @@ def make_rule():
 @pytest.fixture(scope="session")
 def make_policy():
     """A policy of the given kind over rules, in both phases."""
-    from extproc.policies.rules import RulePolicy
-
     return RulePolicy
