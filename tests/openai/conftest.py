@@ -26,15 +26,18 @@ class WordWindow:
 
     @property
     def held(self) -> int:
+        """As in StreamWindow."""
         return len(self._buffer)
 
     def push(self, text: str) -> Released:
+        """As in StreamWindow; and no push is empty, nor after the end."""
         assert not self._ended, "a window was used after its end"
         assert text, "an empty push is a waste"
         self._buffer += text
         return self._release(final=False)
 
     def finish(self) -> Released:
+        """As in StreamWindow; and it comes once."""
         assert not self._ended, "a window was ended twice"
         self._ended = True
         return self._release(final=True)
@@ -66,10 +69,12 @@ class WordGuard:
     places: list[Place] = field(default_factory=list)
 
     def window(self, place: Place) -> WordWindow | None:
+        """As in Guard."""
         self.places.append(place)
         return WordWindow() if self.looks(place) else None
 
     def judge(self, texts: Sequence[Text]) -> Judgement:
+        """As in Guard."""
         judged, findings = [], []
         for text in texts:
             found = text.text.count(WORD) if self.looks(text.place) else 0
@@ -79,7 +84,7 @@ class WordGuard:
         return Judgement(tuple(judged), tuple(findings), block)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def word_guard() -> type[WordGuard]:
     """The guard's class: WordGuard() looks everywhere."""
     return WordGuard

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import httpx
 import openai
 import pytest
@@ -58,7 +60,7 @@ def test_no_split_changes_what_is_read(name: str, cuts: list[int]) -> None:
     """Any cut of any payload gives the same documents."""
     payload, documents = PAYLOADS[name]
     edges = [0, *sorted(cut % (len(payload) + 1) for cut in cuts), len(payload)]
-    assert read(*(payload[a:b] for a, b in zip(edges, edges[1:], strict=False))) == documents
+    assert read(*(payload[a:b] for a, b in pairwise(edges))) == documents
 
 
 def test_an_event_is_given_as_soon_as_its_line_ends() -> None:
@@ -98,7 +100,7 @@ def test_what_comes_before_garbage_is_given_at_any_split(cuts: list[int]) -> Non
     edges = [0, *sorted(cut % (len(payload) + 1) for cut in cuts), len(payload)]
     reader, documents = PayloadReader(), []
     with pytest.raises(PayloadFault):  # noqa: PT012 - where it is raised depends on the split
-        for a, b in zip(edges, edges[1:], strict=False):
+        for a, b in pairwise(edges):
             documents += reader.feed(payload[a:b])
         reader.finish()
     assert documents == [{"a": 1}]
@@ -152,9 +154,7 @@ def sdk_stream(body: bytes) -> list[str | None]:
     with (
         httpx.Client(transport=transport) as http,
         openai.OpenAI(api_key="k", base_url="http://gateway/v1", http_client=http) as client,
-        client.chat.completions.create(
-            model="m", messages=[{"role": "user", "content": "Hi"}], stream=True
-        ) as stream,
+        client.chat.completions.create(model="m", messages=[{"role": "user", "content": "Hi"}], stream=True) as stream,
     ):
         return [chunk.choices[0].delta.content for chunk in stream]
 
