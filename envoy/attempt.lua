@@ -9,7 +9,7 @@ local PLAN = "kt.attempts"
 -- Written for the worker and for the audit trail: {"1": {target, status, error_type, original_status, error_code}, "2": …}.
 local OUTCOMES = "kt.outcomes"
 
--- AWS error types that another target may be spared (reference: AWS "Common Errors" and InvokeEndpoint's errors).
+-- AWS error types that another target may be spared (AWS "Common Errors"; InvokeEndpoint's errors).
 local RETRIABLE = {
   [400] = { ThrottlingException = true, Throttling = true },
   [403] = {
@@ -19,22 +19,27 @@ local RETRIABLE = {
   },
 }
 
+-- ValidationError and InvalidSignatureException mean many things; these words tell which (seen in the field).
+-- The rest of them would fail everywhere.
+local WORDS = {
+  [400] = {
+    { "NO_SUCH_ENDPOINT", "NO_SUCH_ENDPOINT" },
+    { "has no capacity to process this request", "NO_CAPACITY" },
+    { "INFERENCE_COMPONENT_NAME_MISSING", "INFERENCE_COMPONENT" },
+    { "Inference Component Name header is", "INFERENCE_COMPONENT" },
+  },
+  [403] = { { "Signature expired", "CLOCK_SKEW" }, { "Signature not yet current", "CLOCK_SKEW" } },
+}
+
 local function count(outcomes)
   local n = 0
   while outcomes[tostring(n + 1)] do n = n + 1 end
   return n
 end
 
-function envoy_on_request(handle)
-  local metadata = handle:streamInfo():dynamicMetadata()
-  local plan = (metadata:get(PLAN) or {})[TARGET]
-  if not plan then
-    -- Not planned for this request (a worker and Envoy that disagree about the targets): never send what was not signed.
-    handle:respond({ [":status"] = "503" }, "")
-    return
-  end
-
+local function install(handle, plan)
   -- Status 0 stays when no answer comes: connect failure, reset, or the attempt's time ran out.
+  local metadata = handle:streamInfo():dynamicMetadata()
   metadata:set(OUTCOMES, tostring(count(metadata:get(OUTCOMES) or {}) + 1), { target = TARGET, status = 0 })
 
   local headers = handle:headers()
@@ -49,22 +54,29 @@ function envoy_on_request(handle)
   if plan.body then handle:body():setBytes(plan.body) end
 end
 
-local function original_status(body)
-  local status = string.match(body, '"OriginalStatusCode"%s*:%s*(%d+)')
-  return status and tonumber(status)
+function envoy_on_request(handle)
+  local plan = (handle:streamInfo():dynamicMetadata():get(PLAN) or {})[TARGET]
+  -- No plan: a worker and Envoy that disagree about the targets. An error here would let the request pass as it is
+  -- (Envoy only logs it); what was not signed is never sent.
+  if not plan or not pcall(install, handle, plan) then handle:respond({ [":status"] = "503" }, "") end
 end
 
-local function retriable(status, error_type, original, code)
+-- The known code that the body's words stand for, else nil.
+local function known_code(status, body)
+  for _, pair in ipairs(WORDS[status] or {}) do
+    if string.find(body, pair[1], 1, true) then return pair[2] end
+  end
+end
+
+local function retriable(status, error_type, original, known)
   if status == 424 then return original ~= nil and (original == 429 or original >= 500) end
-  if status == 400 and (code == "NO_SUCH_ENDPOINT" or code == "NO_CAPACITY") then return true end
-  local types = RETRIABLE[status]
-  return types ~= nil and types[error_type] == true
+  return known ~= nil or (RETRIABLE[status] ~= nil and RETRIABLE[status][error_type] == true)
 end
 
 function envoy_on_response(handle)
   local status = tonumber(handle:headers():get(":status")) or 0
   local text = ""
-  if status == 424 or status == 400 then
+  if status == 400 or status == 403 or status == 424 then
     -- Waits for the rest of the body. What was taken from the handle before is of no use afterwards.
     local body = handle:body()
     if body then text = body:getBytes(0, body:length()) end
@@ -73,9 +85,11 @@ function envoy_on_response(handle)
   local headers = handle:headers()
   -- "ThrottlingException:http://internal.amazon.com/coral/…": the type ends at ":" or "#".
   local error_type = string.match(headers:get("x-amzn-errortype") or "", "^[^:#]*")
-  local original = original_status(text)
-  local code = string.match(text, '"ErrorCode"%s*:%s*"([%w_]+)"')
-  if string.find(text, "has no capacity to process this request", 1, true) then code = "NO_CAPACITY" end
+  if error_type == "" then error_type = string.match(text, '"__type"%s*:%s*"[^"]-([%w_]+)"') or "" end
+  -- In OriginalMessage, the container's own words, every quote is escaped: these match SageMaker's fields only.
+  local original = tonumber(string.match(text, '"OriginalStatusCode"%s*:%s*(%d+)'))
+  local known = known_code(status, text)
+  local code = known or string.match(text, '"ErrorCode"%s*:%s*"([%w_]+)"')
   if headers:get("x-kt-trap") then
     headers:remove("x-kt-trap")
     error_type = "NoHealthyHost"
@@ -83,7 +97,7 @@ function envoy_on_response(handle)
 
   -- Only this filter may say so.
   headers:remove("x-kt-retriable")
-  if retriable(status, error_type, original, code) then headers:replace("x-kt-retriable", "1") end
+  if retriable(status, error_type, original, known) then headers:replace("x-kt-retriable", "1") end
 
   local metadata = handle:streamInfo():dynamicMetadata()
   metadata:set(OUTCOMES, tostring(count(metadata:get(OUTCOMES) or {})), {

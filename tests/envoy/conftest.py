@@ -1,0 +1,442 @@
+"""A rig for Envoy's half of the contract: the real binary, scripted workers and scripted upstreams, no code of ours between.
+
+Everything asynchronous runs in one loop on a thread of its own, so that the tests themselves read from top to bottom.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import grpc
+import h11
+import pytest
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+from extproc._pb import ext_proc_pb2 as pb
+from extproc.config.runtime import Limits
+from extproc.edge.envoy import EnvoyProcess
+from extproc.edge.envoy_binary import find_envoy
+from extproc.render import envoy as render
+from extproc.render.settings import Address, Settings
+from extproc.routing.targets import Target
+
+SERVICE = "envoy.service.ext_proc.v3.ExternalProcessor"
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@dataclass
+class Received:
+    """A request as an upstream got it. Header names in lower case."""
+
+    method: str
+    path: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        """The value, None when absent; an assertion against duplicates."""
+        values = [value for key, value in self.headers if key == name]
+        assert len(values) < 2, f"{name} came {len(values)} times"
+        return values[0] if values else None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an upstream says: a whole answer, or a fault ("reset", "hang") instead of one."""
+
+    status: int = 200
+    body: bytes = b"{}"
+    headers: tuple[tuple[str, str], ...] = (("content-type", "application/json"),)
+    fault: str = ""
+    pieces: tuple[bytes, ...] = ()
+    delay: float = 0.0
+
+
+class Upstream:
+    """An HTTP/1.1 server that answers as told and keeps what it got. `script` maps the n-th request to an answer."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.port = free_port()
+        self.answer = Answer(body=name.encode())
+        self.script: list[Answer] = []
+        self.received: list[Received] = []
+        self.violations: list[str] = []
+        self.cut = 0
+        self.gate = asyncio.Event()
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, limit=2**26)
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = h11.Connection(h11.SERVER)
+        try:
+            while await self._exchange(connection, reader, writer):
+                connection.start_next_cycle()
+        except h11.RemoteProtocolError as error:
+            if connection.their_state is not h11.IDLE or "illegal" in str(error):
+                self.violations.append(str(error))
+        except (ConnectionError, asyncio.CancelledError):
+            self.cut += 1
+        finally:
+            writer.close()
+
+    async def _exchange(self, connection: h11.Connection, reader, writer) -> bool:
+        request, body = None, bytearray()
+        while True:
+            event = connection.next_event()
+            if event is h11.NEED_DATA:
+                connection.receive_data(await reader.read(2**20))
+            elif isinstance(event, h11.Request):
+                request = event
+            elif isinstance(event, h11.Data):
+                body += event.data
+            elif isinstance(event, h11.EndOfMessage):
+                break
+            else:
+                return False
+        headers = [(name.decode(), value.decode("latin-1")) for name, value in request.headers]
+        self.received.append(Received(request.method.decode(), request.target.decode(), headers, bytes(body)))
+        answer = self.script.pop(0) if self.script else self.answer
+        if answer.delay:
+            await asyncio.sleep(answer.delay)
+        if answer.fault == "reset":
+            writer.transport.abort()
+            return False
+        if answer.fault == "hang":
+            await reader.read(1)
+            return False
+        pieces = answer.pieces or (answer.body,)
+        framing = ("transfer-encoding", "chunked") if answer.pieces else ("content-length", str(len(answer.body)))
+        writer.write(connection.send(h11.Response(status_code=answer.status, headers=[*answer.headers, framing])))
+        for piece in pieces:
+            if piece == b"<stop>":
+                # Silent until the other side gives up.
+                if not await reader.read(1):
+                    self.cut += 1
+                return False
+            if piece == b"<gate>":
+                await self.gate.wait()
+                continue
+            writer.write(connection.send(h11.Data(data=piece)))
+            await writer.drain()
+        writer.write(connection.send(h11.EndOfMessage()))
+        await writer.drain()
+        return connection.our_state is h11.DONE
+
+
+def set_headers(mutation: pb.HeaderMutation, headers: dict[str, str]) -> None:
+    """Overwrite headers in a mutation."""
+    for name, value in headers.items():
+        option = mutation.set_headers.add(append_action=pb.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD)
+        option.header.key, option.header.raw_value = name, value.encode()
+
+
+class Worker:
+    """A scripted ext_proc server: each hook gives the answer to one kind of message; None says nothing at all."""
+
+    def __init__(self, path: Path, rig: Rig) -> None:
+        self.path = path
+        self.rig = rig
+        self.messages: list[pb.ProcessingRequest] = []
+        self.streams = 0
+        self._server: grpc.aio.Server | None = None
+
+    async def start(self) -> None:
+        self._server = grpc.aio.server(options=[("grpc.max_receive_message_length", 2**26)])
+        handler = grpc.stream_stream_rpc_method_handler(
+            self._process,
+            request_deserializer=pb.ProcessingRequest.FromString,
+            response_serializer=pb.ProcessingResponse.SerializeToString,
+        )
+        generic = grpc.method_handlers_generic_handler(SERVICE, {"Process": handler})
+        self._server.add_generic_rpc_handlers((generic,))
+        servicer = health.aio.HealthServicer()
+        await servicer.set("", health_pb2.HealthCheckResponse.SERVING)
+        health_pb2_grpc.add_HealthServicer_to_server(servicer, self._server)
+        self._server.add_insecure_port(f"unix:{self.path}")
+        await self._server.start()
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            await self._server.stop(0)
+            self._server = None
+
+    async def _process(self, requests, context) -> None:
+        self.streams += 1
+        async for message in requests:
+            self.messages.append(message)
+            kind = message.WhichOneof("request")
+            answer = self.rig.hooks[kind](message)
+            if isinstance(answer, BaseException):
+                await context.abort(grpc.StatusCode.INTERNAL, str(answer))
+            if answer is not None:
+                await context.write(answer)
+
+    def seen(self, kind: str) -> list[pb.ProcessingRequest]:
+        """The messages of one kind, in order."""
+        return [message for message in self.messages if message.WhichOneof("request") == kind]
+
+
+@dataclass
+class Reply:
+    """What the client got."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    complete: bool = True
+
+
+class Rig:
+    """Envoy, its workers and its upstreams. Change `hooks`, `upstreams` and the arguments of `start` to set a scene."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self._thread.start()
+        self.upstreams: dict[str, Upstream] = {}
+        self.workers = [Worker(directory / "w0.sock", self)]
+        self.plan: list[str] = []
+        self.bodies: dict[str, str] = {}
+        self.request_headers: dict[str, str] = {}
+        self.hooks = {
+            "request_headers": self.claim,
+            "request_body": self.ask,
+            "response_headers": lambda _: pb.ProcessingResponse(response_headers=pb.HeadersResponse()),
+            "response_body": lambda _: pb.ProcessingResponse(response_body=pb.BodyResponse()),
+            "response_trailers": lambda _: pb.ProcessingResponse(response_trailers=pb.TrailersResponse()),
+        }
+        self.settings: Settings | None = None
+        self.envoy: EnvoyProcess | None = None
+        self.exits: list[int] = []
+
+    answer = Answer
+
+    def reset(self) -> None:
+        """Forget what happened, for the next scene on the same stage."""
+        for upstream in self.upstreams.values():
+            upstream.answer = Answer(body=upstream.name.encode())
+            upstream.received, upstream.script, upstream.violations, upstream.cut = [], [], [], 0
+        for worker in self.workers:
+            worker.messages.clear()
+        self.plan = list(self.upstreams)
+        self.bodies, self.request_headers = {}, {}
+
+    def call(self, awaitable):
+        """Run something in the rig's loop."""
+        return asyncio.run_coroutine_threadsafe(awaitable, self.loop).result(60)
+
+    def upstream(self, name: str, *, listening: bool = True) -> Upstream:
+        """A new upstream, the target of that name."""
+        upstream = self.upstreams[name] = Upstream(name)
+        self.plan.append(name)
+        if listening:
+            self.call(upstream.start())
+        return upstream
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """The upstreams as one failover group."""
+        return tuple(
+            Target(name, name, ("model",), "us-east-1", scheme="http", host="127.0.0.1", port=upstream.port)
+            for name, upstream in self.upstreams.items()
+        )
+
+    def start(
+        self, *, limits: Limits | None = None, targets=None, mutate=None, dynamic: bool = False, **settings
+    ) -> None:
+        """Render, start the workers and Envoy, and wait until it listens. `mutate` may break the rendered document."""
+        self.settings = replace(
+            Settings(
+                listen=Address("127.0.0.1", free_port()),
+                workers=tuple(Address(path=str(worker.path)) for worker in self.workers),
+                trap=Address("127.0.0.1", free_port()),
+                admin=Address(path=str(self.directory / "admin.sock")),
+                access_log=str(self.directory / "access.log"),
+            ),
+            **settings,
+        )
+        targets = self.targets if targets is None else targets
+        if dynamic:
+            documents = render.dynamic(self.settings, targets, limits or Limits(), str(self.directory))
+        else:
+            documents = {"bootstrap.json": render.static(self.settings, targets, limits or Limits())}
+        if mutate is not None:
+            mutate(documents["bootstrap.json"])
+        self.call(self._start(documents))
+
+    async def _start(self, documents) -> None:
+        for worker in self.workers:
+            await worker.start()
+        admin = Path(self.settings.admin.path)
+        self.envoy = EnvoyProcess(find_envoy(), self.directory, admin, concurrency=1, on_exit=self.exits.append)
+        await self.envoy.start(documents)
+        await self.envoy.wait_ready()
+
+    def claim(self, _: pb.ProcessingRequest) -> pb.ProcessingResponse:
+        """The worker's usual answer to request headers."""
+        message = pb.ProcessingResponse(request_headers=pb.HeadersResponse())
+        message.dynamic_metadata.update({"kt.audit": {"claimed": "1"}})
+        return message
+
+    def attempt(self, name: str, body: bytes) -> dict[str, str]:
+        """The headers that a worker would have signed for a target."""
+        return {
+            ":path": f"/endpoints/{name}/invocations",
+            ":authority": f"runtime.{name}.example",
+            "content-length": str(len(body)),
+            "content-type": "application/json",
+            "authorization": f"AWS4-HMAC-SHA256 for {name}",
+            "x-amz-date": "20260101T000000Z",
+        }
+
+    def ask(self, message: pb.ProcessingRequest) -> pb.ProcessingResponse:
+        """The worker's usual answer to the body: pass it on, with a plan."""
+        body = message.request_body.body
+        answer = pb.ProcessingResponse(request_body=pb.BodyResponse())
+        common = answer.request_body.response
+        common.body_mutation.body = body
+        common.clear_route_cache = True
+        defaults = {"content-length": str(len(body)), "x-envoy-max-retries": str(len(self.plan) - 1)}
+        set_headers(common.header_mutation, {**defaults, **self.request_headers})
+        attempts = {name: self.attempt(name, body) for name in self.plan}
+        for name, text in self.bodies.items():
+            attempts[name] |= {"body": text, "content-length": str(len(text.encode()))}
+        plan = {"priority_groups": [{"name": name} for name in self.plan]}
+        answer.dynamic_metadata.update({"kt.plan": plan, "kt.attempts": attempts})
+        return answer
+
+    def raw(self, data: bytes, *, timeout: float = 20.0, half_close: bool = False) -> Reply:
+        """Send bytes to the listener and read one answer."""
+        with socket.create_connection(("127.0.0.1", self.settings.listen.port), timeout=timeout) as connection:
+            with contextlib.suppress(ConnectionError, BrokenPipeError):
+                connection.sendall(data)
+            if half_close:
+                connection.shutdown(socket.SHUT_WR)
+            client = h11.Connection(h11.CLIENT)
+            client.send(h11.Request(method="POST", target="/", headers=[("host", "x")]))
+            client.send(h11.EndOfMessage())
+            head, body = None, bytearray()
+            try:
+                while not isinstance(event := client.next_event(), h11.EndOfMessage):
+                    if event is h11.NEED_DATA:
+                        client.receive_data(connection.recv(2**16))
+                    elif isinstance(event, h11.Response):
+                        head = event
+                    elif isinstance(event, h11.Data):
+                        body += event.data
+            except (h11.RemoteProtocolError, ConnectionError):
+                return self._reply(head, body, complete=False)
+        return self._reply(head, body, complete=True)
+
+    @staticmethod
+    def _reply(head, body: bytearray, *, complete: bool) -> Reply:
+        if head is None:
+            return Reply(0, {}, bytes(body), complete=False)
+        headers = {name.decode(): value.decode("latin-1") for name, value in head.headers}
+        return Reply(head.status_code, headers, bytes(body), complete)
+
+    def post(
+        self, body: bytes = b'{"model":"model"}', headers: dict[str, str] | None = None, path: str = "/v1/x"
+    ) -> Reply:
+        """One POST on a connection of its own."""
+        fields = {"host": "gateway.example", "content-length": str(len(body)), **(headers or {})}
+        head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        return self.raw(f"POST {path} HTTP/1.1\r\n{head}\r\n".encode() + body)
+
+    def posts(self, count: int, **arguments) -> list[Reply]:
+        """Many at the same time."""
+        with ThreadPoolExecutor(count) as pool:
+            return list(pool.map(lambda _: self.post(**arguments), range(count)))
+
+    def outcomes(self) -> list[dict[str, object]]:
+        """The attempts of the last exchange, as its worker was told of them."""
+        messages = [message for worker in self.workers for message in worker.seen("response_headers")]
+        fields = messages[-1].metadata_context.filter_metadata["kt.outcomes"]
+        entries = dict(fields)
+        return [dict(entries[key]) for key in sorted(entries, key=int)]
+
+    def attributes(self) -> dict[str, object]:
+        """The attributes of the last answer's head."""
+        messages = [message for worker in self.workers for message in worker.seen("response_headers")]
+        return dict(messages[-1].attributes["envoy.filters.http.ext_proc"])
+
+    def open_gate(self, upstream: Upstream) -> None:
+        """Let an upstream that waits at a "<gate>" piece go on."""
+        self.loop.call_soon_threadsafe(upstream.gate.set)
+
+    def log_lines(self) -> list[dict[str, object]]:
+        """Envoy's access log, after Envoy has flushed it."""
+        self.call(self.envoy.stop())
+        return [json.loads(line) for line in Path(self.settings.access_log).read_text().splitlines()]
+
+    def close(self) -> None:
+        """End everything that was started."""
+        if self.envoy is not None:
+            self.call(self.envoy.stop())
+        for part in (*self.workers, *self.upstreams.values()):
+            self.call(part.stop())
+        self.call(self._cancel_rest())
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(10)
+        self.loop.close()
+
+    @staticmethod
+    async def _cancel_rest() -> None:
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
+
+
+def without_ejection(document: dict) -> None:
+    """For scenes in which one upstream fails over and over: it stays in the pool."""
+    for cluster in document["static_resources"]["clusters"]:
+        cluster.pop("outlier_detection", None)
+
+
+@pytest.fixture
+def rig(tmp_path_factory):
+    """A scene to set; ended after the test whatever happened."""
+    rig = Rig(tmp_path_factory.mktemp("r"))
+    yield rig
+    rig.close()
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory):
+    """Envoy with the targets `east` and `west`, started once for all tests of a module."""
+    rig = Rig(tmp_path_factory.mktemp("r"))
+    rig.upstream("east")
+    rig.upstream("west")
+    rig.start(mutate=without_ejection)
+    yield rig
+    rig.close()
+
+
+@pytest.fixture
+def pair(stage):
+    """The stage, swept."""
+    stage.reset()
+    return stage
