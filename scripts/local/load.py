@@ -13,6 +13,7 @@ import sys
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import cast
 
 import uvloop
 
@@ -35,7 +36,6 @@ class Connection(asyncio.Protocol):
         self._request = request
         self._deadline = deadline
         self._outcome = outcome
-        self._transport: asyncio.WriteTransport | None = None
         self.done = asyncio.get_running_loop().create_future()
         self._reset()
 
@@ -48,12 +48,11 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ask for the first time."""
-        assert isinstance(transport, asyncio.WriteTransport)  # noqa: S101 - tells the type checker what asyncio promises
-        self._transport = transport
+        # uvloop's transports have the methods without the base class.
+        self._transport = cast("asyncio.WriteTransport", transport)
         self._ask()
 
     def _ask(self) -> None:
-        assert self._transport is not None  # noqa: S101 - connection_made set it
         if time.perf_counter() >= self._deadline:
             self._transport.close()
             return

@@ -6,6 +6,7 @@ import asyncio
 import time
 
 import pytest
+import uvloop
 
 WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nserver: x\r\n\r\nhello"
 EMPTY = b"HTTP/1.1 503 Unavailable\r\ncontent-length: 0\r\n\r\n"
@@ -53,7 +54,7 @@ def test_every_answer_is_found_whole(program, size):
     """Answers with a length, without a body and in chunks are each counted once, wherever they are cut."""
     load = program("load")
     answers = [WHOLE, CHUNKED, EMPTY, CHUNKED, WHOLE]
-    outcome = asyncio.run(outcome_of(load, answers, size, len(answers)))
+    outcome = uvloop.run(outcome_of(load, answers, size, len(answers)))
     assert outcome.statuses == {"200": 4, "503": 1}
     assert outcome.broken == 0
     assert len(outcome.whole) == len(outcome.first_byte) == 4
@@ -74,6 +75,6 @@ def test_connection_that_breaks_is_counted(program):
         async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
             return await load.load(server.sockets[0].getsockname()[1], REQUEST, 3, 60.0)
 
-    outcome = asyncio.run(scenario())
+    outcome = uvloop.run(scenario())
     assert outcome.broken == 3
     assert outcome.whole == []

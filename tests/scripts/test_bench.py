@@ -1,0 +1,37 @@
+"""scripts/bench from end to end, shortened: the emulator, a bare Envoy, two gateways and the load generator."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.envoy
+def test_bench_measures_every_variant_without_a_failure():
+    """One short run gives all figures of bare Envoy and both gateways, and no request fails on the way."""
+    command = [sys.executable, "scripts/local/bench.py", "--json", "--seconds", "0.5", "--connections", "4"]
+    result = subprocess.run(
+        [*command, "--prompt-bytes", "200", "--workers", "1"],
+        cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert result.returncode == 0, result.stderr
+    document = json.loads(result.stdout)
+    assert document["settings"]["connections"] == 4
+    for kind, rate in (("unary", "requests/s"), ("stream", "tokens/s")):
+        assert list(document[kind]) == ["bare Envoy", "no policies", "enterprise.yaml"]
+        for name, figures in document[kind].items():
+            assert figures["failed"] == 0
+            assert figures[rate] > 0
+            assert figures["envoy MiB"] > 1
+            assert (figures["workers MiB"] > 1) == (name != "bare Envoy")
