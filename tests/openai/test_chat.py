@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -170,7 +171,5 @@ FIELDS = ["model", "messages", "stream", "stream_options", "n", "tools", "stop",
 def test_nothing_escapes_but_a_gateway_error(fields: dict[str, Any], noise: bytes) -> None:
     """Whatever arrives, the answer is a call or an error made for clients."""
     for raw in (orjson.dumps(fields), body(**fields), body(messages=[fields]), noise):
-        try:
-            parse(raw)
-        except GatewayError as error:
-            assert error.message  # noqa: PT017 - not to raise is right as well
+        with suppress(GatewayError):
+            assert parse(raw).document["messages"]

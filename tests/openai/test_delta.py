@@ -151,6 +151,10 @@ def test_probabilities_wait_with_their_text(choice: ChoiceStream) -> None:
     push(choice, {"content": "o"})
     choice.give_spelled_out(second)
     assert second == {"logprobs": logprobs("a", " s", "o"), "token_ids": [1, 2, 3]}
+    third: dict[str, Any] = {"logprobs": logprobs("!")}
+    choice.take_spelled_out(third)
+    choice.give_spelled_out(third)
+    assert third == {"logprobs": logprobs("!")}
 
 
 def test_probabilities_of_a_redacted_choice_are_dropped_for_good(choice: ChoiceStream) -> None:
