@@ -23,7 +23,8 @@ from extproc.translate import TRANSLATORS
 if TYPE_CHECKING:
     from pathlib import Path as FilePath
 
-    from extproc.config import model
+    from extproc.config.model.configuration import Configuration
+    from extproc.config.model.target import Target as TargetSection
 
 # https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html: the service's own variable wins.
 ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", "AWS_ENDPOINT_URL")
@@ -31,7 +32,7 @@ IGNORE_ENDPOINTS = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
 
 
 def compile_runtime(
-    configuration: model.Configuration,
+    configuration: Configuration,
     *,
     environ: Mapping[str, str],
     profile_region: ProfileRegion,
@@ -90,7 +91,11 @@ def by_model(targets: Sequence[Target]) -> dict[str, tuple[Target, ...]]:
 
 
 def _target(
-    target: model.Target, path: Path, environ: Mapping[str, str], profile_region: ProfileRegion, problems: list[Problem]
+    target: TargetSection,
+    path: Path,
+    environ: Mapping[str, str],
+    profile_region: ProfileRegion,
+    problems: list[Problem],
 ) -> Target | None:
     endpoint = resolve(
         target.provider,
@@ -124,7 +129,11 @@ def _target(
 
 
 def _region(
-    target: model.Target, path: Path, environ: Mapping[str, str], profile_region: ProfileRegion, problems: list[Problem]
+    target: TargetSection,
+    path: Path,
+    environ: Mapping[str, str],
+    profile_region: ProfileRegion,
+    problems: list[Problem],
 ) -> Region | None:
     try:
         region = region_of(
@@ -149,7 +158,7 @@ def _region(
 
 
 def _origin(
-    target: model.Target, region: Region, path: Path, environ: Mapping[str, str], problems: list[Problem]
+    target: TargetSection, region: Region, path: Path, environ: Mapping[str, str], problems: list[Problem]
 ) -> Origin | None:
     if target.base_url is not None:
         return parse_base_url(target.base_url)
@@ -180,7 +189,7 @@ def _origin_from_environment(variable: str, url: str, path: Path, problems: list
     return origin
 
 
-def _identity(target: model.Target, path: Path, environ: Mapping[str, str], problems: list[Problem]) -> Identity:
+def _identity(target: TargetSection, path: Path, environ: Mapping[str, str], problems: list[Problem]) -> Identity:
     for field in ("aws_access_key_env", "aws_secret_key_env"):
         variable = getattr(target, field)
         if variable is not None and not environ.get(variable, ""):
@@ -189,13 +198,13 @@ def _identity(target: model.Target, path: Path, environ: Mapping[str, str], prob
     return Identity(target.aws_profile, target.aws_access_key_env, target.aws_secret_key_env)
 
 
-def _context_window(target: model.Target, endpoint: Endpoint) -> int | None:
+def _context_window(target: TargetSection, endpoint: Endpoint) -> int | None:
     if target.max_context_tokens is not None:
         return target.max_context_tokens
     return CONTEXT_WINDOWS.get(endpoint.model) or CONTEXT_WINDOWS.get(endpoint.name)
 
 
-def _chain(configuration: model.Configuration, *, fail_open: bool, problems: list[Problem]) -> Chain:
+def _chain(configuration: Configuration, *, fail_open: bool, problems: list[Problem]) -> Chain:
     policies = []
     for kind in configuration.policies.chain:
         section = configuration.policy.of(kind)
@@ -208,7 +217,7 @@ def _chain(configuration: model.Configuration, *, fail_open: bool, problems: lis
     return Chain(tuple(policies), fail_open=fail_open)
 
 
-def _audit(configuration: model.Configuration, base_dir: FilePath) -> AuditSettings:
+def _audit(configuration: Configuration, base_dir: FilePath) -> AuditSettings:
     settings = configuration.policy.audit_logger or AuditLogger()
     return AuditSettings(
         enabled="audit-logger" in configuration.policies.chain,

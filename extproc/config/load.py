@@ -16,7 +16,7 @@ from extproc.config.problem import Code, ConfigurationError, Problem
 from extproc.config.validate import placed, validate
 
 if TYPE_CHECKING:
-    from extproc.config.model import Configuration
+    from extproc.config.model.configuration import Configuration
     from extproc.config.runtime import Runtime
 
 __all__ = ["ConfigurationError", "Inspected", "inspect", "load_runtime", "profile_region"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from extproc.config.model import Configuration
+from extproc.config.model.configuration import Configuration
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from extproc.config.check import check
 from extproc.config.document import Document, parse
-from extproc.config.model import Configuration
+from extproc.config.model.configuration import Configuration
 from extproc.config.one_of import NOT_ONE_OF
 from extproc.config.problem import Code, Path, Problem, Severity, did_you_mean, nearest
 from extproc.config.regex import REFUSED

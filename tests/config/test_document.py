@@ -152,8 +152,13 @@ def test_explicit_tags_are_refused() -> None:
     assert len(complaints("a: !!set {b}\nc: !mine d\n")) == 2
 
 
+# Without what the two versions of YAML, and PyYAML's own writer and reader, do not agree on: digits (1e5 is text to
+# YAML 1.1) and the line breaks that only YAML 1.1 has.
+letters = st.characters(
+    codec="utf-8", min_codepoint=32, exclude_categories=["Nd"], exclude_characters="\x85\u2028\u2029"
+)
 values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.text(st.characters(codec="utf-8", min_codepoint=32)),
+    st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.text(letters),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text("abc_-", min_size=1), inner, max_size=4),
     max_leaves=20,
 )

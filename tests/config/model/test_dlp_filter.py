@@ -1,0 +1,40 @@
+"""`policy.dlp-filter`: its fields reach the policy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from extproc.config.model.dlp_filter import DlpFilter
+from extproc.policies.chain import Chain
+from extproc.policies.table import build
+from extproc.policies.verdict import Phase, Place, Text
+
+
+def judged(section: dict[str, Any], text: str) -> str | None:
+    """A text under these settings; None when it is refused."""
+    policy = build("dlp-filter", DlpFilter.model_validate(section).model_dump(exclude_unset=True))
+    judgement = Chain((policy,)).judge([Text(Place(Phase.RESPONSE, "assistant"), text)])
+    return None if judgement.block else judgement.texts[0]
+
+
+@pytest.mark.parametrize(
+    ("section", "text"),
+    [
+        ({}, "id K-42 of Zephyr"),
+        ({"patterns": [{"name": "my-id", "regex": "K-[0-9]+"}]}, "id [MY_ID_REDACTED] of Zephyr"),
+        ({"patterns": [{"name": "my-id", "regex": "K-[0-9]+", "action": "block"}]}, None),
+        ({"patterns": [{"name": "my-id", "regex": "K-[0-9]+"}], "action": "block"}, None),
+        (
+            {"patterns": [{"name": "a", "regex": "K-[0-9]+", "action": "redact"}], "action": "block"},
+            "id [A_REDACTED] of Zephyr",
+        ),
+        ({"detect_patterns": ["K-[0-9]+"]}, "id [CUSTOM_REDACTED] of Zephyr"),
+        ({"blocked_terms": ["zephyr"], "action": "block"}, None),
+        ({"sensitivity_level": "standard", "fuzzy_matching": False}, "id K-42 of Zephyr"),
+    ],
+)
+def test_field_reaches_the_policy(section: dict[str, Any], text: str | None) -> None:
+    """Each setting, of either generation, changes what becomes of a text as documented."""
+    assert judged(section, "id K-42 of Zephyr") == text

@@ -1,0 +1,266 @@
+"""Configuration to Runtime: regions, hosts, groups, identities, policies, audit, limits."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
+
+import pytest
+
+from extproc.config.compile import by_model, compile_runtime
+from extproc.config.problem import Code, ConfigurationError, Problem
+from extproc.config.runtime import AuditSettings, Limits, Pack, Runtime
+from extproc.config.validate import validate
+from extproc.policies.verdict import Phase, Place, Text
+from extproc.routing.targets import Identity, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DATA = Path(__file__).parent.parent / "data" / "configs"
+PRINTED = sorted(path.stem for path in DATA.glob("*.yaml"))
+
+
+def compiled(
+    text: str, environ: Mapping[str, str] | None = None, profiles: Mapping[str | None, str] | None = None, **extra: bool
+) -> tuple[Runtime, tuple[Problem, ...]]:
+    """The runtime of a configuration that must be valid, with its warnings."""
+    configuration, _, problems = validate(text.encode())
+    assert configuration is not None, problems
+    return compile_runtime(
+        configuration,
+        environ=environ or {},
+        profile_region=(profiles or {}).get,
+        base_dir=PurePath("/etc/kt"),
+        config_hash="00",
+        created=1_700_000_000,
+        fail_open=extra.get("fail_open", False),
+    )
+
+
+def target(base: str, *lines: str, environ: Mapping[str, str] | None = None) -> Target:
+    """The target of the base configuration with further lines."""
+    text = base.replace("      aws_region: us-east-1\n", "".join(f"      {line}\n" for line in lines))
+    return compiled(text, environ)[0].targets[0]
+
+
+def test_base_configuration_whole(base: str) -> None:
+    """Every field of a Runtime comes out as documented."""
+    runtime, warnings = compiled(base)
+    expected = Target(
+        id="llama",
+        endpoint="my-endpoint",
+        models=("my-endpoint", "llama"),
+        region="us-east-1",
+        host="runtime.sagemaker.us-east-1.amazonaws.com",
+    )
+    assert warnings == ()
+    assert runtime.pack == Pack("demo", "1.0.0", enabled=True)
+    assert runtime.targets == (expected,)
+    assert runtime.by_model == {"my-endpoint": (expected,), "llama": (expected,)}
+    assert runtime.audit == AuditSettings(path=PurePath("/etc/kt/audit"))
+    assert runtime.limits == Limits()
+    assert (runtime.config_hash, runtime.created, runtime.fail_open) == ("00", 1_700_000_000, False)
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_printed_configuration_compiles(name: str) -> None:
+    """Each configuration of the integration page runs as printed, with the region from the environment."""
+    runtime, warnings = compiled(
+        (DATA / f"{name}.yaml").read_text(encoding="utf-8"), {"AWS_DEFAULT_REGION": "eu-west-1"}
+    )
+    assert runtime.targets
+    assert {problem.code for problem in warnings} <= {Code.REGION_FROM_ID}
+    assert runtime.audit.enabled
+
+
+def test_seven_configurations_are_printed() -> None:
+    """The page's seven configurations are all here."""
+    assert len(PRINTED) == 7
+
+
+def test_multi_region_configuration_is_a_failover_group() -> None:
+    """Two targets of one alias serve it in file order, each in the region at the end of its id; lint says so."""
+    text = (DATA / "multi-region.yaml").read_text(encoding="utf-8")
+    runtime, warnings = compiled(text, {"AWS_REGION": "eu-west-1"})
+    assert [found.region for found in runtime.by_model["jumpstart-llama-3-3-70b"]] == ["us-east-1", "us-west-2"]
+    assert [found.host for found in runtime.by_model["sagemaker-us-west-2"]] == [
+        "runtime.sagemaker.us-west-2.amazonaws.com"
+    ]
+    assert [(problem.code, problem.path) for problem in warnings] == [
+        (Code.REGION_FROM_ID, ("providers", "targets", 0, "id")),
+        (Code.REGION_FROM_ID, ("providers", "targets", 1, "id")),
+    ]
+
+
+def test_enterprise_configuration_guards() -> None:
+    """The page's policy chain blocks an access key id and redacts an address, with the settings as printed."""
+    text = (DATA / "enterprise.yaml").read_text(encoding="utf-8")
+    runtime, _ = compiled(text, {"AWS_REGION": "us-east-1"})
+    place = Place(Phase.REQUEST, "user")
+    judged = runtime.chain.judge([Text(place, "write to jane.doe@example.com")])
+    assert judged.texts == ("write to [EMAIL_REDACTED]",)
+    refused = runtime.chain.judge([Text(place, "key AKIAIOSFODNN7EXAMPLE")]).block
+    assert refused is not None
+    assert (refused.policy, refused.rule) == ("dlp-filter", "aws-access-key")
+    assert [policy.kind for policy in runtime.chain.policies] == [
+        "prompt-injection",
+        "pii-detector",
+        "dlp-filter",
+        "audit-logger",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("environ", "profiles", "region"),
+    [
+        ({"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-2"}, {}, "eu-west-1"),
+        ({"AWS_DEFAULT_REGION": "eu-west-2"}, {"prod": "sa-east-1"}, "eu-west-2"),
+        ({}, {"prod": "sa-east-1", None: "eu-north-1"}, "sa-east-1"),
+    ],
+)
+def test_region_from_outside(base: str, environ: dict[str, str], profiles: dict[str | None, str], region: str) -> None:
+    """Without a region in the file, the environment decides, then the target's profile."""
+    runtime, _ = compiled(base.replace("aws_region: us-east-1", "aws_profile: prod"), environ, profiles)
+    assert runtime.targets[0].region == region
+    assert runtime.targets[0].host == f"runtime.sagemaker.{region}.amazonaws.com"
+
+
+@pytest.mark.parametrize(
+    ("environ", "text"),
+    [
+        ({}, "no AWS region; set aws_region, or AWS_REGION in the environment of the gateway"),
+        (
+            {"AWS_REGION": "mars"},
+            "AWS_REGION does not hold an AWS region such as us-east-1; correct it or set aws_region",
+        ),
+    ],
+)
+def test_no_region_is_an_error(base: str, environ: dict[str, str], text: str) -> None:
+    """A target whose region nothing says, or something says wrongly, cannot run."""
+    with pytest.raises(ConfigurationError) as raised:
+        compiled(base.replace("      aws_region: us-east-1\n", ""), environ)
+    (problem,) = raised.value.problems
+    assert problem.render("f") == f"f: providers.targets[0]: {text} [E011]"
+
+
+def test_hosts_by_partition_and_base_url(base: str) -> None:
+    """China has its own suffix; base_url gives scheme, host and port, and the signed authority follows."""
+    assert target(base, "aws_region: cn-north-1").authority == "runtime.sagemaker.cn-north-1.amazonaws.com.cn"
+    local = target(base, "aws_region: us-east-1", "base_url: http://localhost:8080")
+    assert (local.scheme, local.host, local.port, local.authority) == ("http", "localhost", 8080, "localhost:8080")
+    six = target(base, "aws_region: us-east-1", "base_url: 'https://[::1]'")
+    assert (six.scheme, six.host, six.port, six.authority) == ("https", "::1", 443, "[::1]")
+
+
+@pytest.mark.parametrize(
+    ("environ", "host"),
+    [
+        ({"AWS_ENDPOINT_URL": "http://localhost:4566"}, "localhost"),
+        (
+            {"AWS_ENDPOINT_URL": "http://localhost:1", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": "http://127.0.0.1:2"},
+            "127.0.0.1",
+        ),
+        (
+            {"AWS_ENDPOINT_URL": "http://localhost:1", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"},
+            "runtime.sagemaker.us-east-1.amazonaws.com",
+        ),
+    ],
+)
+def test_endpoint_variables_of_the_sdks(base: str, environ: dict[str, str], host: str) -> None:
+    """The SDKs' endpoint variables work as in the SDKs, and a warning says so; base_url goes before them."""
+    runtime, warnings = compiled(base, environ)
+    assert runtime.targets[0].host == host
+    redirected = not host.startswith("runtime")
+    assert [problem.code for problem in warnings] == [Code.ENDPOINT_FROM_ENVIRONMENT] * redirected
+    assert target(base, "aws_region: us-east-1", "base_url: https://own", environ=environ).host == "own"
+
+
+def test_bad_endpoint_variable_is_an_error(base: str) -> None:
+    """An endpoint variable that is no origin is not ignored."""
+    with pytest.raises(ConfigurationError, match="AWS_ENDPOINT_URL in the environment: a URL begins with"):
+        compiled(base, {"AWS_ENDPOINT_URL": "localhost"})
+
+
+@pytest.mark.parametrize(
+    ("lines", "tokens"),
+    [
+        (["model: jumpstart-mistral-7b"], 32_768),
+        (["model: jumpstart-mistral-7b", "max_context_tokens: 100"], 100),
+        (["model: jumpstart-llama-3-1-8b", "sagemaker_endpoint_name: llama-prod"], 131_072),
+        (["model: fast", "sagemaker_endpoint_name: jumpstart-falcon-40b"], 8_192),
+        (["model: own"], None),
+    ],
+)
+def test_context_window(base: str, lines: list[str], tokens: int | None) -> None:
+    """A JumpStart alias brings its window, as model or as endpoint name; the file's own number goes before."""
+    text = base.replace("sagemaker:chat:my-endpoint", "sagemaker")
+    assert target(text, "aws_region: us-east-1", *lines).max_context_tokens == tokens
+
+
+def test_names_that_select_a_target(base: str) -> None:
+    """Model or alias first, then endpoint name, then id, each once."""
+    named = target(base, "aws_region: us-east-1", "sagemaker_endpoint_name: prod-endpoint")
+    assert (named.models, named.endpoint) == (("my-endpoint", "prod-endpoint", "llama"), "prod-endpoint")
+    assert target(base.replace("id: llama", "id: my-endpoint"), "aws_region: us-east-1").models == ("my-endpoint",)
+
+
+def test_groups_by_any_shared_name() -> None:
+    """A name that is one target's id and another's model selects both, in file order."""
+    first = Target("a", "x", ("x", "a"), "us-east-1")
+    second = Target("x", "y", ("y", "x"), "us-east-1")
+    assert by_model((first, second)) == {"x": (first, second), "a": (first,), "y": (second,)}
+
+
+def test_key_variables(base: str) -> None:
+    """The names of the variables become the identity; one that is not set is a warning, its value never read."""
+    text = base.replace("aws_region:", "aws_access_key_env: KEY\n      aws_secret_key_env: SECRET\n      aws_region:")
+    runtime, warnings = compiled(text, {"KEY": "AKIDEXAMPLE"})
+    assert runtime.targets[0].identity == Identity(None, "KEY", "SECRET")
+    (warning,) = warnings
+    assert (warning.code, warning.path) == (Code.CREDENTIALS, ("providers", "targets", 0, "aws_secret_key_env"))
+    assert "SECRET is not set; the target is unavailable" in warning.message
+    assert compiled(text, {"KEY": "a", "SECRET": "b"})[1] == ()
+
+
+def test_kind_that_nothing_serves_yet_is_a_warning(base: str) -> None:
+    """A completion target is accepted with the truth: no request will reach it."""
+    runtime, warnings = compiled(base.replace(":chat:", ":completion:"))
+    served = [problem for problem in warnings if problem.code is Code.NOT_SERVED]
+    assert runtime.targets[0].kind == "completion"
+    assert bool(served) is (("completion", "openai") not in _translators())
+
+
+def _translators() -> Mapping[tuple[str, str], object]:
+    from extproc.translate import TRANSLATORS  # noqa: PLC0415  # beside its only use
+
+    return TRANSLATORS
+
+
+@pytest.mark.parametrize(
+    ("settings", "path"),
+    [("path: trail", "/etc/kt/trail"), ("path: /var/lib/kt", "/var/lib/kt"), ("", "/etc/kt/audit")],
+)
+def test_audit_settings(base: str, settings: str, path: str) -> None:
+    """The trail's path counts from the configuration; the other settings pass through."""
+    text = base.replace("immutable: true", f"immutable: false\n    retention_days: 9\n    {settings}")
+    audit = compiled(text)[0].audit
+    assert audit == AuditSettings(immutable=False, retention_days=9, path=PurePath(path))
+
+
+def test_audit_is_off_outside_the_chain(base: str) -> None:
+    """Settings alone do not turn the trail on."""
+    assert not compiled(base.replace("    - audit-logger", "    - pii-detector"))[0].audit.enabled
+
+
+def test_fail_open_reaches_the_chain(base: str) -> None:
+    """--fail-mode allow stands in the runtime and in its chain."""
+    runtime, _ = compiled(base, fail_open=True)
+    assert runtime.fail_open
+    assert runtime.chain.fail_open
+
+
+def test_size_limits(base: str) -> None:
+    """Both limits pass through in bytes."""
+    text = f"{base}size_limits: {{max_body_bytes: 2048, max_response_bytes: 4096}}\n"
+    assert compiled(text)[0].limits == Limits(2048, 4096)

@@ -1,0 +1,42 @@
+"""A target's Host header, and credentials that do not print themselves."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError
+
+import pytest
+
+from extproc.routing.targets import Credentials, Target
+
+
+@pytest.mark.parametrize(
+    ("scheme", "host", "port", "authority"),
+    [
+        ("https", "runtime.sagemaker.us-east-1.amazonaws.com", 443, "runtime.sagemaker.us-east-1.amazonaws.com"),
+        ("https", "h", 8443, "h:8443"),
+        ("https", "h", 80, "h:80"),
+        ("http", "h", 80, "h"),
+        ("http", "h", 443, "h:443"),
+        ("http", "::1", 80, "[::1]"),
+        ("https", "2001:db8::1", 8443, "[2001:db8::1]:8443"),
+    ],
+)
+def test_authority(scheme: str, host: str, port: int, authority: str) -> None:
+    """The scheme's own port is left out, IPv6 addresses stand in brackets."""
+    target = Target("a", "e", ("e",), "us-east-1", scheme=scheme, host=host, port=port)
+    assert target.authority == authority
+
+
+def test_credentials_never_show_the_secret() -> None:
+    """Neither repr nor str holds the secret key, the token or the whole key id."""
+    credentials = Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI", "token")
+    for text in (repr(credentials), str(credentials), f"{credentials}"):
+        assert "AKID" in text
+        assert not any(part in text for part in ("EXAMPLE", "wJal", "token"))
+
+
+def test_targets_are_frozen() -> None:
+    """A target is shared by exchanges and cannot be changed."""
+    target = Target("a", "e", ("e",), "us-east-1")
+    with pytest.raises(FrozenInstanceError):
+        target.port = 1
