@@ -11,14 +11,15 @@ User texts and tool results are scored, each by itself; the operator's own syste
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any, ClassVar
 
 import re2
 
 from extproc.policies.base import Rule, refusal
 from extproc.policies.scan import Pattern, candidates, compile_pattern, gate, options
-from extproc.policies.signals import ABOUT, FAMILIES
+from extproc.policies.signals import ABOUT, SIGNALS
 from extproc.policies.verdict import ALLOW, Block, Finding, Phase, Place, Text, Verdict
 from extproc.policies.views import decoded, plain
 
@@ -29,7 +30,10 @@ DEFAULT_THRESHOLD = 0.8
 # that is not found, and 25 MB of text cost what 200 kB do.
 _MOST = 200_000
 _ROLES = frozenset({"user", "tool", "function"})
-_SIGNALS = tuple((family, weight, source) for family, rows in FAMILIES.items() for weight, source in rows)
+# Of one signal's heads so many are looked behind: a text that repeats a head for ever costs no more.
+_MOST_HEADS = 64
+# Characters up to which a text that is about attacks is taken for a question.
+_SHORT = 600
 # How much of the evidence counts in a text that is about attacks, unless two families agree.
 _ABOUT_DISCOUNT = 0.75
 
@@ -103,38 +107,50 @@ class InjectionDetector:
         data = view.encode("utf-8", "replace")
         if any(pattern.compiled.search(data) for pattern in self.attack_patterns):
             return _Scored(1.0, "attack_patterns", 0, len(text))
-        strongest: dict[str, tuple[float, int]] = {}
+        strongest: dict[str, tuple[float, int, int]] = {}
         for index in candidates(_MACHINE.gates, data):
-            family, weight, _ = _SIGNALS[index]
-            if family != "boundary" or self.boundaries:
-                strongest[family] = max(strongest.get(family, (0.0, 0)), (weight, index))
+            signal = SIGNALS[index]
+            if signal.weight <= strongest.get(signal.family, (0.0,))[0]:
+                continue
+            if signal.family == "boundary" and not self.boundaries:
+                continue
+            if span := _MACHINE.find(index, data):
+                strongest[signal.family] = (signal.weight, *span)
         if not strongest:
             return _Scored(0.0, "", 0, len(text))
         doubt = 1.0
-        for weight, _ in strongest.values():
+        for weight, _, _ in strongest.values():
             doubt *= 1 - weight
-        if len(strongest) == 1 and len(view) < 600 and _MACHINE.about.search(data):
+        if len(strongest) == 1 and len(view) < _SHORT and _MACHINE.about.search(data):
             doubt = 1 - (1 - doubt) * _ABOUT_DISCOUNT
-        family, (_, index) = max(strongest.items(), key=lambda item: item[1])
+        family, (_, first, last) = max(strongest.items(), key=lambda item: item[1][0])
         start, end = 0, len(text)
         # Only a view that is the text itself in lower case tells where in the text the signal stands.
-        if len(view) == len(text) and view == text.lower() and (match := _MACHINE.compiled[index].search(data)):
-            start = len(data[: match.start()].decode())
-            end = start + len(match.group().decode())
+        if len(view) == len(text) and view == text.lower():
+            start = len(data[:first].decode())
+            end = start + len(data[first:last].decode("utf-8", "ignore"))
         return _Scored(1 - doubt, family, start, end)
 
 
-@dataclass(frozen=True, slots=True)
 class _Machine:
     """The built-in signals, compiled once."""
 
-    gates: list[tuple[re2.Set, int]] = field(
-        default_factory=lambda: gate([(f"(?s:{source})", 3000) for _, _, source in _SIGNALS])
-    )
-    compiled: list[Any] = field(
-        default_factory=lambda: [re2.compile(f"(?s:{source})".encode(), options()) for _, _, source in _SIGNALS]
-    )
-    about: Any = field(default_factory=lambda: re2.compile(ABOUT.encode(), options()))
+    def __init__(self) -> None:
+        self.gates = gate([(signal.trigger or signal.head, 1000) for signal in SIGNALS])
+        self.heads = [re2.compile(signal.head.encode(), options()) for signal in SIGNALS]
+        self.tails = [re2.compile(signal.tail.encode(), options()) for signal in SIGNALS]
+        self.about = re2.compile(ABOUT.encode(), options())
+
+    def find(self, index: int, data: bytes) -> tuple[int, int] | None:
+        """The first place, in bytes, where the signal's head is followed by its tail."""
+        signal = SIGNALS[index]
+        for head in islice(self.heads[index].finditer(data), _MOST_HEADS):
+            if not signal.tail:
+                return head.start(), head.end()
+            # A cut inside a character only breaks that character.
+            if tail := self.tails[index].search(data, head.end(), head.end() + signal.reach):
+                return head.start(), tail.end()
+        return None
 
 
 _MACHINE = _Machine()

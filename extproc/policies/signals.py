@@ -1,92 +1,256 @@
 r"""The signals of the prompt-injection heuristic: expressions over lower-case text, by family, each with its weight.
 
-A weight is the share of texts with that signal that were attacks, as far as the rows marked `train` of the development
-data show, rounded and capped; it is no calibrated probability. Within a family only the strongest counts.
+A weight says how much a text with that signal looks like an attack, set by hand after looking at the rows marked
+`train` of the development data; it is no calibrated probability. Within a family only the strongest signal counts.
+All signals are looked for at once by words that they need, and only then one by one: gaps of several words, and more so
+`.{0,200}`, in an expression that is searched together with others multiply the states of their automaton (367 µs per KB
+instead of 109 µs on the development data).
 """
 
 from __future__ import annotations
 
-# Up to n words in between.
-_GAP = r"(?:\W+\w+){0,%d}\W+"
-_IGNORE = (
-    r"(?:ignor(?:e|ing)|disregard(?:ing)?|forget(?:ting)?|overrid(?:e|ing)|neglect|bypass(?:ing)?|discard|dismiss|abandon|erase"
-    r"|pay no attention to|do(?: not|n'?t) (?:follow|obey|listen to)|stop (?:following|obeying)|take no account of)"
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """`head`, and `tail` within `reach` bytes behind it unless that is empty.
+
+    `trigger` is found wherever `head` is, and cheaper to look for; by default `head` itself.
+    """
+
+    family: str
+    weight: float
+    head: str
+    tail: str = ""
+    reach: int = 0
+    trigger: str = ""
+
+
+def _words(words: str) -> str:
+    """Alternatives, as written between blanks; a blank inside one is written `_`."""
+    return f"(?:{'|'.join(words.split()).replace('_', ' ')})"
+
+
+def _gap(words: int) -> str:
+    """Up to so many words in between."""
+    return rf"(?:\W+\w+){{0,{words}}}\W+"
+
+
+_IGNORE = _words(
+    "ignor(?:e|ing) disregard(?:ing)? forget(?:ting)? overrid(?:e|ing) neglect bypass(?:ing)? discard dismiss abandon"
+    " erase"
+    " pay_no_attention_to do(?:_not|n'?t)_(?:follow|obey|listen_to) stop_(?:following|obeying) take_no_account_of"
 )
-_EARLIER = (
-    r"(?:previous|prior|preceding|above|earlier|before|former|foregoing|past|system|original|initial|existing|current"
-    r"|said|told|given|assigned|programmed|developer'?s?|openai'?s?|your|these|those)"
+_EARLIER = _words(
+    "previous prior preceding above earlier before former foregoing past system original initial existing current said"
+    " told given assigned programmed developer'?s? openai'?s? your these those"
 )
-_ORDERS = (
-    r"(?:instructions?|instructed|prompts?|rules?|directions?|directives?|guidelines?|guidance|commands?|orders?|constraints?"
-    r"|restrictions?|programming|polic(?:y|ies)|limitations?|assignments?|tasks?|requests?|context|messages?|training"
-    r"|statements?|inputs?|safeguards?|filters?)"
+_ORDERS = _words(
+    "instructions? instructed prompts? rules? directions? directives? guidelines? guidance commands? orders?"
+    " constraints? restrictions? programming polic(?:y|ies) limitations? assignments? tasks? requests? context messages? training"
+    " statements? inputs? safeguards? filters?"
 )
-_LIMITS = (
-    r"(?:restrict(?:ion|ed)s?|limit(?:ation|ed)?s?|filter(?:s|ed)?|censor(?:ship|ed)?|rules|guidelines|ethic(?:al|s)?"
-    r"|moral(?:s|ity|ly)?|polic(?:y|ies)|safety|boundar(?:y|ies)|content polic(?:y|ies))"
+_LIMITS = _words(
+    "restrict(?:ions?|ed) limit(?:ations?|s|ed)? filter(?:s|ed)? censor(?:ship|ed)? rules guidelines ethic(?:al|s)?"
+    " moral(?:s|ity|ly)? polic(?:y|ies) safety boundar(?:y|ies)"
 )
-_SECRETS = (
-    r"(?:(?:system|initial|hidden|secret|original|internal|full|entire|previous|prior|first|developer|your|above|the)\W+){1,3}"
-    r"(?:prompts?|instructions?|directives?|guidelines?|configuration|rules|context|messages?|embeddings?|passwords?|access codes?)"
+_FREE = _words(
+    "no without(?:_any)? free_(?:of|from)(?:_all|_any)? not_(?:bound|restricted|limited|constrained)_by(?:_any)?"
+    " ignor(?:e|es|ing)(?:_all|_any)? bypass(?:es|ing)?(?:_all|_any)?"
+)
+_UNFILTERED = _words("unfiltered uncensored amoral unrestricted jailbr(?:eak|oken)")
+_MACHINE = _words("ai chatbot bot assistant chatgpt gpt character language_model")
+_YOU = rf"\b{_words('you_(?:are|will|must|can|have) respond answer act character chatgpt ai')}\b"
+_REVEAL = _words("reveal print show repeat output display tell give return share leak expose spell_?check")
+_HIDDEN = _words("system initial hidden secret original internal")
+_PROMPT = _words("prompts? instructions? messages? directives? guidelines? configuration rules")
+_SAY = _words("say print output write return answer respond_with")
+
+OVERRIDE = (
+    Signal("override", 0.93, rf"\b{_IGNORE}{_gap(4)}{_EARLIER}{_gap(3)}{_ORDERS}\b", trigger=_IGNORE),
+    Signal("override", 0.93, rf"\b{_IGNORE}{_gap(3)}{_EARLIER}\W+{_ORDERS}\b", trigger=_IGNORE),
+    Signal(
+        "override", 0.9, rf"\b{_IGNORE}\W+(?:all|any|every)(?:\W+(?:of|the|other|my))*\W+{_ORDERS}\b", trigger=_IGNORE
+    ),
+    Signal(
+        "override",
+        0.85,
+        rf"\b{_IGNORE}{_gap(2)}{_words('everything all anything whatever what')}"
+        rf"(?:\W+\w+){{0,3}}\W+{_words('before above so_far previously prior said told earlier until_now')}\b",
+        trigger=_IGNORE,
+    ),
+    Signal(
+        "override",
+        0.85,
+        r"\b(?:new|updated|revised|real|actual) (?:system )?(?:instructions?|task|rules|prompt|orders)"
+        r" (?:is|are|follow|below)\b",
+    ),
+    Signal("override", 0.5, rf"\b{_IGNORE}{_gap(3)}{_ORDERS}\b", trigger=_IGNORE),
+    Signal(
+        "override",
+        0.85,
+        r"\b(?:from now on|henceforth|starting now)\b",
+        r"\b(?:no (?:longer|restrictions|rules|limits)|unfiltered|unrestricted"
+        r"|without (?:any )?(?:restrict|filter|moral|ethic))",
+        300,
+    ),
 )
 
-FAMILIES: dict[str, tuple[tuple[float, str], ...]] = {
-    "override": (
-        (0.93, rf"\b{_IGNORE}{_GAP % 4}{_EARLIER}{_GAP % 3}{_ORDERS}\b"),
-        (0.93, rf"\b{_IGNORE}\W+(?:(?:all|any|every|each|of|the|my|what|that)\W+){{0,3}}{_EARLIER}\W+{_ORDERS}\b"),
-        (0.9, rf"\b{_IGNORE}\W+(?:all|any|every)(?:\W+(?:of|the|other|my))*\W+{_ORDERS}\b"),
-        (0.85, rf"\b{_IGNORE}{_GAP % 2}(?:everything|all|anything|whatever|what)(?:\W+\w+){{0,3}}\W+(?:before|above|so far|previously|prior|said|told|earlier|until now)\b"),
-        (0.85, rf"\b(?:new|updated|revised|real|actual) (?:system )?(?:instructions?|task|rules|prompt|orders) (?:is|are|follow|below)\b|\bnow follow(?:s)? (?:the )?new\b"),
-        (0.5, rf"\b{_IGNORE}{_GAP % 3}{_ORDERS}\b"),
-        (0.85, r"\b(?:from now on|henceforth|starting now),? (?:you (?:will|are|must|shall)|answer|respond|ignore|only)\b.{0,300}(?:\bno (?:longer|restrictions|rules|limits)|\bunfiltered|\bunrestricted|\bwithout (?:any )?(?:restriction|filter|moral|ethic))"),
+# The same in German, Spanish and Portuguese, Italian, French, Russian and Ukrainian, Chinese, Japanese, Korean, Arabic,
+# Turkish, Polish, Dutch, Hindi, Indonesian, Vietnamese.
+_FOREIGN: tuple[tuple[str, str], ...] = (
+    (
+        r"\b(?:ignorier\w*|vergiss|vergesst|vergessen sie|missachte\w*|verwirf)\b",
+        r"anweisung|instruktion|befehl|aufgabe|angabe|vorherig|gesagte|regeln|auftr[aä]g|information",
     ),
-    "override in other languages": (
-        (0.92, r"\b(?:ignorier\w*|vergiss|vergesst|vergessen sie|missachte\w*|verwirf)\b.{0,60}(?:anweisung\w*|instruktion\w*|befehl\w*|aufgabe\w*|angabe\w*|vorherig\w*|gesagte\w*|regeln|auftr[aä]g\w*|information\w*)"),
-        (0.92, r"\b(?:ignor[aeo]\w*|olvid[aeo]\w*|descarta\w*|omite|esquece\w*|esque[cç]a|desconsider\w*|dimentica\w*|scorda)\b.{0,60}(?:instruc\w+|instru[cç]\w+|istruzion\w+|[oó]rdenes|anterior\w*|precedent\w*|reglas|regras|regole|ordini|todo lo que|tudo o que)"),
-        (0.92, r"\b(?:ignore[rz]?|oublie[rz]?|n[eé]glige[rz]?)\b.{0,60}(?:consignes?|instructions? (?:pr[eé]c[eé]dentes?|ci-dessus)|pr[eé]c[eé]dent\w*|directives)"),
-        (0.92, r"(?:игнориру\w+|забуд\w+|отбрось\w*|проигнорируй\w*|ігноруй\w*).{0,60}(?:инструкци\w+|указани\w+|команд\w+|правил\w*|предыдущ\w+|інструкці\w+|сказан\w+)"),
-        (0.92, r"(?:忽略|无视|無視|忘记|忘掉|忽視|不要理会).{0,20}(?:指令|指示|提示|规则|規則|说明|内容|命令|以上|之前)"),
-        (0.92, r"(?:指示|命令|プロンプト|ルール|指令).{0,12}(?:無視|忘れ|無効)"),
-        (0.92, r"(?:지시|명령|프롬프트|규칙|지침).{0,12}(?:무시|잊어)"),
-        (0.92, r"(?:تجاهل|انس|تجاهلي).{0,40}(?:التعليمات|الأوامر|القواعد|السابقة)"),
-        (0.92, r"(?:önceki|yukarıdaki|tüm).{0,30}(?:talimat\w*|komut\w*|kural\w*).{0,20}(?:yok say|unut|dikkate alma|görmezden)"),
-        (0.92, r"(?:zignoruj|ignoruj|zapomnij).{0,40}(?:instrukcj\w+|polece\w+|poprzedni\w+|zasad\w*)|(?:negeer|vergeet).{0,40}(?:instructies|opdrachten|regels|voorgaande)"),
-        (0.92, r"(?:पिछले|सभी|पूर्व).{0,40}(?:निर्देश\S*|आदेश\S*).{0,30}(?:अनदेखा|भूल|नज़रअंदाज़)|(?:abaikan|lupakan).{0,40}(?:instruksi|perintah|aturan)|(?:bỏ qua|quên).{0,40}(?:hướng dẫn|chỉ dẫn|lệnh)"),
+    (
+        r"\b(?:ignor(?:a|ar|en|ad|em)|olvid(?:a|ar|e|en|ad)|descart(?:a|ar)|omite|esquec(?:e|er|a)|desconsider(?:e|ar))\b",
+        r"instrucci|instru[cç][oõ]es|[oó]rdenes|anterior|precedent|reglas|regras|lo que|tudo o que",
     ),
-    "jailbreak": (
-        (0.97, r"\bdo anything now\b|\b(?:say|answer|generate) anything now\b"),
-        (0.95, r"\b(?:dan|stan|dude|aim|ucar|evil ?bot|devmode|developer ?mode)\b.{0,200}(?:\bmode\b|\bno (?:restrictions|limits)\b|\bunfiltered\b|\bnever refuse|\bopenai\b)"),
-        (0.9, rf"\b(?:no|without(?: any)?|free (?:of|from)(?: all| any)?|ignor\w+(?: all| any)?|not (?:bound|restricted|limited|constrained) by(?: any)?|bypass\w*(?: all| any)?|disregard\w*(?: all| any)?)\W+(?:\w+\W+){{0,2}}{_LIMITS}\b.{{0,400}}\b(?:you (?:are|will|must|can|have)|respond|answer|act|character|chatgpt|ai)\b"),
-        (0.85, r"\b(?:unfiltered|uncensored|amoral|unethical|unrestricted|jailbr(?:eak|oken)|lawless)\b.{0,200}\b(?:ai|chatbot|bot|assistant|chatgpt|gpt|character|response|answer|language model|model)\b"),
-        (0.85, r"\b(?:ai|chatbot|bot|assistant|chatgpt|gpt|character|language model)\b.{0,200}\b(?:unfiltered|uncensored|amoral|unrestricted|jailbr(?:eak|oken))\b"),
-        (0.85, r"\b(?:never|cannot|can'?t|will not|won'?t|do not|don'?t|must not) (?:ever )?(?:refuse|decline|reject|deny|say no|apologi[sz]e|break character)\b.{0,200}"),
-        (0.8, r"\b(?:openai|your (?:creators?|developers?))(?:'?s)?\W+(?:\w+\W+){0,3}(?:polic(?:y|ies)|guidelines|restrictions|rules|limitations)\b"),
-        (0.7, r"\b(?:stay in character|break(?:s|ing)? character|remain in character|fictional (?:story|world|character).{0,80}(?:illegal|no (?:rules|laws|morals)))"),
-        (0.6, r"\b(?:pretend|imagine|act as if|simulate|roleplay|role-play) .{0,80}\b(?:no (?:rules|restrictions|limits|laws|filters)|evil|unethical|amoral|without (?:rules|restrictions))"),
-        (0.6, r"\b(?:illegal|unethical|immoral|harmful|offensive|inappropriate|explicit)\b.{0,120}\b(?:is|are) (?:allowed|permitted|fine|ok|acceptable)\b"),
+    (r"\b(?:ignora|ignorare|dimentica|dimenticare|scorda)\b", r"istruzion|precedent|regole|ordini|tutto"),
+    (
+        r"\b(?:ignore[rz]?|oublie[rz]?|n[eé]glige[rz]?)\b",
+        r"consignes|instructions (?:pr[eé]c[eé]dentes|ci-dessus)|pr[eé]c[eé]dent(?:e|s|es)|directives pr",
     ),
-    "prompt extraction": (
-        (0.85, rf"\b(?:reveal|print|show|repeat|output|display|tell|give|return|share|leak|expose|write|spell ?check|summari[sz]e|translate|what (?:is|are|was|were))\W+(?:\w+\W+){{0,3}}(?:your|the|all)?\W*(?:system|initial|hidden|secret|original|internal)\W+(?:prompts?|instructions?|messages?|directives?|guidelines?|configuration|rules)\b"),
-        (0.75, rf"\b(?:reveal|print|repeat|output|display|return|leak|expose|spell ?check)\W+(?:\w+\W+){{0,3}}{_SECRETS}\b"),
-        (0.8, r"\b(?:repeat|print|output|return|write|say|copy)\W+(?:\w+\W+){0,4}(?:everything|all|the words|the text|words|sentences?|instructions?|prompt)\W+(?:\w+\W+){0,3}(?:above|before this|at the (?:beginning|start|top)|prior to this)\b"),
-        (0.7, r"\bwhat (?:is|was|were|are) (?:written|said|the (?:text|instructions?|first|words)) (?:\w+ ){0,3}(?:above|before|at the (?:beginning|top))\b"),
-        (0.6, r"\b(?:what (?:is|are|were)|tell me|give me|show me)\W+(?:all\W+)?(?:of\W+)?your\W+(?:\w+\W+)?(?:instructions|prompt|rules|guidelines|directives|embeddings)\b"),
+    (r"игнориру|забуд|отбрось|проигнорируй|ігноруй", r"инструкци|указани|команд|правил|предыдущ|інструкці|сказан"),
+    (r"忽略|无视|無視|忘记|忘掉|忽視|不要理会", r"指令|指示|提示|规则|規則|命令|以上|之前"),
+    (r"指示|命令|プロンプト|ルール|指令", r"無視|忘れ|無効"),
+    (r"지시|명령|프롬프트|규칙|지침", r"무시|잊어"),
+    (r"تجاهل|انس", r"التعليمات|الأوامر|القواعد|السابقة"),
+    (r"talimat|komut|kural", r"yok say|unut|dikkate alma|görmezden"),
+    (r"zignoruj|ignoruj|zapomnij", r"instrukcj|polece|poprzedni|zasad"),
+    (r"\b(?:negeer|vergeet)\b", r"instructies|opdrachten|regels|voorgaande"),
+    (r"निर्देश|आदेश", r"अनदेखा|भूल|नज़रअंदाज़"),
+    (r"\b(?:abaikan|lupakan)\b", r"instruksi|perintah|aturan"),
+    (r"bỏ qua|quên", r"hướng dẫn|chỉ dẫn|lệnh"),
+)
+OVERRIDE_ELSEWHERE = tuple(Signal("override", 0.9, head, tail, 70) for head, tail in _FOREIGN)
+
+JAILBREAK = (
+    Signal("jailbreak", 0.97, r"\b(?:do|say|answer|generate) anything now\b"),
+    Signal(
+        "jailbreak",
+        0.95,
+        r"\b(?:dan|stan|ucar|evil ?bot|devmode|developer ?mode)\b",
+        r"\bmode\b|\bno (?:restrictions|limits)\b|\bunfiltered\b|\bnever refuse|\bopenai\b",
+        200,
     ),
-    "boundary": (
-        (0.9, r"<\|(?:im_start|im_end|system|user|assistant|endoftext|eot_id|start_header_id|begin_of_text)\|>|\[/?inst\]|<<?/?sys>>?"),
-        (0.75, r"(?:^|\n)\s*(?:#{2,}|\[|<)\s*(?:system|admin|administrator|developer)(?: (?:message|prompt|override|instructions?|note|update))?\s*(?:\]|>|:|#{2,})"),
-        (0.8, r"\b(?:end of (?:prompt|instructions?|system prompt|user input|context)|begin(?:ning)? (?:new|admin|privileged) (?:instructions?|session|prompt)|system override|admin(?:istrator)? (?:override|mode|access))\b"),
+    Signal("jailbreak", 0.9, rf"\b{_FREE}\W+(?:\w+\W+){{0,2}}{_LIMITS}\b", _YOU, 300, _LIMITS),
+    Signal("jailbreak", 0.85, rf"\b{_UNFILTERED}\b", rf"\b{_MACHINE}\b", 200),
+    Signal("jailbreak", 0.85, rf"\b{_MACHINE}\b", rf"\b{_UNFILTERED}\b", 200, _UNFILTERED),
+    Signal(
+        "jailbreak",
+        0.8,
+        rf"\b{_words('never cannot can_?not can_?t wont will_not must_not do_not')} (?:ever )?"
+        rf"{_words('refuse decline reject deny apologi[sz]e say_no')}\b",
+        _YOU,
+        300,
     ),
-    "payload": (
-        (0.7, r"\b(?:decode|decipher|rot13|base64|translate from (?:base64|hex|binary))\b.{0,80}\b(?:follow|execute|obey|do what|run|comply|perform|answer|act on)\b"),
-        (0.85, r"\b(?:just|only|simply) (?:say|print|output|respond with|write|return|answer)\b.{0,80}\b(?:no matter what|nothing else|regardless of|whatever (?:the|i))\b.{0,80}\b(?:instructions?|rules?|prompt|question)\b"),
-        (0.85, r"\bi(?: have|'ve) been pwned\b|\baccess granted\b.{0,60}\b(?:say|print|output|respond)\b|\b(?:say|print|output|respond|write)\b.{0,60}\baccess granted\b"),
+    Signal(
+        "jailbreak",
+        0.7,
+        r"\b(?:openai|your (?:creators?|developers?))(?:'?s)?\W+(?:\w+\W+){0,3}"
+        r"(?:polic(?:y|ies)|guidelines|restrictions|rules|limitations)\b",
+        trigger=r"openai|your (?:creator|developer)",
     ),
-}  # fmt: skip
+    Signal("jailbreak", 0.6, r"\b(?:stay|remain) in character\b"),
+    Signal(
+        "jailbreak",
+        0.7,
+        r"\b(?:pretend|imagine|act as if|simulate|role-?play)\b",
+        r"\b(?:no (?:rules|restrictions|limits|laws|filters|moral\w*|ethic\w*)|unethical|amoral|immoral"
+        r"|without (?:rules|restrict))",
+        200,
+    ),
+    Signal(
+        "permission",
+        0.6,
+        r"\b(?:illegal|unethical|immoral|harmful|offensive|inappropriate|explicit)\b",
+        r"\b(?:is|are) (?:allowed|permitted|fine|ok|acceptable)\b",
+        120,
+    ),
+    Signal(
+        "two answers",
+        0.6,
+        r"\b(?:two|both) (?:different )?(?:responses|answers|ways|personalities|manners)\b",
+        r"chatgpt|gpt",
+        300,
+    ),
+)
+
+EXTRACTION = (
+    Signal(
+        "prompt extraction", 0.85, rf"\b{_REVEAL}{_gap(3)}{_HIDDEN}\W+{_PROMPT}\b", trigger=rf"{_HIDDEN}\W+{_PROMPT}"
+    ),
+    Signal(
+        "prompt extraction",
+        0.85,
+        rf"\b(?:what (?:is|are|was|were)|tell me|give me){_gap(2)}{_HIDDEN}\W+(?:prompt|instructions?|message)\b",
+        trigger=rf"{_HIDDEN}\W+{_PROMPT}",
+    ),
+    Signal(
+        "prompt extraction",
+        0.8,
+        rf"\b(?:repeat|print|output|copy)\W+(?:\w+\W+){{0,3}}{_words('everything the_words the_text instructions? prompt')}"
+        rf"\W+(?:\w+\W+){{0,2}}{_words('above before_this prior_to_this at_the_(?:beginning|start|top)')}\b",
+        trigger=r"\b(?:above|before this|prior to|at the (?:beginning|start|top))\b",
+    ),
+    Signal(
+        "prompt extraction",
+        0.6,
+        rf"\b(?:reveal|print|repeat|output|display|leak|expose|spell ?check){_gap(2)}your\W+(?:\w+\W+)?{_PROMPT}\b",
+        trigger=r"\byour\W",
+    ),
+    Signal("prompt extraction", 0.6, r"\bwhat (?:is|was) (?:written|said) (?:\w+ )?(?:above|before)\b"),
+)
+
+BOUNDARY = (
+    Signal(
+        "boundary",
+        0.9,
+        r"<\|(?:im_start|im_end|system|user|assistant|endoftext|eot_id|start_header_id|begin_of_text)\|>"
+        r"|\[/?inst\]|<<?/?sys>>",
+    ),
+    Signal(
+        "boundary",
+        0.7,
+        r"(?:^|\n)\s*(?:#{2,}|\[|<)\s*(?:system|admin|administrator|developer)"
+        r"(?: (?:message|prompt|override|instructions?|note|update))\s*(?:\]|>|:|#{2,})",
+    ),
+    Signal(
+        "boundary",
+        0.8,
+        r"\b(?:end of (?:instructions?|system prompt|user input)|system override|admin(?:istrator)? override"
+        r"|begin(?:ning)? (?:new|admin|privileged) (?:instructions?|session|prompt))\b",
+    ),
+)
+
+PAYLOAD = (
+    Signal(
+        "payload",
+        0.7,
+        r"\b(?:decode|decipher|rot13|base64)\b",
+        r"\b(?:follow|execute|obey|do what|comply|act on)\b",
+        80,
+    ),
+    Signal(
+        "payload",
+        0.7,
+        rf"\b(?:just|only|simply) {_SAY}\b",
+        r"\b(?:no matter what|nothing else|regardless of|whatever)\b",
+        80,
+    ),
+    Signal("payload", 0.85, r"\bi(?: have|'ve) been pwned\b"),
+    Signal("payload", 0.7, rf"\b{_SAY}\b\W+(?:\w+\W+){{0,3}}access granted\b", trigger="access granted"),
+)
+
+SIGNALS = OVERRIDE + OVERRIDE_ELSEWHERE + JAILBREAK + EXTRACTION + BOUNDARY + PAYLOAD
 
 # Text about such attacks rather than one: it asks, quotes, teaches or builds defences.
 ABOUT = (
-    r"\b(?:what (?:does|is meant by)|meaning of|explain|define|definition|describe|example of|examples of|how (?:do|can|should|would|to)"
-    r"|why (?:do|does|is|are|did)|write (?:a|an) (?:article|essay|blog|paper|story|poem|test|function|guide|report)|detect(?:s|ing|ion)?"
-    r"|prevent(?:s|ing|ion)?|defend|mitigat\w+|protect(?:s|ing|ion)?|research|lecture|tutorial|vulnerabilit\w+|the phrase|the term)\b"
+    r"\b(?:what (?:does|is meant by)|meaning of|explain|definition|describe|examples? of|how (?:do|can|should|would|to)"
+    r"|why (?:do|does|is|are|did)|write (?:a|an) (?:article|essay|blog|paper|story|poem|test|function|guide|report)"
+    r"|detect(?:s|ing|ion)?|prevent(?:s|ing|ion)?|defend|mitigat\w+|protect(?:s|ing|ion)?|research|lecture|tutorial"
+    r"|vulnerabilit\w+|the phrase|the term)\b"
 )

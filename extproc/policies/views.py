@@ -24,8 +24,10 @@ _SEGMENT_LENGTH = 8192
 
 
 def plain(text: str, *, unicode: bool = True, lookalikes: bool = True) -> str:
-    """The text in lower case; with `unicode` in NFKC form and without invisible characters; with `lookalikes` also
-    with Latin letters for those that only look so, where Latin letters stand beside them.
+    """The text in lower case and without its disguises.
+
+    `unicode`: in NFKC form and without invisible characters. `lookalikes`: letters of other scripts that look like
+    Latin ones are read as those, where Latin letters stand beside them.
     """
     if text.isascii():
         return text.lower()
