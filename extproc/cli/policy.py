@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import importlib
+import importlib.util
 import json
 import sys
 from dataclasses import replace
@@ -23,7 +25,8 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     lint_parser = commands.add_parser(
         "lint",
         help="check a configuration file",
-        description="Report everything wrong with a configuration file. Exit status: 0 valid, 2 not.",
+        description="Report everything wrong with one configuration file (layers of several files are not supported). "
+        "Exit status: 0 valid, 2 not.",
     )
     lint_parser.add_argument(
         "--file",
@@ -42,6 +45,8 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "with the line `# yaml-language-server: $schema=PATH`.",
     )
     schema_parser.set_defaults(run=schema)
+    if importlib.util.find_spec("extproc.cli.policy_scan") is not None:
+        importlib.import_module("extproc.cli.policy_scan").register_scan(commands)
 
 
 def schema(_arguments: argparse.Namespace) -> int:

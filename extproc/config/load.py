@@ -95,7 +95,7 @@ def _read(file: Path) -> tuple[bytes, int]:
 def profile_region(profile: str | None, *, environ: Mapping[str, str]) -> str | None:
     """The region of a profile of ~/.aws/config (AWS_CONFIG_FILE), the default one (AWS_PROFILE) for None."""
     from botocore.configloader import load_config  # noqa: PLC0415  # 0.1 s that most configurations do not need
-    from botocore.exceptions import BotoCoreError  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError  # noqa: PLC0415  # the same
 
     name = profile or environ.get("AWS_PROFILE", "") or environ.get("AWS_DEFAULT_PROFILE", "") or "default"
     try:

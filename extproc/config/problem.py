@@ -24,7 +24,29 @@ class Code(Enum):
     """The kinds of problem. E001 to E003 are the format's own numbers, the others this gateway's.
 
     Codes are stable: scripts may match on them. W codes are only ever warnings; so is E003, because published
-    examples of the format have chain entries without a block.
+    examples of the format have chain entries without a block. E011 is a warning of `kt policy lint`, since the
+    region may come from the environment of the machine that runs the gateway, and an error there.
+
+    E001  the chain names a policy kind that does not exist
+    E002  a key that does not exist
+    E003  a kind in the chain without settings, or settings of a kind that is not in the chain
+    E004  known in the wider format, not supported by this gateway yet
+    E005  a required key is missing, or a key has no value
+    E006  a value of the wrong type, or one that YAML readers disagree about
+    E007  a value outside the names, the form or the range allowed
+    E008  a key, id, name or chain entry that is given twice
+    E009  the file cannot be read or is not one YAML document
+    E010  a target's provider, model and endpoint name do not name one endpoint
+    E011  a target has no AWS region
+    E012  a pattern that RE2 does not run
+    E013  keys that contradict each other, or one that needs another
+    W101  the region is taken from the target's id
+    W102  a variable that should hold credentials is not set: the target is unavailable
+    W103  the chain is empty
+    W104  requests would cross a public network in clear text
+    W105  requests go where an AWS endpoint variable of the environment says
+    W106  the configuration is switched off: all traffic is refused
+    W107  no request can reach a target of this kind and format yet
     """
 
     UNKNOWN_POLICY = "E001"

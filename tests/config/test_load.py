@@ -115,7 +115,7 @@ def test_profiles_region_is_used(written: Callable[[bytes], Path], tmp_path: Pat
     assert load_runtime(written(ENTERPRISE), environ=environ).targets[0].region == "ap-northeast-1"
 
 
-def survives(file: Path, data: bytes) -> None:
+def check_survives(file: Path, data: bytes) -> None:
     """Whatever the bytes, there is a runtime or a ConfigurationError with a text."""
     file.write_bytes(data)
     environ = {"AWS_REGION": "us-east-1"}
@@ -137,7 +137,7 @@ shared_file = settings(suppress_health_check=[HealthCheck.function_scoped_fixtur
 @given(st.binary(max_size=200))
 def test_any_bytes(tmp_path: Path, data: bytes) -> None:
     """Arbitrary bytes never raise anything else."""
-    survives(tmp_path / "f", data)
+    check_survives(tmp_path / "f", data)
 
 
 @shared_file
@@ -156,7 +156,7 @@ def test_any_mutation(tmp_path: Path, data: st.DataObject) -> None:
             | st.just(text[start:end] * 2)
         )
         text = text[:start] + piece + text[end:]
-    survives(tmp_path / "f", text.encode("utf-8", "surrogatepass"))
+    check_survives(tmp_path / "f", text.encode("utf-8", "surrogatepass"))
 
 
 json_values = st.recursive(
@@ -181,4 +181,4 @@ def test_any_value_anywhere(tmp_path: Path, data: st.DataObject) -> None:
             node[key] = data.draw(json_values)
             break
         node = node[key]
-    survives(tmp_path / "f", yaml.safe_dump(document, allow_unicode=True).encode("utf-8", "surrogatepass"))
+    check_survives(tmp_path / "f", yaml.safe_dump(document, allow_unicode=True).encode("utf-8", "surrogatepass"))

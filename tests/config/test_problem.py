@@ -73,3 +73,13 @@ def test_codes_are_unique_and_warnings_begin_with_w() -> None:
     values = [code.value for code in Code]
     assert len(set(values)) == len(values) == len(Code.__members__)
     assert all(value[0] in "EW" and value[1:].isdigit() for value in values)
+
+
+def test_every_code_is_documented() -> None:
+    """The docstring lists each code once, in order."""
+    listed = [
+        line.split()[0]
+        for line in (Code.__doc__ or "").splitlines()
+        if line.startswith("    ") and "  " in line.strip()
+    ]
+    assert listed == [code.value for code in Code]
