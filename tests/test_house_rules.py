@@ -22,7 +22,6 @@ TESTED_ELSEWHERE = {
     "extproc/events.py": "records without behaviour, the input of tests/test_exchange.py",
     "extproc/actions.py": "records without behaviour, the output of tests/test_exchange.py",
     "extproc/config/runtime.py": "records without behaviour, the output of tests/config/test_compile.py",
-    "extproc/routing/targets.py": "records without behaviour, the input of tests/routing/test_plan.py",
 }
 
 
@@ -93,16 +92,31 @@ def cases(path: Path) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
     return [node for node in functions if node.name.startswith("test_")]
 
 
-def asserts(node: ast.AST) -> bool:
-    """Whether something in a test can fail by itself: assert, pytest.raises, or a helper named for asserting."""
-    for part in ast.walk(node):
+def asserts(function: ast.AST, helpers: frozenset[str]) -> bool:
+    """Whether something in a function can fail a test by itself: assert, pytest.raises, or a helper that does."""
+    for part in ast.walk(function):
         if isinstance(part, ast.Assert) and not (isinstance(part.test, ast.Constant) and part.test.value):
             return True
-        if isinstance(part, ast.Call):
-            name = ast.unparse(part.func).rsplit(".", 1)[-1]
-            if name in {"raises", "fail"} or re.match(r"_*(assert|expect|check)", name):
-                return True
+        if isinstance(part, ast.Raise) and part.exc and ast.unparse(part.exc).startswith("AssertionError"):
+            return True
+        if isinstance(part, ast.Call) and ast.unparse(part.func).rsplit(".", 1)[-1] in helpers:
+            return True
     return False
+
+
+def asserting_helpers(path: Path) -> frozenset[str]:
+    """The functions that a test file can call, its own and those of the conftest.py files above it, that assert."""
+    reachable = [path, *(folder / "conftest.py" for folder in path.parents if folder.is_relative_to(ROOT / "tests"))]
+    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in reachable if file.is_file()]
+    functions = [
+        node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    found = frozenset({"raises", "fail"})
+    while True:
+        more = found | {node.name for node in functions if asserts(node, found)}
+        if more == found:
+            return found
+        found = more
 
 
 @pytest.mark.parametrize("path", TESTS, ids=name_of)
@@ -118,8 +132,9 @@ def test_each_test_says_what_it_shows(path: Path) -> None:
 @pytest.mark.parametrize("path", TESTS, ids=name_of)
 def test_each_test_can_fail(path: Path) -> None:
     """Each test asserts something, and none is skipped or excused in advance."""
+    helpers = asserting_helpers(path)
     for test in cases(path):
-        assert asserts(test), f"{name_of(path)}:{test.lineno} {test.name} asserts nothing"
+        assert asserts(test, helpers), f"{name_of(path)}:{test.lineno} {test.name} asserts nothing"
     marks = re.compile(r"pytest[.](mark[.])?(skip|xfail|importorskip)")
     assert marks.search(path.read_text(encoding="utf-8")) is None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import subprocess
@@ -123,13 +124,14 @@ def test_dependencies_suffice():
         Requirement(text).name for text in [*project["dependencies"], *project["optional-dependencies"]["gateway"]]
     ]
     modules = {provides.get(name, name.replace("-", "_")) for name in declared} | {"extproc", "pydantic_core"}
-    pattern = re.compile(r"^\s*(?:from|import)\s+([A-Za-z_][\w]*)", flags=re.MULTILINE)
-    used = {
-        name
-        for path in (ROOT / "extproc").rglob("*.py")
-        for name in pattern.findall(path.read_text(encoding="utf-8"))
-        if name not in sys.stdlib_module_names
-    }
+    used = set()
+    for path in (ROOT / "extproc").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                used.update(alias.name.split(".")[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                used.add(node.module.split(".")[0])
+    used -= sys.stdlib_module_names
     assert used <= modules
 
 
