@@ -23,6 +23,20 @@ CIRCUIT_BREAKERS: Document = {
     "thresholds": [{"max_connections": 4096, "max_pending_requests": 8192, "max_requests": 8192, "max_retries": 8192}]
 }
 
+OUTLIER_DETECTION: Document = {
+    "consecutive_5xx": 10,
+    "consecutive_gateway_failure": 5,
+    # 0 by default: counted, but nobody is ejected for it.
+    "enforcing_consecutive_gateway_failure": 100,
+    "consecutive_local_origin_failure": 3,
+    # Else 5xx by the model's endpoint and failures to connect would share one counter.
+    "split_external_local_origin_errors": True,
+    "interval": "2s",
+    "base_ejection_time": "5s",
+    "max_ejection_time": "60s",
+    "max_ejection_percent": 100,
+}
+
 
 def largest_group(targets: Sequence[Target]) -> int:
     """How many targets the most widely served name has: the most attempts that a plan can hold."""
@@ -57,7 +71,9 @@ def _cluster(settings: Settings, target: Target, *, alone: bool) -> Document:
             "tcp_keepalive": {"keepalive_time": 30, "keepalive_interval": 10, "keepalive_probes": 3}
         },
         "circuit_breakers": CIRCUIT_BREAKERS,
-        "outlier_detection": _outlier_detection(alone=alone),
+        # Ejecting the only target there is helps nobody. Envoy ejects one host whatever max_ejection_percent says
+        # (measured), so it is all or nothing.
+        **({} if alone else {"outlier_detection": OUTLIER_DETECTION}),
         # With no healthy host the trap takes all (priority 1); panic routing would ignore that.
         "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
         **_transport(settings, target),
@@ -99,21 +115,6 @@ def _cluster(settings: Settings, target: Target, *, alone: bool) -> Document:
                 },
             )
         },
-    }
-
-
-def _outlier_detection(*, alone: bool) -> Document:
-    return {
-        "consecutive_5xx": 10,
-        "consecutive_gateway_failure": 5,
-        "consecutive_local_origin_failure": 3,
-        # Else 5xx by the model's endpoint and failures to connect would share one counter.
-        "split_external_local_origin_errors": True,
-        "interval": "2s",
-        "base_ejection_time": "5s",
-        "max_ejection_time": "60s",
-        # All addresses of a target may go when another target can serve; a lone target keeps half of them.
-        "max_ejection_percent": 50 if alone else 100,
     }
 
 

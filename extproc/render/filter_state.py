@@ -11,7 +11,9 @@ from extproc.render.extension import Document, extension
 REQUEST_ID = "kt.request_id"
 PATH = "kt.path"
 
-_KEPT = {REQUEST_ID: "%REQ(x-request-id)%", PATH: "%PATH(NQ)%"}
+PATH_AND_QUERY = "kt.path_and_query"
+
+_KEPT = {REQUEST_ID: "%REQ(x-request-id)%", PATH: "%PATH(NQ)%", PATH_AND_QUERY: "%REQ(:path)%"}
 
 
 def keep_original() -> Document:

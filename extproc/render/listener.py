@@ -8,7 +8,7 @@ from extproc.render.access_log import access_log
 from extproc.render.extension import Document, extension, seconds
 from extproc.render.filter_state import REQUEST_ID, keep_original
 from extproc.render.local_reply import local_replies
-from extproc.render.processor import processor_filter
+from extproc.render.processor import HEALTH_PATH, processor_filter
 
 if TYPE_CHECKING:
     from extproc.render.settings import Settings
@@ -77,7 +77,7 @@ def _connection_manager(settings: Settings, routes: Document) -> Document:
                     "extensions.filters.http.health_check.v3.HealthCheck",
                     {
                         "pass_through_mode": False,
-                        "headers": [{"name": ":path", "string_match": {"exact": "/healthz"}}],
+                        "headers": [{"name": ":path", "string_match": {"exact": HEALTH_PATH}}],
                     },
                 ),
                 processor_filter(settings),

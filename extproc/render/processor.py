@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from extproc.render.extension import Document, extension, seconds
-from extproc.render.filter_state import PATH
+from extproc.render.filter_state import PATH_AND_QUERY
 from extproc.render.workers import WORKERS
 
 if TYPE_CHECKING:
     from extproc.render.settings import Settings
 
+HEALTH_PATH = "/healthz"
 NAME = "envoy.filters.http.ext_proc"
 PLAN = "kt.plan"
 ATTEMPTS = "kt.attempts"
@@ -46,30 +47,32 @@ WRITABLE = (
 
 
 def processor_filter(settings: Settings) -> Document:
-    """The ext_proc filter, for every exchange that has a request."""
-    # Envoy's answer to a head that it cannot parse is sent through all filters, and the connection is closed before any
-    # worker could have seen it: with ext_proc in the way, the client gets no answer at all (measured).
-    no_request = {
-        "not_matcher": {
-            "single_predicate": {
-                "input": extension(
-                    "envoy.matching.inputs.filter_state",
-                    "extensions.matching.common_inputs.network.v3.FilterStateInput",
-                    {"key": PATH},
-                ),
-                "value_match": {"safe_regex": {"google_re2": {}, "regex": ".+"}},
-            }
-        }
-    }
-    skip = extension("skip", "extensions.filters.common.matcher.action.v3.SkipFilter")
+    """The ext_proc filter, for every exchange that has a request to be judged.
+
+    A local reply passes through all filters on its way out, and a worker would be asked about it. Two kinds must not:
+    Envoy's refusal of a head that it cannot parse, for the connection is closed before any worker could have answered
+    and the client would get nothing (measured); and /healthz, which tells of Envoy and not of the workers.
+    """
+    no_request = {"not_matcher": _when({"safe_regex": {"google_re2": {}, "regex": ".+"}})}
+    # The very condition on which the health_check filter answers: nothing else goes past the workers.
+    probe = _when({"exact": HEALTH_PATH})
+    skip = {"action": extension("skip", "extensions.filters.common.matcher.action.v3.SkipFilter")}
+    matchers = [{"predicate": predicate, "on_match": skip} for predicate in (no_request, probe)]
     return extension(
         NAME,
         "extensions.common.matching.v3.ExtensionWithMatcher",
-        {
-            "extension_config": _processor(settings),
-            "xds_matcher": {"matcher_list": {"matchers": [{"predicate": no_request, "on_match": {"action": skip}}]}},
-        },
+        {"extension_config": _processor(settings), "xds_matcher": {"matcher_list": {"matchers": matchers}}},
     )
+
+
+def _when(value: Document) -> Document:
+    # Filter state, for the request's headers are not to be had on an answer's way out.
+    source = extension(
+        "envoy.matching.inputs.filter_state",
+        "extensions.matching.common_inputs.network.v3.FilterStateInput",
+        {"key": PATH_AND_QUERY},
+    )
+    return {"single_predicate": {"input": source, "value_match": value}}
 
 
 def _processor(settings: Settings) -> Document:

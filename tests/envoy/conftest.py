@@ -1,4 +1,4 @@
-"""A rig for Envoy's half of the contract: the real binary, scripted workers and scripted upstreams, no code of ours between.
+"""A rig for Envoy's half of the contract: the real binary, scripted workers and upstreams, no code of ours between.
 
 Everything asynchronous runs in one loop on a thread of its own, so that the tests themselves read from top to bottom.
 """
@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib.util
 import json
 import socket
+import sys
 import threading
+import time
+from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,126 +26,19 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from extproc._pb import ext_proc_pb2 as pb
 from extproc.config.runtime import Limits
 from extproc.edge.envoy import EnvoyProcess
+from extproc.edge.envoy_admin import ask
 from extproc.edge.envoy_binary import find_envoy
 from extproc.render import envoy as render
 from extproc.render.settings import Address, Settings
 from extproc.routing.targets import Target
 
+# Tests are no package (see tests/test_house_rules.py): the part of the rig that plays SageMaker is loaded by its path.
+_SPEC = importlib.util.spec_from_file_location("kt_tests_upstream", Path(__file__).with_name("upstream.py"))
+upstream = sys.modules[_SPEC.name] = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(upstream)
+Answer, Upstream, free_port = upstream.Answer, upstream.Upstream, upstream.free_port
+
 SERVICE = "envoy.service.ext_proc.v3.ExternalProcessor"
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-@dataclass
-class Received:
-    """A request as an upstream got it. Header names in lower case."""
-
-    method: str
-    path: str
-    headers: list[tuple[str, str]]
-    body: bytes
-
-    def header(self, name: str) -> str | None:
-        """The value, None when absent; an assertion against duplicates."""
-        values = [value for key, value in self.headers if key == name]
-        assert len(values) < 2, f"{name} came {len(values)} times"
-        return values[0] if values else None
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What an upstream says: a whole answer, or a fault ("reset", "hang") instead of one."""
-
-    status: int = 200
-    body: bytes = b"{}"
-    headers: tuple[tuple[str, str], ...] = (("content-type", "application/json"),)
-    fault: str = ""
-    pieces: tuple[bytes, ...] = ()
-    delay: float = 0.0
-
-
-class Upstream:
-    """An HTTP/1.1 server that answers as told and keeps what it got. `script` maps the n-th request to an answer."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.port = free_port()
-        self.answer = Answer(body=name.encode())
-        self.script: list[Answer] = []
-        self.received: list[Received] = []
-        self.violations: list[str] = []
-        self.cut = 0
-        self.gate = asyncio.Event()
-        self._server: asyncio.Server | None = None
-
-    async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, limit=2**26)
-
-    async def stop(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = h11.Connection(h11.SERVER)
-        try:
-            while await self._exchange(connection, reader, writer):
-                connection.start_next_cycle()
-        except h11.RemoteProtocolError as error:
-            if connection.their_state is not h11.IDLE or "illegal" in str(error):
-                self.violations.append(str(error))
-        except (ConnectionError, asyncio.CancelledError):
-            self.cut += 1
-        finally:
-            writer.close()
-
-    async def _exchange(self, connection: h11.Connection, reader, writer) -> bool:
-        request, body = None, bytearray()
-        while True:
-            event = connection.next_event()
-            if event is h11.NEED_DATA:
-                connection.receive_data(await reader.read(2**20))
-            elif isinstance(event, h11.Request):
-                request = event
-            elif isinstance(event, h11.Data):
-                body += event.data
-            elif isinstance(event, h11.EndOfMessage):
-                break
-            else:
-                return False
-        headers = [(name.decode(), value.decode("latin-1")) for name, value in request.headers]
-        self.received.append(Received(request.method.decode(), request.target.decode(), headers, bytes(body)))
-        answer = self.script.pop(0) if self.script else self.answer
-        if answer.delay:
-            await asyncio.sleep(answer.delay)
-        if answer.fault == "reset":
-            writer.transport.abort()
-            return False
-        if answer.fault == "hang":
-            await reader.read(1)
-            return False
-        pieces = answer.pieces or (answer.body,)
-        framing = ("transfer-encoding", "chunked") if answer.pieces else ("content-length", str(len(answer.body)))
-        writer.write(connection.send(h11.Response(status_code=answer.status, headers=[*answer.headers, framing])))
-        for piece in pieces:
-            if piece == b"<stop>":
-                # Silent until the other side gives up.
-                if not await reader.read(1):
-                    self.cut += 1
-                return False
-            if piece == b"<gate>":
-                await self.gate.wait()
-                continue
-            writer.write(connection.send(h11.Data(data=piece)))
-            await writer.drain()
-        writer.write(connection.send(h11.EndOfMessage()))
-        await writer.drain()
-        return connection.our_state is h11.DONE
 
 
 def set_headers(mutation: pb.HeaderMutation, headers: dict[str, str]) -> None:
@@ -162,6 +59,7 @@ class Worker:
         self._server: grpc.aio.Server | None = None
 
     async def start(self) -> None:
+        """Listen, and say SERVING to health checks."""
         self._server = grpc.aio.server(options=[("grpc.max_receive_message_length", 2**26)])
         handler = grpc.stream_stream_rpc_method_handler(
             self._process,
@@ -177,6 +75,7 @@ class Worker:
         await self._server.start()
 
     async def stop(self) -> None:
+        """Die: open streams are cut."""
         if self._server is not None:
             await self._server.stop(0)
             self._server = None
@@ -187,6 +86,8 @@ class Worker:
             self.messages.append(message)
             kind = message.WhichOneof("request")
             answer = self.rig.hooks[kind](message)
+            if isinstance(answer, Coroutine):
+                answer = await answer
             if isinstance(answer, BaseException):
                 await context.abort(grpc.StatusCode.INTERNAL, str(answer))
             if answer is not None:
@@ -205,6 +106,13 @@ class Reply:
     headers: dict[str, str]
     body: bytes
     complete: bool = True
+
+    @property
+    def error(self) -> dict[str, object]:
+        """The OpenAI error; an assertion that it is one, with a request id."""
+        assert self.headers["content-type"].startswith("application/json")
+        assert self.headers["x-request-id"]
+        return json.loads(self.body)["error"]
 
 
 class Rig:
@@ -231,7 +139,7 @@ class Rig:
         self.envoy: EnvoyProcess | None = None
         self.exits: list[int] = []
 
-    answer = Answer
+    answer, set_headers = Answer, staticmethod(set_headers)
 
     def reset(self) -> None:
         """Forget what happened, for the next scene on the same stage."""
@@ -327,13 +235,11 @@ class Rig:
         answer.dynamic_metadata.update({"kt.plan": plan, "kt.attempts": attempts})
         return answer
 
-    def raw(self, data: bytes, *, timeout: float = 20.0, half_close: bool = False) -> Reply:
+    def raw(self, data: bytes, *, timeout: float = 20.0) -> Reply:
         """Send bytes to the listener and read one answer."""
         with socket.create_connection(("127.0.0.1", self.settings.listen.port), timeout=timeout) as connection:
             with contextlib.suppress(ConnectionError, BrokenPipeError):
                 connection.sendall(data)
-            if half_close:
-                connection.shutdown(socket.SHUT_WR)
             client = h11.Connection(h11.CLIENT)
             client.send(h11.Request(method="POST", target="/", headers=[("host", "x")]))
             client.send(h11.EndOfMessage())
@@ -385,6 +291,50 @@ class Rig:
     def open_gate(self, upstream: Upstream) -> None:
         """Let an upstream that waits at a "<gate>" piece go on."""
         self.loop.call_soon_threadsafe(upstream.gate.set)
+
+    def admin(self, path: str, method: str = "GET"):
+        """Ask Envoy's admin endpoint; to be passed to `call`."""
+        return ask(Path(self.settings.admin.path), method, path)
+
+    def add_worker(self) -> Worker:
+        """One worker more; it starts with the rig, or by its own `start`."""
+        self.workers.append(Worker(self.directory / f"w{len(self.workers)}.sock", self))
+        return self.workers[-1]
+
+    @staticmethod
+    async def later(seconds: float, answer: pb.ProcessingResponse) -> pb.ProcessingResponse:
+        """What a hook returns to take its time."""
+        await asyncio.sleep(seconds)
+        return answer
+
+    @staticmethod
+    def wait_for(condition) -> None:
+        """Until something has happened; the test ends in an error when it does not."""
+        deadline = time.monotonic() + 20
+        while not condition():
+            assert time.monotonic() < deadline, "it never happened"
+            time.sleep(0.01)
+
+    def stream_answers(self, until: bytes = b"") -> None:
+        """Have answers streamed through the worker, up to and without `until`, which ends them with END."""
+
+        def head(_: pb.ProcessingRequest) -> pb.ProcessingResponse:
+            message = pb.ProcessingResponse(response_headers=pb.HeadersResponse())
+            message.mode_override.response_body_mode = pb.ProcessingMode.FULL_DUPLEX_STREAMED
+            message.mode_override.response_trailer_mode = pb.ProcessingMode.SEND
+            return message
+
+        def chunk(request: pb.ProcessingRequest) -> pb.ProcessingResponse:
+            message = pb.ProcessingResponse(response_body=pb.BodyResponse())
+            streamed = message.response_body.response.body_mutation.streamed_response
+            good, found, _ = (
+                request.response_body.body.partition(until) if until else (request.response_body.body, b"", b"")
+            )
+            streamed.body = good + (b"END" if found else b"")
+            streamed.end_of_stream = bool(found) or request.response_body.end_of_stream
+            return message
+
+        self.hooks |= {"response_headers": head, "response_body": chunk}
 
     def log_lines(self) -> list[dict[str, object]]:
         """Envoy's access log, after Envoy has flushed it."""

@@ -128,7 +128,7 @@ def test_an_error_body_may_come_late_and_be_long(pair, size):
 
 
 def test_the_worker_is_told_of_every_attempt(pair):
-    """At the head of the final answer the worker gets each attempt's target, status, AWS type, code and original status."""
+    """With the final answer's head the worker gets each attempt's target, status, AWS type, code, original status."""
     east, west = pair.upstreams.values()
     east.answer = pair.answer(**aws(400, "ThrottlingException:http://internal/", b'{"ErrorCode":"THROTTLED"}'))
     west.answer = pair.answer(**aws(424, "ModelError", model_error(503)))
@@ -181,7 +181,7 @@ def test_a_header_of_one_attempt_is_not_sent_with_the_next(pair, monkeypatch):
 
 @pytest.mark.parametrize("size", [0, 5, 70_000, 3_000_000])
 def test_a_target_may_have_a_body_of_its_own(pair, size):
-    """A target's own body replaces Envoy's for that attempt only, with its own length, and the next gets the first again."""
+    """A target's own body replaces Envoy's for that attempt only; the next attempt gets Envoy's again."""
     own = '{"inputs":"ü"}' + " " * size
     pair.plan = ["east", "west", "east"]
     pair.bodies = {"west": own}
