@@ -69,7 +69,7 @@ class Relay:
         """
         if self.block is not None or self.error is not None:
             return []
-        self.error = faults.from_answer(chunk)
+        self.error = faults.from_answer(chunk, streamed=True)
         if self.error is not None:
             return []
         sent: list[Document] = []

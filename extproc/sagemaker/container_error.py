@@ -1,6 +1,6 @@
 """What a container says when it refuses or fails, in each server's own shape, and whose fault that is.
 
-    vLLM, SGLang   {"error": {"message", "type", "param", "code": 400}}; older: {"object": "error", "message", "type", …}
+    vLLM, SGLang   {"error": {"message", "type", "param", "code": 400}}; older: the same, flat, with "object": "error"
     TGI, TEI       {"error": "<text>", "error_type": "validation" | "generation" | "overloaded" | …}
     LMI            {"error": "<text>", "code": 424}
     DJL server     {"code": 503, "type": "WlmCapacityException", "message": "<text>"}
@@ -34,7 +34,7 @@ from extproc.sagemaker.sanitise import presentable
 _CALLER_TYPES = frozenset(
     {"validation", "template_error", "tool_error", "empty", "tokenizer", "badrequesterror", "invalid_request_error"}
 )
-_OVERLOADED_TYPES = frozenset({"overloaded", "wlmcapacityexception", "ratelimiterror", "rate_limit_error"})
+_OVERLOADED_TYPES = frozenset({"overloaded", "ratelimiterror", "rate_limit_error"})
 
 # Each server's way of saying that the prompt is too long.
 _CONTEXT_OVERFLOW = re.compile(
@@ -56,9 +56,7 @@ _CUT_TYPE = re.compile(_CUT_FIELD % "error_type")
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _PARAM = re.compile(r"[A-Za-z_][\w.\[\]]{0,63}")
 
-REFUSED = (
-    "The model's container refused the request. Check its parameters and messages against what the model supports."
-)
+REFUSED = "The model's container refused the request. Check its messages and parameters against what the model takes."
 FAILED = "The model's container failed. Try again; if it keeps failing, ask the operator."
 OVERLOADED = "The model is overloaded. Try again shortly."
 MISSING = "The model, or the adapter, is not known to the container that should serve it. Ask the operator."
@@ -66,7 +64,7 @@ MISSING = "The model, or the adapter, is not known to the container that should 
 
 @dataclass(frozen=True, slots=True)
 class ContainerError:
-    """A container's error, read as far as it can be. `status` is its own opinion of the HTTP status, 0 if it has none."""
+    """A container's error, read as far as it can be. `status` is what it itself calls the HTTP status, else 0."""
 
     message: str = ""
     type: str = ""
@@ -116,7 +114,7 @@ def judge(error: ContainerError, status: int, *, detail: str, hide: tuple[str, .
 
     Args:
         error: what it said.
-        status: with which status (OriginalStatusCode; in a stream its own opinion, 0 if it has none).
+        status: with which status (OriginalStatusCode; in a stream what it says itself, else 0).
         detail: everything known, for the record.
         hide: names that the client must not see.
     """

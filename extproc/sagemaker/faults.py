@@ -123,8 +123,8 @@ def from_frame(frame: Frame) -> GatewayError | None:
 _STREAM_CODE = "model_stream_error"
 
 
-def from_answer(document: Mapping[str, Any]) -> GatewayError | None:
-    """The error that a container's chunk or answer is, though it came with status 200; None when it is none."""
+def from_answer(document: Mapping[str, Any], *, streamed: bool) -> GatewayError | None:
+    """The error that a container's answer, or a chunk of it, is though its status was 200; None when it is none."""
     error = document.get("error")
     if document.get("object") == "error":
         error = document
@@ -132,7 +132,7 @@ def from_answer(document: Mapping[str, Any]) -> GatewayError | None:
         return None
     said = container_error.from_document({**document, "error": error} if isinstance(error, str) else error)
     fault = container_error.judge(said, said.status, detail=f"200, then {_shown(error)}")
-    if isinstance(fault, UpstreamFailed):
+    if streamed and isinstance(fault, UpstreamFailed):
         return broken_off(fault.detail)
     return fault
 

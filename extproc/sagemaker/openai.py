@@ -91,7 +91,7 @@ def response(body: bytes, call: ChatCall, target: Target) -> Document:
     del target
     try:
         document = read(body)
-        error = from_answer(document)
+        error = from_answer(document, streamed=False)
         if error is not None:
             raise error
         return completion.finish(document, call.model)

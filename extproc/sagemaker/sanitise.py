@@ -61,7 +61,7 @@ def presentable(text: str, *, hide: Iterable[str] = ()) -> str | None:
     for name in hide:
         if name and name in text:
             return None
-    text = " ".join(_WRAPPING.sub(" ", text).split()).strip(" \"'")
+    text = " ".join(_WRAPPING.sub(" ", text).split())
     if not text or _SUSPICIOUS.search(text):
         return None
     return text if len(text) <= MAX_CHARACTERS else text[: MAX_CHARACTERS - 1] + "…"
