@@ -105,9 +105,10 @@ def show_failover(client: openai.OpenAI) -> None:
 
 
 def show_audit(directory: Path) -> None:
-    """The last line of the trail."""
-    lines = [line for path in sorted(directory.glob("**/*.jsonl")) for line in path.read_text().splitlines()]
-    print(f"5. The audit trail has {len(lines)} lines; one is:\n   {lines[-1] if lines else '(none)'}\n")
+    """The failover's line of the trail, which each worker writes in a file of its own."""
+    lines = [json.loads(line) for path in directory.rglob("*.jsonl") for line in path.read_text().splitlines()]
+    last = max(lines, key=lambda line: str(line["time"]))
+    print(f"5. The audit trail has {len(lines)} lines, the last of them\n   {json.dumps(last)}\n")
 
 
 if __name__ == "__main__":
