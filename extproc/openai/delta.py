@@ -33,7 +33,7 @@ class Blocked(Exception):
 class _Running:
     """A place that text has come for, and its hold-back: None where no policy looks.
 
-    `waiting` is text that came and has not gone out as it came.
+    `waiting` is text that came and has not gone out as it came; not kept up once the choice is redacted.
     """
 
     __slots__ = ("ended", "waiting", "window")
@@ -157,7 +157,8 @@ class ChoiceStream:
             return text
         if running.ended:
             raise broken_off(f"choice {self.index}: more text for {path} after its end")
-        running.waiting += text
+        if not self.redacted:
+            running.waiting += text
         released = self._released(running, window.push(text))
         if last or (over and window.held):
             running.ended = True
@@ -181,11 +182,13 @@ class ChoiceStream:
         self._findings += released.findings
         if released.block is not None:
             raise Blocked(released.block)
+        if any(found.replacement is not None for found in released.findings):
+            self.redacted = True
         if running.waiting.startswith(released.text):
             running.waiting = running.waiting[len(released.text) :]
         else:
+            # A marker can go out before its finding is told.
             self.redacted = True
-        self.redacted = self.redacted or any(found.replacement is not None for found in released.findings)
         return released.text
 
 
