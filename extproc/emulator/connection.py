@@ -37,6 +37,7 @@ class Connection(asyncio.Protocol):
         self._http = h11.Connection(h11.SERVER)
         self._transport: asyncio.Transport
         self._request: h11.Request | None = None
+        self._headers: tuple[tuple[bytes, bytes], ...] = ()
         self._body: list[bytes] = []
         self._body_length = 0
         self._continued = False
@@ -104,13 +105,15 @@ class Connection(asyncio.Protocol):
 
     def _begin(self, request: h11.Request) -> None:
         self._request = request
+        # Once: h11's Headers are a slow sequence.
+        self._headers = tuple(request.headers)
         self._body = []
         self._body_length = 0
         self._continued = False
         self._refused = False
         length = 0
         self._keep_alive = request.http_version == b"1.1"
-        for name, value in request.headers:
+        for name, value in self._headers:
             if name == b"content-length":
                 length = int(value)
             elif name == b"connection" and b"close" in value.lower():
@@ -163,7 +166,7 @@ class Connection(asyncio.Protocol):
 
     def _received(self) -> Received:
         request = cast("h11.Request", self._request)
-        return Received(request.method, request.target, tuple(request.headers), b"".join(self._body))
+        return Received(request.method, request.target, self._headers, b"".join(self._body))
 
     def _head(self, answer: Answer, *, close: bool) -> bytes:
         lines = [f"HTTP/1.1 {answer.status} {_PHRASES.get(answer.status, '')}"]
