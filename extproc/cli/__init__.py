@@ -29,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = command_line().parse_args(argv)
     try:
         status: int = arguments.run(arguments)
+        sys.stdout.flush()  # a reader that left is noticed here, not while the interpreter ends
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
