@@ -113,7 +113,9 @@ class StreamedAnswer:
             fault = faults.from_frame(frame)
             if fault is not None:
                 raise fault
-            self._payloads(frame.payload, out)
+            # AWS may add kinds of events; its own clients skip those they do not know.
+            if frame.event_type == "PayloadPart":
+                self._payloads(frame.payload, out)
             if self.ended:
                 return
 

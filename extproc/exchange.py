@@ -12,7 +12,7 @@ Any state ends in DONE when Envoy closes the exchange. An exchange ends exactly 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING, ClassVar
 
@@ -45,7 +45,7 @@ from extproc.openai import error_body
 from extproc.policies.verdict import PolicyFailed
 from extproc.record import ExchangeRecord
 from extproc.sagemaker import faults
-from extproc.serve import serve
+from extproc.serve import audit_unavailable, serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -56,6 +56,8 @@ if TYPE_CHECKING:
 
 # Marks in dynamic metadata that a worker has taken the exchange, and will audit it: Envoy's own log skips it then.
 CLAIM = {"kt.audit": {"claimed": 1}}
+# attempt.lua's name for an attempt that found no host.
+NO_HEALTHY_HOST = "NoHealthyHost"
 # What an upstream's answer carries that is no business of the client's.
 UPSTREAM_HEADERS = (
     "x-amzn-requestid",
@@ -205,7 +207,11 @@ class Exchange:
         record, asked = self.record, self._asked
         record.first_byte, record.attempts, record.attempt_count = now, event.outcomes, event.attempts
         self._head = event
-        if asked is not None:
+        # The trap answered: no host of the target was healthy, and nobody upstream has seen the request.
+        trapped = bool(event.outcomes) and event.outcomes[-1].error_type == NO_HEALTHY_HOST
+        if trapped:
+            self._head = replace(event, details="no_healthy_upstream")
+        elif asked is not None:
             self._target = next((t for t in asked.targets if t.id == event.cluster), None)
         if self._target is not None and event.details == "via_upstream":
             record.target = self._target.id
@@ -379,15 +385,6 @@ class Exchange:
         (State.DONE, DeadlinePassed): _pass,
         (State.DONE, Closed): _pass,
     }
-
-
-def audit_unavailable() -> GatewayUnavailable:
-    """The refusal while the audit trail cannot be written."""
-    return GatewayUnavailable(
-        "The gateway cannot write its audit trail, so it takes no requests. Ask the operator.",
-        detail="audit not writable",
-        retry_after=5,
-    )
 
 
 def _outcome(error: GatewayError) -> str:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # Envoy asks every second; after two looks it has seen NOT_SERVING and sends nothing new.
 HEALTH_SECONDS = 2.5
+# How long a new worker waits for its first credentials.
+CREDENTIAL_SECONDS = 5.0
 READY = "ready"
 
 _PR_SET_PDEATHSIG = 1
@@ -69,9 +71,11 @@ async def serve(settings: WorkerSettings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, _stop, stopping, number == signal.SIGTERM)
     renewing = asyncio.create_task(keeper.start())
+    # A moment for the credentials: a worker that takes requests before it can sign them would refuse its first ones.
+    # When none come, it serves all the same: each request gets a clear 503, on the record.
+    await asyncio.wait({renewing}, timeout=CREDENTIAL_SECONDS)
     await grpc_server.start()
     await server.set_serving(health, serving=True)
-    # Requests are answered from here on; without credentials yet, with a clear 503, and on the record.
     logs.get().info(
         f"Loaded declarative config {runtime.pack.name}@{runtime.pack.version}",
         address=settings.address,

@@ -90,7 +90,7 @@ def test_a_target_without_a_host_fails_over_through_the_trap(rig, trapped, body)
     reply = rig.post()
     if trapped:
         assert reply.body == body
-        assert rig.outcomes()[0] == {"target": "east", "status": 503, "error_type": "NoHealthyHost"}
+        assert rig.outcomes()[0] == {"target": "east", "status": 429, "error_type": "NoHealthyHost"}
     else:
         assert reply.status == 503
         assert rig.attributes()["response.code_details"] == "no_healthy_upstream"
