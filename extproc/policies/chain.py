@@ -46,6 +46,8 @@ class Chain:
                 continue
             try:
                 said = policy.judge(texts)
+                if len(said) != len(texts):
+                    raise ValueError(f"{len(said)} verdicts for {len(texts)} texts")  # noqa: TRY301  # a failure like any
             except Exception as error:
                 # Whatever a policy raises must not become an unguarded pass: it is named and the fail mode decides.
                 if not self.fail_open:

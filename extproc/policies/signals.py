@@ -16,7 +16,7 @@ from dataclasses import dataclass
 class Signal:
     """`head`, and `tail` within `reach` bytes behind it unless that is empty.
 
-    `trigger` is found wherever `head` is, and cheaper to look for; by default `head` itself.
+    `trigger` is found in every text that has the signal, and cheaper to look for; by default it is `head`.
     """
 
     family: str
@@ -48,8 +48,8 @@ _EARLIER = _words(
 )
 _ORDERS = _words(
     "instructions? instructed prompts? rules? directions? directives? guidelines? guidance commands? orders?"
-    " constraints? restrictions? programming polic(?:y|ies) limitations? assignments? tasks? requests? context messages? training"
-    " statements? inputs? safeguards? filters?"
+    " constraints? restrictions? programming polic(?:y|ies) limitations? assignments? tasks? requests? context"
+    " messages? training statements? inputs? safeguards? filters?"
 )
 _LIMITS = _words(
     "restrict(?:ions?|ed) limit(?:ations?|s|ed)? filter(?:s|ed)? censor(?:ship|ed)? rules guidelines ethic(?:al|s)?"
@@ -192,7 +192,7 @@ EXTRACTION = (
     Signal(
         "prompt extraction",
         0.8,
-        rf"\b(?:repeat|print|output|copy)\W+(?:\w+\W+){{0,3}}{_words('everything the_words the_text instructions? prompt')}"
+        r"\b(?:repeat|print|output|copy)\W+(?:\w+\W+){0,3}(?:everything|the words|the text|instructions?|prompt)"
         rf"\W+(?:\w+\W+){{0,2}}{_words('above before_this prior_to_this at_the_(?:beginning|start|top)')}\b",
         trigger=r"\b(?:above|before this|prior to|at the (?:beginning|start|top))\b",
     ),

@@ -6,7 +6,11 @@ from collections.abc import Sequence
 
 from extproc.policies.base import Span
 
-EXPRESSION = r"\b[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,31}"
+# In one piece, or in groups of four; words of other lengths that follow are not taken along.
+EXPRESSION = (
+    r"\b[A-Za-z]{2}\d{2}"
+    r"(?:[A-Za-z0-9]{11,30}|(?:[ -][A-Za-z0-9]{4}){2,7}(?:[ -][A-Za-z0-9]{1,3})?)"
+)
 
 # SWIFT IBAN registry, release 99: total length by country.
 _LENGTHS: dict[str, int] = {

@@ -1,0 +1,91 @@
+"""The scan engine: exact spans, refusals at load, linear time."""
+
+from __future__ import annotations
+
+import pytest
+import re2
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from extproc.policies.scan import PatternError, RuleSet, candidates, compile_pattern, gate
+
+
+@given(
+    st.lists(st.sampled_from(["a+", "b.", "é", r"\bab", "(?i)ÀB", "😀+", r"\s\w", "[^a]$"]), min_size=1, max_size=4),
+    st.text(alphabet="aAbBéàÀ😀 \n\ud800", max_size=20),
+)
+@settings(max_examples=200, deadline=None)
+def test_spans_are_code_points(make_rule, sources, text):
+    """Spans are those of RE2 on the text itself, whatever the characters; a surrogate counts as one."""
+    rules = [make_rule(f"r{number}", source) for number, source in enumerate(sources)]
+    found = [(rule.name, start, end) for rule, start, end in RuleSet(rules).scan(text)]
+    shown = text.replace("\ud800", "?")
+    expected = [(rule.name, *m.span()) for rule in rules for m in re2.compile(rule.pattern.source).finditer(shown)]
+    assert found == expected
+
+
+def test_refinement_sees_candidate_and_what_precedes(make_rule):
+    """A refinement gets the match and up to 48 characters before it, and may narrow or refuse it."""
+    seen = []
+
+    def refine(candidate, before):
+        seen.append((candidate, before))
+        return [(0, 1), (2, 3)] if before.endswith("yes ") else []
+
+    rules = RuleSet([make_rule("r", "é.é", refine=refine)])
+    assert [(start, end) for _, start, end in rules.scan("no é-é yes é-é")] == [(11, 12), (13, 14)]
+    assert seen == [("é-é", "no "), ("é-é", "no é-é yes ")]
+    list(rules.scan("x" * 60 + "é-é"))
+    assert seen[-1] == ("é-é", "x" * 48)
+
+
+@pytest.mark.parametrize(
+    ("source", "position", "message"),
+    [
+        ("(?=a)", 0, "look-ahead is not supported"),
+        (r"(a)\1", 3, "back-reference is not supported"),
+        ("[z-a]", 1, "invalid character class range"),
+        ("a(b", 1, "unclosed group"),
+        (r"\Z", 0, "invalid escape sequence"),
+        ("a\ud800", 1, "lone surrogate"),
+        ("a*", None, "matches the empty text"),
+        (r"\b", None, "matches the empty text"),
+        ("", None, "matches the empty text"),
+        (r"\d{1,1000}x{1,1000}", None, "counts 2000 characters"),
+        (r"\pL{500}", None, "instructions"),
+        ("a" * 10_001, 10_000, "longer than"),
+    ],
+)
+def test_refused_expressions(source, position, message):
+    """What cannot run, or not in bounded time, is refused with a reason and, where there is one, the position."""
+    with pytest.raises(PatternError) as raised:
+        compile_pattern(source)
+    assert raised.value.position == position
+    assert message in raised.value.message
+
+
+@pytest.mark.parametrize("source", ["AKIA[A-Z0-9]{16}", "[A-Za-z0-9/+=]{40}", r"\pL{30}", "(?i)a|b", ".{1,300}x"])
+def test_accepted_expressions(source):
+    """Ordinary expressions compile."""
+    assert compile_pattern(source).source == source
+
+
+def test_gate_names_all_that_match():
+    """Many rules are split over several sets; their indices stay their own."""
+    gates = gate([(f"x{number}y", 30_000) for number in range(10)])
+    assert len(gates) > 1
+    assert candidates(gates, b"x1y x9y x4y") == [1, 4, 9]
+    assert candidates(gates, b"nothing") == []
+
+
+def test_a_million_characters_of_near_matches(make_rule):
+    """A text made to backtrack is scanned; with a backtracking engine this would not end."""
+    rules = RuleSet([make_rule("r", "(?:a+)+b"), make_rule("s", "(?:a|aa)+c")])
+    assert list(rules.scan("a" * 1_000_000)) == []
+
+
+def test_ten_thousand_matches(make_rule):
+    """Many matches in non-ASCII text keep their offsets."""
+    found = list(RuleSet([make_rule("r", "é-")]).scan("é-" * 10_000))
+    assert len(found) == 10_000
+    assert found[-1][1:] == (19_998, 20_000)
