@@ -90,10 +90,8 @@ function envoy_on_response(handle)
   local original = tonumber(string.match(text, '"OriginalStatusCode"%s*:%s*(%d+)'))
   local known = known_code(status, text)
   local code = known or string.match(text, '"ErrorCode"%s*:%s*"([%w_]+)"')
-  if headers:get("x-kt-trap") then
-    headers:remove("x-kt-trap")
-    error_type = "NoHealthyHost"
-  end
+  if status == 429 and headers:get("x-kt-trap") then error_type = "NoHealthyHost" end
+  headers:remove("x-kt-trap")
 
   -- Only this filter may say so.
   headers:remove("x-kt-retriable")

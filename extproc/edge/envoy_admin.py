@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 import h11
@@ -38,6 +39,8 @@ async def ask(socket: Path, method: str, path: str, *, within: float = 5.0) -> s
                         body += event.data
             finally:
                 writer.close()
+                with contextlib.suppress(OSError):
+                    await writer.wait_closed()
     except (OSError, TimeoutError, h11.RemoteProtocolError) as error:
         raise AdminUnreachable(f"Envoy's admin socket {socket} does not answer: {error}") from error
     text = body.decode(errors="replace")

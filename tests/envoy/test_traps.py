@@ -96,6 +96,15 @@ def test_a_target_without_a_host_fails_over_through_the_trap(rig, trapped, body)
         assert rig.attributes()["response.code_details"] == "no_healthy_upstream"
 
 
+def test_the_trap_is_never_ejected_itself(rig):
+    """Of many concurrent requests to a target that does not resolve, every one is served by the next target."""
+    rig.upstream("east", listening=False)
+    rig.upstream("west")
+    east, west = rig.targets
+    rig.start(targets=(replace(east, host="no-such-host.invalid"), west))
+    assert [reply.body for _ in range(3) for reply in rig.posts(20)] == [b"west"] * 60
+
+
 def test_an_ejected_target_costs_one_hop(rig):
     """After repeated failures a target's only address is ejected: it is not asked, and the next target serves."""
     east, _ = rig.upstream("east"), rig.upstream("west")
