@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import chain, islice
 from struct import Struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 import orjson
@@ -23,28 +23,33 @@ _HUGE_TOKEN = 16 * 1024
 _PRELUDE = Struct(">II")
 
 
-class Send(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Send:
     """Write these bytes as one HTTP chunk; they hold so many frames."""
 
     data: bytes
     frames: int = 0
 
 
-class Wait(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Wait:
     """Do nothing for so many seconds."""
 
     seconds: float
 
 
-class Stall(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Stall:
     """Write nothing more; the connection stays until the peer leaves."""
 
 
-class Reset(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Reset:
     """Reset the connection (TCP RST)."""
 
 
-class Cut(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Cut:
     """Close the connection with the answer unfinished (TCP FIN)."""
 
 
@@ -70,7 +75,7 @@ def whole(body: bytes, kind: str, knobs: Knobs) -> Iterable[Step] | None:
     """Return the steps of a whole answer, or None when it simply goes out."""
     half = body[: len(body) // 2]
     ending = _WHOLE_ENDINGS.get(kind)
-    if ending:
+    if ending is not None:
         return [Wait(knobs.delay_ms / 1000), Send(half), ending]
     if knobs.delay_ms or knobs.write_bytes:
         return [Wait(knobs.delay_ms / 1000), Send(body)]

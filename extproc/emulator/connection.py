@@ -135,8 +135,8 @@ class Connection(asyncio.Protocol):
         entry = self._entry = self._emulator.journal.open(self._received())
         self._refused = True
         answer = self._emulator.runtime.too_large(entry)
-        self._transport.write(self._head(answer, close=True) + answer.body)
         entry.finished = True
+        self._transport.write(self._head(answer, close=True) + answer.body)
         asyncio.get_running_loop().call_later(_DRAIN_SECONDS, self._transport.close)
 
     def _end(self) -> None:
@@ -158,9 +158,10 @@ class Connection(asyncio.Protocol):
         entry = self._entry = self._emulator.journal.open(received)
         answer = self._emulator.runtime.answer(received, entry, self._emulator.clock())
         if answer.steps is None:
-            self._whole(answer)
+            # Noted first: who has the answer may look here at once.
             entry.bytes_sent = len(answer.body)
             entry.finished = True
+            self._whole(answer)
         else:
             self._task = asyncio.get_running_loop().create_task(self._carry_out(answer, entry))
 
@@ -197,10 +198,10 @@ class Connection(asyncio.Protocol):
             match step:
                 case Send(data, frames):
                     wire = b"%x\r\n%b\r\n" % (len(data), data) if chunked else data
-                    await self._put(head + wire, answer.write_bytes)
-                    head = b""
                     entry.frames_sent += frames
                     entry.bytes_sent += len(data)
+                    await self._put(head + wire, answer.write_bytes)
+                    head = b""
                 case Wait(seconds):
                     await asyncio.sleep(seconds)
                 case Stall():
@@ -210,9 +211,9 @@ class Connection(asyncio.Protocol):
                     entry.finished = True
                     self._break(reset=isinstance(step, Reset))
                     return
+        entry.finished = True
         if chunked:
             await self._put(b"0\r\n\r\n", answer.write_bytes)
-        entry.finished = True
         self._task = None
         if not self._keep_alive:
             self._transport.close()
