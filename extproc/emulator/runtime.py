@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from email.utils import formatdate
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from extproc.emulator import answer, container, dialect, knobs, personalities, refusals
@@ -51,13 +53,13 @@ class Runtime:
 
     def answer(self, received: Received, entry: Entry, now: float) -> Answer:
         """Answer one request and note in its entry what was done. `now` is Unix seconds."""
-        request_id = ("x-amzn-requestid", f"00000000-0000-4000-8000-{entry.number:012x}")
+        common = (("x-amzn-requestid", f"00000000-0000-4000-8000-{entry.number:012x}"), ("date", _date(int(now))))
         try:
             made = self._judge(received, entry, now)
         except Refused as refused:
             made = self._refusal(refused.refusal, entry)
         entry.status = made.status
-        return replace(made, headers=(request_id, *made.headers))
+        return replace(made, headers=(*common, *made.headers))
 
     def too_large(self, entry: Entry) -> Answer:
         """Refuse a request whose body is over the limit, unread."""
@@ -132,6 +134,12 @@ class Runtime:
         if refusal.location:
             headers.append(("location", refusal.location))
         return Answer(refusal.status, tuple(headers), refusal.body)
+
+
+@lru_cache(maxsize=2)
+def _date(second: int) -> str:
+    """Return a Date header, by which a client may see how far its clock is off."""
+    return formatdate(second, usegmt=True)
 
 
 _VARIANT = ("x-amzn-invoked-production-variant", "AllTraffic")

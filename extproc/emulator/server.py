@@ -140,11 +140,18 @@ class EmulatorThread:
 
     def __enter__(self) -> Emulator:
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(self._emulator.start(), self._loop).result()
+        try:
+            asyncio.run_coroutine_threadsafe(self._emulator.start(), self._loop).result()
+        except OSError:
+            self._end()
+            raise
         return self._emulator
 
     def __exit__(self, *_: object) -> None:
         asyncio.run_coroutine_threadsafe(self._emulator.stop(), self._loop).result()
+        self._end()
+
+    def _end(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

@@ -39,6 +39,7 @@ def test_an_answer_names_its_request_and_variant(ask, signed) -> None:
     assert (answer.status, entry.status, entry.kind) == (200, 200, "chat")
     assert headers["x-amzn-invoked-production-variant"] == "AllTraffic"
     assert headers["x-amzn-requestid"]
+    assert headers["date"] == "Mon, 21 Sep 2026 14:13:20 GMT"
     assert json.loads(answer.body)["choices"][0]["message"]["content"] == "Hello wide world"
 
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ssl
 import subprocess
+import threading
 import time
 from dataclasses import replace
 
@@ -203,6 +204,14 @@ def test_faults_in_process(emulator, client, chat) -> None:
             client.invoke_endpoint(EndpointName=name, Body=chat())
     assert client.invoke_endpoint(EndpointName="a", Body=chat())["Body"].read()
     assert [entry.kind for entry in emulator.requests] == ["model-error", "model-error", "chat"]
+
+
+def test_a_taken_port_is_an_error(emulator) -> None:
+    """A second emulator on the same port fails to start and leaves no thread behind."""
+    before = threading.active_count()
+    with pytest.raises(OSError, match="in use"), EmulatorThread(Emulator(port=emulator.port)):
+        pytest.fail("it started")
+    assert threading.active_count() == before
 
 
 def test_reset_returns_to_the_start() -> None:
