@@ -1,7 +1,9 @@
 """Exchanges that no worker can have audited, from Envoy's own log: none goes unaudited, even with every worker down.
 
-Envoy writes a line for each exchange that it refused before a worker saw it (a malformed request, say), and for each
-that ended because its worker failed. This reads those lines and puts them on the trail.
+Envoy writes a line for each exchange that it refused before a worker saw it (a malformed request, say), for each that
+ended because its worker died, and for each that broke off while a worker had it. This reads those lines and puts them
+on the trail: the first two as the exchange's line, the last as an `ended` line beside the worker's, with the same
+request id, which says who left and what the client was told.
 """
 
 from __future__ import annotations
@@ -23,12 +25,25 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.25
 _SERVER_FAULTS = 500
+# The gRPC stream was lost (UNAVAILABLE): the worker died, and nobody else has the exchange.
+_WORKER_LOST = "ext_proc_error_gRPC_error_14"
 
 
 def document(line: dict[str, object], config: dict[str, str]) -> dict[str, object]:
     """The audit line of an exchange that Envoy ended by itself; `line` is one line of its access log."""
     status = line.get("status")
     status = status if isinstance(status, int) else 0
+    details = str(line.get("details") or "")
+    if line.get("claimed") and not details.startswith(_WORKER_LOST):
+        return {
+            "time": line.get("time"),
+            "request_id": line.get("request_id"),
+            "event": "ended",
+            "status": status,
+            "detail": f"{details} ({line.get('flags')})",
+            "response_bytes": line.get("bytes_sent"),
+            "latency_ms": {"total": line.get("duration_ms")},
+        }
     return {
         "time": line.get("time"),
         "request_id": line.get("request_id"),
@@ -39,7 +54,7 @@ def document(line: dict[str, object], config: dict[str, str]) -> dict[str, objec
         "method": line.get("method"),
         "path": line.get("path"),
         "source_address": line.get("peer"),
-        "detail": f"ended by Envoy: {line.get('details')} ({line.get('flags')})",
+        "detail": f"ended by Envoy: {details} ({line.get('flags')})",
         "request_bytes": line.get("bytes_received"),
         "response_bytes": line.get("bytes_sent"),
         "latency_ms": {"total": line.get("duration_ms")},

@@ -1,4 +1,4 @@
-"""What Envoy logs: only exchanges that no worker can have audited, so that the supervisor can."""
+"""What Envoy logs: exchanges that no worker can have audited, and how those ended that a worker saw break off."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ FIELDS = {
     "bytes_received": "%BYTES_RECEIVED%",
     "bytes_sent": "%BYTES_SENT%",
     "duration_ms": "%DURATION%",
+    "claimed": f"%DYNAMIC_METADATA({AUDIT}:claimed)%",
     "peer": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
 }
 
@@ -39,9 +40,9 @@ def access_log(path: str) -> Document:
     }
     # A worker that answers at once has no claim to make: it has the whole exchange.
     not_answered = when(f"!response.code_details.startsWith('{WORKERS_OWN}')")
-    failed = when("response.code_details.startsWith('ext_proc')")
-    nobody = {"and_filter": {"filters": [unclaimed, not_answered]}}
-    either = {"or_filter": {"filters": [nobody, failed]}}
+    # The worker saw only that the exchange was closed: who left, and what the client got, Envoy alone knows.
+    broken_off = when("response.code_details != 'via_upstream'")
+    nobody = {"or_filter": {"filters": [unclaimed, broken_off]}}
     # Probes of load balancers are answered by Envoy and are nobody's exchange.
     probes: Document = {"not_health_check_filter": {}}
     log = extension(
@@ -49,4 +50,4 @@ def access_log(path: str) -> Document:
         "extensions.access_loggers.file.v3.FileAccessLog",
         {"path": path, "log_format": {"json_format": FIELDS}},
     )
-    return {**log, "filter": {"and_filter": {"filters": [probes, either]}}}
+    return {**log, "filter": {"and_filter": {"filters": [probes, not_answered, nobody]}}}

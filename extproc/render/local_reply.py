@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from extproc.render.extension import Document, extension
+from extproc.render.filter_state import REQUEST_ID
 
 # Envoy's RESPONSE_CODE_DETAILS of an answer that a worker made: its ImmediateResponse.details.
 WORKERS_OWN = "kt"
@@ -87,11 +88,16 @@ def when(expression: str) -> Document:
     }
 
 
+# The exchange's own id, under which it was audited; one made up for what was refused before there was a request.
+# Set here because the reply to an answer that broke off skips the listener's filters.
+_SOURCES = {"operators": [{"command": "FILTER_STATE", "param": f"{REQUEST_ID}:PLAIN"}, "UNIQUE_ID"]}
+_ID = f"%COALESCE({json.dumps(_SOURCES)})%"
+
+
 def _mapper(expression: str, status: int | None, message: str, kind: str, code: str | None) -> Document:
     body = json.dumps({"error": {"message": message, "type": kind, "param": None, "code": code}})
     mapper: Document = {
-        # Refused before there was a request to give an id to; the listener overwrites it otherwise.
-        "headers_to_add": [{"header": {"key": "x-request-id", "value": "%UNIQUE_ID%"}}],
+        "headers_to_add": [{"header": {"key": "x-request-id", "value": _ID}}],
         "filter": when(f"!response.code_details.startsWith('{WORKERS_OWN}') && {expression}"),
         "body_format_override": {
             "text_format_source": {"inline_string": body},

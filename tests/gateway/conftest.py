@@ -174,7 +174,8 @@ class Gateway:
         """The one audit line of a request; waits for it, and fails when there are two."""
 
         def found():
-            return [line for line in self.audit() if line.get("request_id") == request_id]
+            wanted = (request_id, "exchange")
+            return [line for line in self.audit() if (line.get("request_id"), line["event"]) == wanted]
 
         lines = eventually(found)
         assert len(lines) == 1, lines

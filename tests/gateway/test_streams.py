@@ -126,7 +126,7 @@ RESET = ("reset-midstream", "cut-midstream")
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory, regions, launch):
     """A gateway with one target per fault in mid-stream, and every policy."""
-    names = [*BROKEN, *RESET, "jsonlines", "no-done", "chat"]
+    names = [*BROKEN, *RESET, "jsonlines", "no-done", "huge", "chat"]
     targets = "".join(launch.target(kind, regions[0], kind, timeout_seconds=3) for kind in names)
     gateway = launch.gateway(tmp_path_factory.mktemp("broken"), launch.pack(targets, launch.ENTERPRISE))
     yield gateway
@@ -191,3 +191,26 @@ def test_a_client_that_leaves_in_mid_stream_cuts_the_upstream_and_is_audited(bro
     line = broken.audited(request_id)
     assert (line["outcome"], line["stream"]) == ("aborted", True)
     assert wait(lambda: regions[0].requests()[-1]["cut"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "why"),
+    [
+        ("cut-midstream", 502, "upstream_reset"),
+        ("stall-midstream", 504, "response_timeout"),
+        ("huge", 502, "too_large"),
+    ],
+)
+def test_what_envoy_told_a_client_in_our_place_is_on_the_trail(broken, kind, status, why):
+    """A whole answer that breaks off: the client's error has the id of the audit line, and a second line says why."""
+    received = broken.http().post("/v1/chat/completions", json={"model": kind, "messages": MESSAGES})
+    assert (received.status_code, received.json()["error"]["type"]) == (status, "server_error")
+    request_id = received.headers["x-request-id"]
+    assert broken.audited(request_id)["outcome"] == "aborted"
+
+    def ended():
+        return [line for line in broken.audit() if (line["event"], line.get("request_id")) == ("ended", request_id)]
+
+    (line,) = wait(ended)
+    assert line["status"] == status
+    assert why in line["detail"]
