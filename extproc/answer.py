@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from extproc.errors import GatewayError, GatewayUnavailable, PolicyRefusal
+from extproc.errors import CallerError, GatewayError, GatewayUnavailable, PolicyRefusal, UpstreamError
 from extproc.openai import context, sse, text
 from extproc.openai.stream import Relay
-from extproc.policies.verdict import Block, Guard, Phase, PolicyFailed
+from extproc.policies.verdict import Block, Guard, Phase, Place, PolicyFailed, Text
 from extproc.record import fault
 from extproc.sagemaker import eventstream, faults
 from extproc.translate import translator
@@ -65,6 +65,23 @@ def policy_failure(failure: PolicyFailed) -> GatewayUnavailable:
     )
 
 
+def censor(error: GatewayError, guard: Guard) -> None:
+    """Let the policies judge what an error repeats of a container's words, for the client and for the record."""
+    if isinstance(error, UpstreamError | CallerError):
+        error.message = _judged(error.message, guard) or "The model's container refused the request or failed."
+    if error.detail:
+        error.detail = _judged(error.detail, guard) or "withheld: a policy forbids what the upstream said"
+
+
+def _judged(said: str, guard: Guard) -> str | None:
+    place = Place(Phase.RESPONSE, "assistant", "other", path=("error", "message"))
+    try:
+        judgement = guard.judge([Text(place, said)])
+    except PolicyFailed:
+        return None
+    return None if judgement.block is not None else judgement.texts[0]
+
+
 class StreamedAnswer:
     """A stream on its way: event-stream frames (or a bare payload) in, server-sent events out.
 
@@ -75,6 +92,7 @@ class StreamedAnswer:
         self.ended = False
         self.error: GatewayError | None = None
         self._call = asked.call
+        self._guard = guard
         self._record = record
         self._frames = eventstream.Decoder() if framed else None
         self._payload = translator("chat", target.format).stream(asked.call, target)
@@ -101,6 +119,7 @@ class StreamedAnswer:
     def fail(self, error: GatewayError) -> bytes:
         """End with an error event, which this returns, and no [DONE]: truncation is invisible to SDKs otherwise."""
         self.ended, self.error = True, error
+        censor(error, self._guard)
         self.account()
         return sse.error_event(error)
 

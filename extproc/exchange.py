@@ -25,6 +25,7 @@ from extproc.errors import (
     GatewayUnavailable,
     MalformedRequest,
     RequestTooLarge,
+    TooManyHeaders,
     UpstreamFailed,
     UpstreamTimeout,
 )
@@ -39,7 +40,7 @@ from extproc.events import (
     ResponseHeaders,
     ResponseTrailers,
 )
-from extproc.openai import error_body
+from extproc.openai import error_body, sse
 from extproc.record import ExchangeRecord
 from extproc.sagemaker import faults
 from extproc.serve import audit_unavailable, serve
@@ -57,6 +58,8 @@ CLAIM = {"kt.audit": {"claimed": 1}}
 NO_HEALTHY_HOST = "NoHealthyHost"
 # Envoy takes 60 KiB of headers; no path of ours is longer than this, and the audit trail needs no more of the others.
 MAX_PATH = 1024
+# Envoy's own limit (max_headers_count) is 100, and it fails the exchange when what we add goes over it.
+MAX_HEADERS = 95
 # What an upstream's answer carries that is no business of the client's.
 UPSTREAM_HEADERS = (
     "x-amzn-requestid",
@@ -136,7 +139,7 @@ class Exchange:
         try:
             return self._fail(error, now)
         except Exception as bug:  # noqa: BLE001 - a message that is no text, say: the client gets ours instead
-            return self._fail(_broken(f"bug: {outcomes.fault(bug)}"), now)
+            return self._fail(_broken(f"bug: {outcomes.fault(bug)}"), now, plainly=True)
 
     def revoke(self, actions: tuple[Action, ...], now: float) -> tuple[Action, ...]:
         """The audit line of a finished exchange could not be written: what to answer instead of `actions`.
@@ -168,6 +171,8 @@ class Exchange:
             raise MalformedRequest(
                 "Compressed request bodies are not accepted; send the body without Content-Encoding."
             )
+        if event.count > MAX_HEADERS:
+            raise TooManyHeaders(f"The request has {event.count} headers, but at most {MAX_HEADERS} can be handled.")
         length = headers.get("content-length", "")
         if length.isdecimal() and int(length) > self._runtime.limits.max_body_bytes:
             raise self._too_large()
@@ -324,13 +329,17 @@ class Exchange:
 
     # Ends.
 
-    def _fail(self, error: GatewayError, now: float) -> tuple[Action, ...]:
+    def _fail(self, error: GatewayError, now: float, *, plainly: bool = False) -> tuple[Action, ...]:
+        # `plainly`: only with what cannot fail again, neither policies nor accounts.
         if self.finished:
             # The one end stands; what comes after it is refused, and changes nothing.
             return (self._refusal(error),)
         if self._stream is None:
+            if self._head is not None and not plainly:
+                answer.censor(error, self._guard)
             return self._end((self._refusal(error),), error, now, status=error.http_status)
-        return self._end(self._last(self._stream.fail(error)), error, now)
+        event = sse.error_event(error) if plainly else self._stream.fail(error)
+        return self._end(self._last(event), error, now)
 
     def _refusal(self, error: GatewayError) -> Respond:
         # Envoy puts the id on every answer but those that take the place of an answer already under way.

@@ -162,11 +162,8 @@ def _check_messages(document: Document) -> None:
         content = message.get("content")
         if not isinstance(content, str | None):
             _check_parts(f"messages[{at}].content", content)
-        if len(message) > len(_PLAIN):
+        if "tool_calls" in message:
             _check_tool_calls(f"messages[{at}].tool_calls", message.get("tool_calls"))
-
-
-_PLAIN = ("role", "content")
 
 
 def _check_parts(param: str, content: Any) -> None:
