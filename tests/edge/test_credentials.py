@@ -1,7 +1,7 @@
 """Credentials in the background: where they come from, how they are renewed, and what is kept when they cannot be."""
 
 import asyncio
-import datetime
+import datetime as dt
 import json
 import os
 import sys
@@ -129,7 +129,7 @@ def test_a_rotated_file_is_noticed(tmp_path):
 def process(tmp_path, access, minutes):
     """A profile "p" whose credential process prints keys that expire, and counts how often it was asked."""
     count, script = tmp_path / "count", tmp_path / "process.py"
-    expires = datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=minutes)
+    expires = dt.datetime.now(dt.UTC) + dt.timedelta(minutes=minutes)
     document = {
         "Version": 1,
         "AccessKeyId": access,
@@ -174,7 +174,7 @@ def test_what_cannot_be_renewed_stays_in_use(tmp_path):
         keeper = CredentialKeeper([identity], {})
         process(tmp_path, "AKIDOLD", minutes=60)
         await keeper.renew(identity)
-        past = datetime.datetime.now(datetime.UTC) - datetime.timedelta(minutes=1)
+        past = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=1)
         keeper._providers[identity]._expiry_time = past
         (tmp_path / "process.py").write_text(
             "import sys\nsys.exit('AccessDenied for arn:aws:iam::123456789012:role/x')"
@@ -192,7 +192,7 @@ def test_what_cannot_be_renewed_stays_in_use(tmp_path):
     assert "123456789012" not in json.dumps(logged)
 
 
-def test_one_that_hangs_holds_up_nobody(tmp_path, monkeypatch):
+def test_one_that_hangs_holds_up_nobody(monkeypatch):
     """A credential process has no time limit: the others are served, the operator is told, and stop() returns."""
     monkeypatch.setattr(credentials, "SLOW_SECONDS", 0.05)
     release = threading.Event()
