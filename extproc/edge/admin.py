@@ -93,7 +93,8 @@ class AdminListener:
         if status is HTTPStatus.METHOD_NOT_ALLOWED:
             fields.append(("allow", _METHODS[_path(event)].decode()))
         head = h11.Response(status_code=status, headers=fields, reason=status.phrase)
-        parts = (head, h11.Data(data=body), h11.EndOfMessage())
+        # The answer to HEAD has the same head and no body (RFC 9110 §9.3.2).
+        parts = (head, h11.Data(data=b"" if event.method == b"HEAD" else body), h11.EndOfMessage())
         writer.write(b"".join(connection.send(part) or b"" for part in parts))
         await writer.drain()
 
