@@ -101,6 +101,8 @@ class StreamedAnswer:
 
     def push(self, data: bytes, *, last: bool) -> bytes:
         """Take the next bytes of the upstream's body; give what may go to the client now."""
+        if self.ended:
+            return b""
         out: list[bytes] = []
         try:
             self._take(data, out)

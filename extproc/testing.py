@@ -1,13 +1,12 @@
-"""For tests of exchanges, and of policies at work in one: a playbook, and everything that an exchange needs.
+"""For tests of exchanges and of policies at work in one, without Envoy, network or clock: a playbook and fakes.
 
-    runtime = make_runtime(make_target("east"), policies=[MyPolicy()])
-    playbook = Playbook(make_exchange(runtime))
+    playbook = play(policies=[MyPolicy()])
     playbook.feed(chat_headers()).expect(Some(Continue))
     playbook.feed(chat_body("Hello")).expect(Some(Replace))
     playbook.feed(answer_headers("east")).expect(Some(Continue, body_mode=BodyMode.BUFFERED))
     playbook.feed(completion("Hi")).expect(Some(Replace)).ends("served")
 
-No Envoy, no network, no clock: the playbook's own clock stands still unless it is told to move.
+An action that `expect` is given must be equal in full, and Some(…) in what it names.
 """
 
 from __future__ import annotations
@@ -18,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from extproc.actions import Continue
+from extproc.answer import EVENT_STREAM
 from extproc.config.runtime import AuditSettings, Limits, Pack, Runtime
 from extproc.events import RequestBody, RequestHeaders, ResponseBody, ResponseHeaders
 from extproc.exchange import Exchange, Surroundings
@@ -33,11 +34,9 @@ if TYPE_CHECKING:
     from extproc.policies.base import Policy
 
 MODEL = "model"
-# 2027-01-15T08:00:00Z.
-NOW = 1_800_000_000.0
+NOW = 1_800_000_000.0  # 2027-01-15T08:00:00Z
 # AWS's own example keys: they open nothing.
 CREDENTIALS = Credentials("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
-_FRAME = {":message-type": "event", ":event-type": "PayloadPart", ":content-type": "application/octet-stream"}
 
 
 class Some:  # noqa: PLW1641 - equal to many actions that differ, it can have no hash
@@ -59,9 +58,9 @@ class Some:  # noqa: PLW1641 - equal to many actions that differ, it can have no
 
 
 class Playbook:
-    """Feeds an exchange and compares what it answers. A mismatch shows the whole play, expected against played.
+    """Feeds an exchange, at `now` (Unix seconds), and compares what it answers; a mismatch shows the whole play.
 
-    `now` is the time of the next event, in Unix seconds. `actions` are all that were answered so far.
+    `actions` are all that were answered so far.
     """
 
     def __init__(self, exchange: Exchange, now: float = NOW) -> None:
@@ -74,7 +73,7 @@ class Playbook:
     def feed(self, *events: Event) -> Playbook:
         """Feed events. `expect` is about what the last of them was answered with."""
         for event in events:
-            self._tell(self._answer)
+            self._played += (f"<< {action}" for action in self._answer)
             self._answer = self.exchange.feed(event, self.now)
             self._played.append(f">> {event}")
             self.actions += self._answer
@@ -106,8 +105,12 @@ class Playbook:
         self._compare([*answered, f"== {outcome} {status}"], answered + played)
         return self
 
-    def _tell(self, actions: Iterable[Action]) -> None:
-        self._played += (f"<< {action}" for action in actions)
+    @property
+    def error(self) -> dict[str, Any]:
+        """The error that the last bytes for the client are, or end in: a refusal's body, or an event of a stream."""
+        body = next(action.body for action in reversed(self.actions) if not isinstance(action, Continue))
+        error: dict[str, Any] = orjson.loads(body.rpartition(b"data: ")[2])["error"]
+        return error
 
     def _compare(self, expected: Sequence[str], played: Sequence[str]) -> None:
         if expected != played:
@@ -115,10 +118,15 @@ class Playbook:
             raise AssertionError("\n".join(unified_diff(*both, "expected", "played", lineterm="", n=1_000)))
 
 
+def play(*events: Event, policies: Iterable[Policy] = (), targets: Iterable[Target] = (), **fields: Any) -> Playbook:
+    """A new exchange's playbook, after these events; `fields` are those of Runtime."""
+    return Playbook(make_exchange(make_runtime(*targets, policies=policies, **fields))).feed(*events)
+
+
 def make_target(name: str = "east", **fields: Any) -> Target:
     """A target of that id that serves MODEL; `fields` are those of Target."""
-    host = "runtime.sagemaker.us-east-1.amazonaws.com"
-    target = Target(name, f"{name}-endpoint", (MODEL, f"{name}-endpoint", name), "us-east-1", host=host)
+    endpoint = f"{name}-endpoint"
+    target = Target(name, endpoint, (MODEL, endpoint, name), "us-east-1", host="runtime.sagemaker.example")
     return replace(target, **fields)
 
 
@@ -157,14 +165,12 @@ def chat_headers(path: str = "/v1/chat/completions", method: str = "POST", **hea
 
 def chat_body(text: str, **fields: Any) -> RequestBody:
     """A chat request in which the user says `text`; `fields` are those of the request."""
-    return RequestBody(
-        orjson.dumps({"model": MODEL, "messages": [{"role": "user", "content": text}], **fields}),
-    )
+    return RequestBody(orjson.dumps({"model": MODEL, "messages": [{"role": "user", "content": text}], **fields}))
 
 
 def answer_headers(target: str, status: int = 200, *, stream: bool = False, **fields: Any) -> ResponseHeaders:
     """The head of a target's answer; `fields` are those of ResponseHeaders."""
-    kind = "application/vnd.amazon.eventstream" if stream else "application/json"
+    kind = EVENT_STREAM if stream else "application/json"
     head = ResponseHeaders({":status": str(status), "content-type": kind}, False, target, 1, "via_upstream")
     return replace(head, **fields)
 
@@ -190,4 +196,4 @@ def streamed(*texts: str, **fields: Any) -> list[ResponseBody]:
 
 def frame(payload: bytes) -> bytes:
     """One PayloadPart of SageMaker's event stream."""
-    return encode(_FRAME, payload)
+    return encode({":message-type": "event", ":event-type": "PayloadPart"}, payload)

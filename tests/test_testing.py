@@ -7,6 +7,7 @@ import pytest
 
 from extproc.actions import BodyMode, Continue, Release, Replace, Respond
 from extproc.config.runtime import Limits
+from extproc.events import DeadlinePassed
 from extproc.policies.base import Rule
 from extproc.policies.verdict import ALLOW, Block, Phase, Place, Text, Verdict
 from extproc.routing.targets import Identity
@@ -24,6 +25,7 @@ from extproc.testing import (
     make_exchange,
     make_runtime,
     make_target,
+    play,
     streamed,
 )
 
@@ -46,14 +48,14 @@ class NoShouting:
 
 def test_a_policy_of_ones_own_at_work() -> None:
     """The example of the module's docstring, and the same policy refusing."""
-    runtime = make_runtime(make_target("east"), policies=[NoShouting()])
-    playbook = Playbook(make_exchange(runtime))
+    playbook = play(policies=[NoShouting()])
     playbook.feed(chat_headers()).expect(Some(Continue))
     playbook.feed(chat_body("Hello")).expect(Some(Replace))
     playbook.feed(answer_headers("east")).expect(Some(Continue, body_mode=BodyMode.BUFFERED))
     playbook.feed(completion("HI")).expect(Some(Replace)).ends("served")
-    refused = Playbook(make_exchange(runtime)).feed(chat_headers(), chat_body("HELLO"))
+    refused = play(chat_headers(), chat_body("HELLO"), policies=[NoShouting()])
     refused.expect(Some(Respond, status=409)).ends("blocked", 409)
+    assert refused.error["message"] == "Please do not shout."
 
 
 @pytest.mark.parametrize(
@@ -128,6 +130,13 @@ def test_all_actions_are_kept() -> None:
     assert [type(action) for action in playbook.actions] == [Continue, Replace]
 
 
+def test_an_error_in_a_stream_is_read_like_any_other() -> None:
+    """`error` is the object in the last event that was sent."""
+    playbook = play(chat_headers(), chat_body("Hi", stream=True), answer_headers("east", stream=True))
+    playbook.feed(*streamed("Hi")[:1]).feed(DeadlinePassed())
+    assert playbook.error["code"] == "timeout"
+
+
 def test_the_clock_moves_only_when_told() -> None:
     """The record's times are the playbook's."""
     playbook = Playbook(make_exchange(make_runtime()))
@@ -153,6 +162,7 @@ def test_an_exchange_takes_other_surroundings() -> None:
     """What Surroundings has can be set: here, that there are no credentials at all."""
     playbook = Playbook(make_exchange(make_runtime(), credentials={}))
     playbook.feed(chat_headers(), chat_body("Hi")).expect(Some(Respond, status=503))
+    assert "no credentials" in playbook.exchange.record.detail
 
 
 def test_events_are_what_envoy_would_send() -> None:
