@@ -31,7 +31,11 @@ def whole(body: bytes, *, asked: Asked, target: Target, guard: Guard, record: Ex
     Raises:
         GatewayError: the answer cannot be used, or a policy refused it.
     """
-    document = translator("chat", target.format).response(body, asked.call, target)
+    try:
+        document = translator("chat", target.format).response(body, asked.call, target)
+    except GatewayError as error:
+        censor(error, guard)
+        raise
     record.finished_with(choice.get("finish_reason") for choice in document["choices"])
     slots = text.response_slots(document, text.function_names(asked.call.document))
     # As in a stream: what the model said, and not what else the container tells.
@@ -66,11 +70,11 @@ def policy_failure(failure: PolicyFailed) -> GatewayUnavailable:
 
 
 def censor(error: GatewayError, guard: Guard) -> None:
-    """Let the policies judge what an error repeats of a container's words, for the client and for the record."""
+    """Let the policies judge what an error repeats of the upstream's words, for the client and for the record."""
     if isinstance(error, UpstreamError | CallerError):
         error.message = _judged(error.message, guard) or "The model's container refused the request or failed."
     if error.detail:
-        error.detail = _judged(error.detail, guard) or "withheld: a policy forbids what the upstream said"
+        error.detail = _judged(error.detail, guard) or "withheld: the policies did not pass what the upstream said"
 
 
 def _judged(said: str, guard: Guard) -> str | None:
@@ -109,6 +113,7 @@ class StreamedAnswer:
             if last and not self.ended:
                 self._finish(out)
         except GatewayError as error:
+            censor(error, self._guard)
             out.append(self.fail(error))
         except PolicyFailed as failure:
             out.append(self.fail(policy_failure(failure)))
@@ -121,7 +126,6 @@ class StreamedAnswer:
     def fail(self, error: GatewayError) -> bytes:
         """End with an error event, which this returns, and no [DONE]: truncation is invisible to SDKs otherwise."""
         self.ended, self.error = True, error
-        censor(error, self._guard)
         self.account()
         return sse.error_event(error)
 

@@ -40,7 +40,7 @@ from extproc.events import (
     ResponseHeaders,
     ResponseTrailers,
 )
-from extproc.openai import error_body, sse
+from extproc.openai import error_body
 from extproc.record import ExchangeRecord
 from extproc.sagemaker import faults
 from extproc.serve import audit_unavailable, serve
@@ -139,7 +139,7 @@ class Exchange:
         try:
             return self._fail(error, now)
         except Exception as bug:  # noqa: BLE001 - a message that is no text, say: the client gets ours instead
-            return self._fail(_broken(f"bug: {outcomes.fault(bug)}"), now, plainly=True)
+            return self._fail(_broken(f"bug: {outcomes.fault(bug)}"), now)
 
     def revoke(self, actions: tuple[Action, ...], now: float) -> tuple[Action, ...]:
         """The audit line of a finished exchange could not be written: what to answer instead of `actions`.
@@ -263,7 +263,7 @@ class Exchange:
         if self._asked is None and head.headers.get(":status") == "413":
             raise self._too_large()
         targets = self._asked.targets if self._asked is not None else ()
-        raise faults.classify(
+        error = faults.classify(
             int(head.headers.get(":status", "0")),
             head.headers,
             event.body,
@@ -271,6 +271,8 @@ class Exchange:
             hide=tuple(target.endpoint for target in targets),
             only_target=len(targets) == 1,
         )
+        answer.censor(error, self._guard)
+        raise error
 
     def _on_chunk(self, event: ResponseBody, now: float) -> tuple[Action, ...]:
         return self._release(event.body, last=event.end_of_stream, now=now)
@@ -329,17 +331,13 @@ class Exchange:
 
     # Ends.
 
-    def _fail(self, error: GatewayError, now: float, *, plainly: bool = False) -> tuple[Action, ...]:
-        # `plainly`: only with what cannot fail again, neither policies nor accounts.
+    def _fail(self, error: GatewayError, now: float) -> tuple[Action, ...]:
         if self.finished:
             # The one end stands; what comes after it is refused, and changes nothing.
             return (self._refusal(error),)
         if self._stream is None:
-            if self._head is not None and not plainly:
-                answer.censor(error, self._guard)
             return self._end((self._refusal(error),), error, now, status=error.http_status)
-        event = sse.error_event(error) if plainly else self._stream.fail(error)
-        return self._end(self._last(event), error, now)
+        return self._end(self._last(self._stream.fail(error)), error, now)
 
     def _refusal(self, error: GatewayError) -> Respond:
         # Envoy puts the id on every answer but those that take the place of an answer already under way.

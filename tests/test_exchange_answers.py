@@ -11,7 +11,9 @@ from extproc import testing
 from extproc.actions import BodyMode, Continue, Release, Replace, Respond
 from extproc.config.runtime import Limits
 from extproc.events import AttemptOutcome, DeadlinePassed, Event, ResponseBody, ResponseHeaders, ResponseTrailers
+from extproc.policies.base import Rule
 from extproc.policies.table import build
+from extproc.policies.verdict import Finding, Phase, Place, Text, Verdict
 from extproc.testing import (
     NOW,
     Playbook,
@@ -20,13 +22,14 @@ from extproc.testing import (
     chat_body,
     chat_headers,
     completion,
+    frame,
     make_target,
     streamed,
 )
 
 WORDS = [
     {"name": "fatal", "regex": "FATAL", "action": "block"},
-    {"name": "word", "regex": "SECRET", "action": "redact"},
+    {"name": "word", "regex": "TICKET", "action": "redact"},
 ]
 POLICIES = (build("dlp-filter", {"patterns": WORDS}),)
 FRAMES = streamed("Hi ", "there")
@@ -47,7 +50,7 @@ def test_an_answer_is_served() -> None:
     assert isinstance(head, Continue)
     assert head.set_headers == (("x-kt-target", "east"),)
     assert {"x-amzn-requestid", "content-length", "content-encoding"} <= set(head.remove_headers)
-    playbook.feed(completion("SECRET", usage={"prompt_tokens": 3, "completion_tokens": 1})).ends("served")
+    playbook.feed(completion("TICKET", usage={"prompt_tokens": 3, "completion_tokens": 1})).ends("served")
     (answer,) = playbook.actions[-1:]
     assert isinstance(answer, Replace)
     assert orjson.loads(answer.body)["choices"][0]["message"]["content"] == "[WORD_REDACTED]"
@@ -231,3 +234,69 @@ def test_trailers_end_a_stream() -> None:
     playbook = play(*ASK_STREAM, answer_headers("east", stream=True), *chunks).feed(ResponseTrailers())
     playbook.expect(Some(Release, end_of_stream=False), Continue()).ends("served")
     assert playbook.actions[-2].body.endswith(b"data: [DONE]\n\n")
+
+
+def refusal_of(word: str) -> tuple[ResponseHeaders, ResponseBody]:
+    """A container's refusal that quotes a word of the request."""
+    said = orjson.dumps({"object": "error", "message": f"'{word}' is too long", "type": "BadRequestError", "code": 400})
+    wrapped = {"ErrorCode": "CLIENT_ERROR_FROM_MODEL", "OriginalStatusCode": 400, "OriginalMessage": said.decode()}
+    return answer_headers("east", 424), ResponseBody(orjson.dumps(wrapped), end_of_stream=True)
+
+
+def test_a_containers_words_are_judged() -> None:
+    """What a refusal quotes is redacted for the client and for the record, or withheld from both."""
+    playbook = play(*ASK, *refusal_of("TICKET")).ends("rejected", 400)
+    assert playbook.error["message"] == "'[WORD_REDACTED]' is too long"
+    assert "TICKET" not in playbook.exchange.record.detail
+    assert "[WORD_REDACTED]" in playbook.exchange.record.detail
+    playbook = play(*ASK, *refusal_of("FATAL")).ends("rejected", 400)
+    assert playbook.error["message"] == "The model's container refused the request or failed."
+    assert playbook.exchange.record.detail == "withheld: the policies did not pass what the upstream said"
+    assert b"FATAL" not in playbook.actions[-1].body
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_error_that_came_as_an_answer_is_judged(stream: bool) -> None:
+    """The same holds of an error with status 200, whole or as an event of a stream."""
+    said = orjson.dumps({"error": {"message": "TICKET is too long", "type": "BadRequestError", "code": 400}})
+    asked, body = (ASK_STREAM, frame(b"data: " + said + b"\n\n")) if stream else (ASK, said)
+    playbook = play(*asked, answer_headers("east", stream=stream), ResponseBody(body, end_of_stream=True))
+    assert playbook.error["message"] == "[WORD_REDACTED] is too long"
+    assert "TICKET" not in playbook.exchange.record.detail
+
+
+class Careless:
+    """A policy that fails on answers, by raising or by saying something senseless."""
+
+    kind = "careless"
+    phases = frozenset({Phase.RESPONSE})
+
+    def __init__(self, *, raises: bool) -> None:
+        self._raises = raises
+
+    def judge(self, texts: list[Text]) -> list[Verdict]:
+        """Fail, or name a policy that does not exist."""
+        if self._raises:
+            raise ValueError(texts[0].text)
+        return [Verdict(findings=(Finding("another", "X", 0, 1),)) for _ in texts]
+
+    def rules(self, _: Place) -> tuple[Rule, ...]:
+        """None."""
+        return ()
+
+
+@pytest.mark.parametrize("raises", [True, False])
+@pytest.mark.parametrize("answered", [(answer_headers("east"), completion("private")), refusal_of("private")])
+def test_a_policy_that_cannot_judge_an_answer(raises: bool, answered: tuple[Event, ...]) -> None:
+    """Nothing that was not judged is passed on, be it an answer or a refusal; whose fault it was is in the record."""
+    playbook = testing.play(*ASK, *answered, policies=[Careless(raises=raises)])
+    record = playbook.exchange.record
+    assert playbook.exchange.finished
+    assert "private" not in playbook.error["message"] + record.detail
+    if not raises:
+        assert record.detail.startswith("bug: KeyError at chain.py:")
+    elif answered[0].headers[":status"] == "200":
+        assert record.detail.startswith("policy careless failed: ValueError at test_exchange_answers.py:")
+    else:
+        assert record.detail.startswith("withheld: ")
+    assert record.status == (400 if record.detail.startswith("withheld: ") else 503)
