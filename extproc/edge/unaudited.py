@@ -1,7 +1,9 @@
 """Exchanges that no worker can have audited, from Envoy's own log: none goes unaudited, even with every worker down.
 
-Envoy writes a line for each exchange that it refused before a worker saw it (a malformed request, say), and for each
-that ended because its worker failed. This reads those lines and puts them on the trail.
+Envoy writes a line for each exchange that it refused before a worker saw it (a malformed request, say), for each that
+ended because its worker died, and for each that broke off while a worker had it. This reads those lines and puts them
+on the trail: the first two as the exchange's line, the last as an `ended` line beside the worker's, with the same
+request id, which says who left and what the client was told.
 
 The log does not grow for ever: once ROTATE_BYTES of it have been read it is renamed and Envoy asked to open another.
 Envoy does so before it next writes, so that what it writes until then still comes to the renamed file; when the new
@@ -32,23 +34,27 @@ ROTATE_BYTES = 16 * 1024 * 1024
 # Of the log in memory at a time; longer than any line (Envoy takes 60 KiB of request headers).
 CHUNK_BYTES = 1024 * 1024
 _SERVER_FAULTS = 500
+# The gRPC stream was lost (UNAVAILABLE): the worker died, and nobody else has the exchange.
+_WORKER_LOST = "ext_proc_error_gRPC_error_14"
 
 
 def document(line: dict[str, object], config: dict[str, str]) -> dict[str, object]:
     """The audit line of an exchange that Envoy ended by itself; `line` is one line of its access log."""
     status = line.get("status")
     status = status if isinstance(status, int) else 0
+    details = str(line.get("details") or "")
+    broken_off = bool(line.get("claimed")) and not details.startswith(_WORKER_LOST)
     told = {
         "time": line.get("time"),
         "request_id": line.get("request_id"),
-        "event": "exchange",
-        "outcome": REJECTED if status and status < _SERVER_FAULTS else FAILED,
+        "event": "ended" if broken_off else "exchange",
+        "outcome": None if broken_off else REJECTED if status and status < _SERVER_FAULTS else FAILED,
         "status": status,
-        "verdict": "none",
+        "verdict": None if broken_off else "none",
         "method": line.get("method"),
         "path": line.get("path"),
         "source_address": line.get("peer"),
-        "detail": f"ended by Envoy: {line.get('details')} ({line.get('flags')})",
+        "detail": f"ended by Envoy: {details} ({line.get('flags')})",
         "request_bytes": line.get("bytes_received"),
         "response_bytes": line.get("bytes_sent"),
         "latency_ms": {"total": line.get("duration_ms")},

@@ -98,6 +98,22 @@ def test_a_line_says_whose_fault_it_was(status, outcome):
     assert "method" not in made
 
 
+@pytest.mark.parametrize(
+    ("details", "event"),
+    [
+        ("upstream_reset_after_response_started{connection_termination}", "ended"),
+        ("downstream_remote_disconnect", "ended"),
+        ("ext_proc_error_per-message_timeout_exceeded", "ended"),
+        ("ext_proc_error_gRPC_error_14{upstream_connect_error}", "exchange"),
+    ],
+)
+def test_what_a_worker_audits_itself_gets_a_second_line_that_says_why(details, event):
+    """An exchange that a worker has claimed is audited by it; only one whose worker died is the supervisor's."""
+    told = document({"status": 502, "claimed": 1, "details": details, "flags": "-", "request_id": "a"}, CONFIG)
+    assert (told["event"], told["request_id"], told["detail"]) == (event, "a", f"ended by Envoy: {details} (-)")
+    assert ("outcome" in told) == ("verdict" in told) == (event == "exchange")
+
+
 def test_whole_lines_are_read_once(log, envoy, sink):
     """A line that is still being written waits until it is whole."""
     envoy.write("a", "b")
