@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from extproc.edge import listening, logs
 from extproc.edge.envoy import EnvoyFailed, EnvoyProcess
 from extproc.edge.envoy_admin import AdminUnreachable, ask
+from extproc.edge.whole import whole
 from extproc.render.envoy import dynamic
 from extproc.render.settings import Address, Settings
 
@@ -64,7 +65,8 @@ class Front:
         async with self._applying:
             # A new one each time: while Envoy is down anybody may take the port.
             self._trap = Address(host="127.0.0.1", port=listening.free_port())
-            await self.envoy.start(self._documents(self._sockets()))
+            # A child that is given up while it is being made would be nobody's.
+            await whole(self.envoy.start(self._documents(self._sockets())))
             await self.envoy.wait_ready()
 
     async def tell(self, sockets: Sequence[str] | None = None) -> None:

@@ -12,6 +12,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from extproc._pb import ext_proc_pb2 as pb
 from extproc.edge import logs, wire
 from extproc.edge.audit import AuditFailed
+from extproc.edge.whole import whole
 from extproc.errors import GatewayUnavailable
 from extproc.events import Closed, DeadlinePassed, Event, RequestBody, ResponseBody
 from extproc.exchange import Exchange, Surroundings
@@ -91,7 +92,8 @@ class _Conversation:
         exchange = self._exchange
         async with self._lock:
             if isinstance(event, RequestBody | ResponseBody) and len(event.body) > OFFLOAD_BYTES:
-                actions = await _in_thread(exchange, event)
+                # When Envoy leaves meanwhile, nobody else touches the exchange before the thread is done with it.
+                actions = await whole(asyncio.to_thread(exchange.feed, event, time.time()))
             else:
                 actions = exchange.feed(event, time.time())
             if exchange.finished and not self._audited:
@@ -143,20 +145,6 @@ class _Conversation:
             return  # The exchange ended in the same instant: there is nobody left to write to.
         except Exception as error:  # noqa: BLE001 - a task's exception would be lost
             logs.get().error("an exchange was not ended in time", fault=logs.fault(error))
-
-
-async def _in_thread(exchange: Exchange, event: Event) -> tuple[Action, ...]:
-    """Feed off the loop; when Envoy leaves meanwhile, wait for the thread before anybody else touches the exchange."""
-    feeding = asyncio.ensure_future(asyncio.to_thread(exchange.feed, event, time.time()))
-    cancelled = False
-    while not feeding.done():
-        try:
-            await asyncio.wait({feeding})
-        except asyncio.CancelledError:
-            cancelled = True
-    if cancelled:
-        raise asyncio.CancelledError
-    return feeding.result()
 
 
 def build(

@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+from asyncio.subprocess import Process
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from extproc.edge import logs
+from extproc.edge.whole import whole
 from extproc.edge.worker import READY
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ class Worker:
     """One running worker process and where it listens."""
 
     index: int
-    process: asyncio.subprocess.Process
+    process: Process
     socket: str
     retiring: bool = False
 
@@ -65,7 +67,7 @@ class WorkerPool:
         self._command: Command | None = None
         self._spawned = 0
         self._workers: dict[int, Worker] = {}
-        self._alive: dict[asyncio.subprocess.Process, asyncio.Task[int]] = {}
+        self._alive: dict[Process, asyncio.Task[int]] = {}
         self._watchers: set[asyncio.Task[None]] = set()
         self._stopping = False
 
@@ -120,15 +122,15 @@ class WorkerPool:
         await self._end([worker.process for worker in workers], number, within)
 
     async def close(self, within: float) -> None:
-        """End every process of every generation, by force after `within` seconds."""
+        """End every process of every generation, by force after `within` seconds (at once if 0)."""
         self._stopping = True
         for watcher in self._watchers:
             watcher.cancel()
         await asyncio.gather(*self._watchers, return_exceptions=True)
-        await self._end(list(self._alive), signal.SIGINT, within)
+        await self._end(list(self._alive), signal.SIGINT if within else signal.SIGKILL, within or None)
         self._workers.clear()
 
-    async def _end(self, processes: list[asyncio.subprocess.Process], number: int, within: float) -> None:
+    async def _end(self, processes: list[Process], number: int, within: float | None) -> None:
         exits = [self._alive[process] for process in processes if process in self._alive]
         if not exits:
             return
@@ -150,15 +152,14 @@ class WorkerPool:
     async def _spawn(self, command: Command, index: int, number: int) -> Worker:
         name = f"w{index}.{number}"
         socket = str(self._directory / f"{name}.sock")
-        process = await asyncio.create_subprocess_exec(
-            *command(f"unix:{socket}", name),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            # Its own session: Ctrl-C reaches the supervisor only, which then drains in order.
-            start_new_session=True,
-        )
-        exit_ = self._alive[process] = asyncio.create_task(process.wait(), name=f"exit of {name}")
-        exit_.add_done_callback(lambda _: self._alive.pop(process, None))
+        creating = asyncio.create_task(self._create(command(f"unix:{socket}", name), name))
+        try:
+            process, exit_ = await whole(creating)
+        except asyncio.CancelledError:
+            # A child that is given up while it is being made would be nobody's.
+            if creating.exception() is None:
+                _signal(creating.result()[0], signal.SIGKILL)
+            raise
         try:
             async with asyncio.timeout(START_SECONDS):
                 line = await process.stdout.readline() if process.stdout is not None else b""
@@ -169,10 +170,25 @@ class WorkerPool:
             _signal(process, signal.SIGKILL)
             raise
         if line.decode(errors="replace").strip() != READY:
-            _signal(process, signal.SIGKILL)
-            await asyncio.wait({exit_})
+            # One that is ending by itself has a status of its own to tell.
+            await asyncio.wait({exit_}, timeout=0 if line else 1)
+            if not exit_.done():
+                _signal(process, signal.SIGKILL)
+                await asyncio.wait({exit_})
             raise WorkerNotStarted(f"worker {index} did not start (exit status {exit_.result()}); its reason is above")
         return Worker(index, process, socket)
+
+    async def _create(self, arguments: list[str], name: str) -> tuple[Process, asyncio.Task[int]]:
+        process = await asyncio.create_subprocess_exec(
+            *arguments,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            # Its own session: Ctrl-C reaches the supervisor only, which then drains in order.
+            start_new_session=True,
+        )
+        exit_ = self._alive[process] = asyncio.create_task(process.wait(), name=f"exit of {name}")
+        exit_.add_done_callback(lambda _: self._alive.pop(process, None))
+        return process, exit_
 
     async def _watch(self, worker: Worker) -> None:
         status = await worker.process.wait()
@@ -200,6 +216,6 @@ class WorkerPool:
             self._on_change()
 
 
-def _signal(process: asyncio.subprocess.Process, number: int) -> None:
+def _signal(process: Process, number: int) -> None:
     with contextlib.suppress(ProcessLookupError):
         process.send_signal(number)

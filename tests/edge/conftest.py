@@ -1,18 +1,30 @@
-"""A real gRPC server with the ext_proc service, and what Envoy would say to it."""
+"""Two stages: a gRPC server with the ext_proc service and Envoy's part in it, and a whole gateway in this process."""
 
 import asyncio
+import contextlib
+import os
+import signal
+import tempfile
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 
 import grpc
 import orjson
 import pytest
+import uvloop
+from structlog.testing import capture_logs
 
 from extproc._pb import ext_proc_pb2 as pb
 from extproc.config.load import load_runtime
+from extproc.edge import gateway as gateway_module
 from extproc.edge import server, wire
 from extproc.edge.audit import AuditFailed
+from extproc.edge.envoy_binary import find_envoy
+from extproc.edge.gateway import Gateway, GatewaySettings
+from extproc.edge.listening import free_port
 from extproc.emulator.framing import payload_part
+from extproc.render.settings import Address
 from extproc.routing.targets import Credentials, Identity
 
 CONFIG = """
@@ -159,4 +171,144 @@ def stage(tmp_path):
         FINISHED=FINISHED,
         exchange=exchange,
         until=until,
+    )
+
+
+GATEWAY_CONFIG = """
+pack: {name: NAME, version: 1.0.0, enabled: true}
+providers:
+  targets:
+TARGETS
+policies: {chain: [audit-logger]}
+policy: {audit-logger: {path: audit}}
+"""
+
+
+def configuration(name="first", **targets):
+    """A configuration whose targets are given as id=port."""
+    lines = "".join(
+        f'    - {{id: {each}, provider: "sagemaker:chat:m-{each}", aws_region: us-east-1, '
+        f'base_url: "http://127.0.0.1:{port}"}}\n'
+        for each, port in (targets or {"east": 9}).items()
+    )
+    return GATEWAY_CONFIG.replace("NAME", name).replace("TARGETS\n", lines)
+
+
+def alive(pid):
+    """Whether a process runs (a zombie does not)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def children():
+    """Processes of this test that run."""
+    path = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
+    return {int(pid) for pid in path.read_text().split() if alive(pid)}
+
+
+async def eventually(condition):
+    """Wait for a condition, a plain or an asynchronous one; gives its value."""
+    while True:
+        value = condition()
+        if value := await value if asyncio.iscoroutine(value) else value:
+            return value
+        await asyncio.sleep(0.02)
+
+
+class Stage:
+    """A gateway that runs in the test's own process."""
+
+    def __init__(self, gateway, settings, logged):
+        self.gateway, self.settings, self.logged = gateway, settings, logged
+        self.pool, self.front = gateway._pool, gateway._front
+
+    def events(self):
+        """What was logged so far."""
+        return [line["event"] for line in self.logged]
+
+    async def event(self, beginning):
+        """Wait for a line that begins so."""
+        return await eventually(
+            lambda: next((each for each in self.logged if each["event"].startswith(beginning)), None)
+        )
+
+    def write(self, text):
+        """Replace the configuration file."""
+        self.settings.policy_config.write_text(text)
+
+    def workers(self):
+        """Process ids of the workers in use."""
+        return [self.pool._workers[index].process.pid for index in sorted(self.pool._workers)]
+
+    async def http(self, method, path, port=None):
+        """Status and document of an answer; 0 when nobody listens."""
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port or self.settings.listen.port)
+        except OSError:
+            return 0, None
+        head = f"{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+        writer.write(head.encode())
+        answer, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        writer.close()
+        with contextlib.suppress(ValueError):
+            return int(answer.split()[1]), orjson.loads(body)
+        return int(answer.split()[1]), None
+
+    async def models(self):
+        """The models that clients are offered."""
+        status, document = await self.http("GET", "/v1/models")
+        return [model["id"] for model in document["data"]] if status == 200 else []
+
+
+@pytest.fixture
+def gateway_settings(tmp_path, monkeypatch):
+    """Settings of a small gateway in a directory of its own, its environment without AWS settings of the machine."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setattr(gateway_module, "WATCH_SECONDS", 0.1)
+    monkeypatch.setattr(gateway_module, "SETTLE_SECONDS", 0.05)
+    path = tmp_path / "policy-config.yaml"
+    path.write_text(configuration())
+    with tempfile.TemporaryDirectory(prefix="kt-t") as directory:
+        monkeypatch.setattr(tempfile, "tempdir", directory)
+        yield GatewaySettings(Address("127.0.0.1", free_port()), path, find_envoy(), workers=1, drain_seconds=30.0)
+
+
+@pytest.fixture
+def gateway(gateway_settings):
+    """Run `scene(stage)` with a gateway, ready unless said otherwise, and end it; gives its exit status and log."""
+
+    def run(scene, *, ready=True, chosen=gateway_settings):
+        with capture_logs() as logged:
+
+            async def main(directory):
+                stage = Stage(Gateway(chosen, directory), chosen, logged)
+                running = asyncio.create_task(stage.gateway.run())
+                async with asyncio.timeout(120):
+                    try:
+                        if ready:
+                            await stage.event("kt gateway ready")
+                        await scene(stage)
+                    finally:
+                        if not running.done():
+                            os.kill(os.getpid(), signal.SIGTERM)
+                    return await running
+
+            before = children()
+            with tempfile.TemporaryDirectory(prefix="kt-g") as directory:
+                status = uvloop.run(main(Path(directory)))
+            assert children() <= before
+        return status, logged
+
+    return SimpleNamespace(
+        play=run,
+        settings=gateway_settings,
+        configuration=configuration,
+        until=eventually,
+        alive=alive,
+        children=children,
     )

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import uvloop
 from structlog.testing import capture_logs
 
 from extproc.edge import workers
@@ -61,7 +62,7 @@ def play(tmp_path):
                 await pool.close(within=10)
 
         before = children()
-        result = asyncio.run(main())
+        result = uvloop.run(main())
         assert children() <= before
         return result
 
