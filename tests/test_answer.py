@@ -215,6 +215,23 @@ def test_text_goes_as_soon_as_it_may() -> None:
     assert client.push(second[-1:]).text == "a plain sentence, "
 
 
+def test_events_of_other_kinds_are_passed_over() -> None:
+    """AWS may add kinds of events to the stream: what is no PayloadPart is no text, whatever it holds."""
+    other = encode({":message-type": "event", ":event-type": "Telemetry"}, b"<html>")
+    client = Client().push(other, data("Hi"), other, last=True)
+    assert client.text == "Hi"
+    assert client.events[-1] == "[DONE]"
+
+
+def test_what_is_held_when_a_stream_ends_without_a_finish() -> None:
+    """[DONE] alone ends an answer too: text that waited for a match goes out before it."""
+    held = frame(b'data: {"choices": [{"index": 0, "delta": {"content": "one SEC"}}]}\n\n')
+    client = Client().push(held).push(frame(b"data: [DONE]\n\n"), b"", last=True)
+    assert client.text == "one SEC"
+    assert client.events[-1] == "[DONE]"
+    assert client.record.finish_reasons == ()
+
+
 @pytest.mark.parametrize("wanted", [True, False])
 def test_the_usage_chunk_is_sent_when_asked_for(wanted: bool) -> None:
     """The container is always asked for usage; the client sees it only if it asked, the record always."""

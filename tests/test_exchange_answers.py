@@ -201,6 +201,20 @@ def test_attempts_are_recorded() -> None:
     assert (headers["x-kt-target"], headers["x-request-id"]) == ("west", "request-1")
 
 
+def test_what_envoy_answers_for_a_target_is_not_the_targets() -> None:
+    """A timeout is Envoy's own answer: the record names no target that answered, and the client is shown none."""
+    playbook = play(*ASK, answer_headers("east", 504, details="response_timeout"), ResponseBody(b"", True))
+    playbook.ends("failed", 504)
+    assert playbook.exchange.record.target == ""
+    assert "x-kt-target" not in dict(playbook.actions[-1].headers)
+
+
+def test_too_large_for_the_endpoint() -> None:
+    """A 413 of SageMaker's is not mistaken for our own limit, which was kept."""
+    playbook = play(*ASK, answer_headers("east", 413), ResponseBody(b"", True)).ends("rejected", 413)
+    assert playbook.error["message"] == "The request is larger than the endpoint takes. Shorten it."
+
+
 def test_a_target_without_a_healthy_host() -> None:
     """The trap's answer is nobody's: no target is named, and the client may try again."""
     outcome = AttemptOutcome("east", 429, "NoHealthyHost")
