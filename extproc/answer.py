@@ -15,6 +15,7 @@ from extproc.translate import translator
 
 if TYPE_CHECKING:
     from extproc.ask import Asked
+    from extproc.openai.document import Document
     from extproc.record import ExchangeRecord
     from extproc.routing.targets import Target
 
@@ -27,7 +28,7 @@ def whole(body: bytes, *, asked: Asked, target: Target, guard: Guard, record: Ex
     Raises:
         GatewayError: the answer cannot be used, or a policy refused it.
     """
-    document = translator("chat", target.format).response(body, asked.call, target)
+    document = _identified(translator("chat", target.format).response(body, asked.call, target), record)
     _account(record, document.get("usage"))
     slots = text.response_slots(document)
     try:
@@ -121,7 +122,7 @@ class StreamedAnswer:
 
     def _payloads(self, data: bytes, out: list[bytes]) -> None:
         for chunk in self._payload.feed(data):
-            out.extend(sse.event(released) for released in self._relay.push(chunk))
+            out.extend(sse.event(released) for released in self._relay.push(_identified(chunk, self._record)))
             self._stop_if_refused()
 
     def _stop_if_refused(self) -> None:
@@ -134,7 +135,7 @@ class StreamedAnswer:
         if self._frames is not None:
             self._frames.finish()
         for chunk in self._payload.finish():
-            out.extend(sse.event(released) for released in self._relay.push(chunk))
+            out.extend(sse.event(released) for released in self._relay.push(_identified(chunk, self._record)))
             self._stop_if_refused()
         if not self._payload.complete:
             raise faults.broken_off("the stream ended before the answer was complete")
@@ -143,6 +144,13 @@ class StreamedAnswer:
         out.append(sse.DONE_EVENT)
         self.ended = True
         self.account()
+
+
+def _identified(document: Document, record: ExchangeRecord) -> Document:
+    """An answer, or a chunk of it, with the id and the time that clients expect and most containers do not tell."""
+    document.setdefault("id", f"chatcmpl-{record.request_id}")
+    document.setdefault("created", int(record.started))
+    return document
 
 
 def _account(record: ExchangeRecord, usage: object) -> None:

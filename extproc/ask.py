@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from extproc.errors import ContextLengthExceeded, GatewayUnavailable, PolicyRefusal
+from extproc.errors import ContextLengthExceeded, GatewayUnavailable, PolicyRefusal, UnsupportedParameter
 from extproc.openai import chat, context, text
 from extproc.policies.verdict import Phase, PolicyFailed
 from extproc.routing.plan import plan
-from extproc.sagemaker import invoke, sigv4
+from extproc.sagemaker import eula, invoke, sigv4
 from extproc.translate import translator
 
 if TYPE_CHECKING:
@@ -69,8 +69,9 @@ def ask(
     candidates = plan(runtime.by_model, call.model, "chat", credentials)
     judge(call, guard, record)
     targets = _within_context(call, candidates)
-    record.planned = tuple(target.id for target in targets)
-    return _signed(call, targets, credentials, now)
+    asked = _signed(call, targets, credentials, now)
+    record.planned = tuple(target.id for target in asked.targets)
+    return asked
 
 
 def judge(call: ChatCall, guard: Guard, record: ExchangeRecord) -> None:
@@ -120,13 +121,21 @@ def _signed(
     bodies: dict[tuple[object, ...], tuple[bytes, str]] = {}
     attempts: dict[str, object] = {}
     first = b""
+    expressible: list[Target] = []
+    refusal: UnsupportedParameter | None = None
     for target in targets:
         # What a translation can depend on; targets of a group mostly share one body and one hash.
-        key = (target.format, target.temperature, target.max_tokens)
+        key = (target.format, target.prompt_template, target.temperature, target.max_tokens)
         if key not in bodies:
-            body = translator("chat", target.format).request(call, target)
+            try:
+                body = translator("chat", target.format).request(call, target)
+            except UnsupportedParameter as error:
+                # Another target of the group may speak a dialect that can say it.
+                refusal = refusal or error
+                continue
             bodies[key] = body, sigv4.payload_hash(body)
         body, payload_hash = bodies[key]
+        expressible.append(target)
         first = first or body
         attempt = invoke.signed_request(
             target,
@@ -135,9 +144,13 @@ def _signed(
             stream=call.stream,
             credentials=credentials[target.identity],
             now=now,
+            headers=eula.accepted(target, {}),
         )
         # Envoy replays the first target's body; another's travels with its attempt.
         attempts[target.id] = attempt if body is first else {**attempt, "body": body.decode()}
+    if refusal is not None and not expressible:
+        raise refusal
+    targets = tuple(expressible)
     longest = max(target.timeout_seconds for target in targets)
     total = sum(target.timeout_seconds for target in targets) + GRACE_SECONDS
     return Asked(

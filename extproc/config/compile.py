@@ -125,6 +125,8 @@ def _target(
         timeout_seconds=float(target.timeout_seconds),
         max_tokens=target.options.max_tokens,
         temperature=target.options.temperature,
+        prompt_template=target.prompt_template,
+        accept_eula=target.accept_eula,
     )
 
 

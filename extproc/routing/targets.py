@@ -21,7 +21,8 @@ class Target:
     `models` are the names that select it, the first being the one listed at /v1/models (alias, endpoint name, id).
     `scheme`, `host`, `port` say where to connect, an IPv6 address without brackets; `authority` is what is signed and
     sent as Host. `max_tokens` and `temperature` are used when the client sends none. `timeout_seconds` bounds one
-    attempt's whole answer.
+    attempt's whole answer. `prompt_template` names how a container that takes text only is prompted; `accept_eula`
+    accepts the model's licence on every call.
     """
 
     id: str
@@ -38,6 +39,8 @@ class Target:
     timeout_seconds: float = 60.0
     max_tokens: int | None = None
     temperature: float | None = 0.3
+    prompt_template: str | None = None
+    accept_eula: bool = False
 
     @property
     def authority(self) -> str:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from extproc.sagemaker.sigv4 import sign
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from extproc.routing.targets import Credentials, Target
 
 CONTENT_TYPE = "application/json"
@@ -89,6 +91,7 @@ def signed_request(
     stream: bool,
     credentials: Credentials,
     now: float,
+    headers: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Return every header, pseudo-headers included, that an attempt at this target must set.
 
@@ -99,6 +102,7 @@ def signed_request(
         stream: InvokeEndpointWithResponseStream rather than InvokeEndpoint.
         credentials: who signs.
         now: Unix seconds.
+        headers: more x-amzn-sagemaker-* headers, names in lower case; they are signed.
 
     Raises:
         InvalidEndpointName: the target's endpoint.
@@ -106,7 +110,7 @@ def signed_request(
     """
     path = endpoint_path(target.endpoint, stream=stream)
     # Every x-amzn-sagemaker-* header belongs here: what SageMaker acts on is signed.
-    signed = {"content-type": CONTENT_TYPE}
+    signed = {"content-type": CONTENT_TYPE, **(headers or {})}
     if stream:
         signed["x-amzn-sagemaker-accept"] = ACCEPT
     request = {

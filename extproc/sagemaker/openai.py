@@ -124,16 +124,17 @@ class ChatStream:
 
     def feed(self, payload: bytes) -> list[Document]:
         """Take payload bytes, cut anywhere. Nothing comes after [DONE]."""
-        return [] if self._done else self._chunks(self._reader.feed(payload))
+        return [] if self._done else self.take(self._reader.feed(payload))
 
     def finish(self) -> list[Document]:
         """The payload has ended."""
-        return [] if self._done else self._chunks(self._reader.finish())
+        return [] if self._done else self.take(self._reader.finish())
 
-    def _chunks(self, payloads: list[sse.Payload]) -> list[Document]:
-        chunks = []
+    def take(self, payloads: list[sse.Payload]) -> list[Document]:
+        """Take what a reader has read; give the chunks."""
+        chunks: list[Document] = []
         for payload in payloads:
-            if payload is sse.DONE:
+            if self._done or payload is sse.DONE:
                 self._done = True
                 break
             chunk = _as_chunk(payload)

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from extproc.config.model.section import Section
 from extproc.config.one_of import OneOf
+from extproc.sagemaker.templates import TEMPLATES
 from extproc.translate import TRANSLATORS
 
 # API_runtime_InvokeEndpoint: EndpointName is at most 63 characters of [a-zA-Z0-9](-*[a-zA-Z0-9])*.
@@ -117,7 +118,26 @@ class Target(Section):
     )
     format: Annotated[str, OneOf(sorted({dialect for _, dialect in TRANSLATORS}))] = Field(
         default="openai",
-        description="What the endpoint's container speaks. JumpStart's model servers speak `openai`.",
+        description=(
+            "What the endpoint's container speaks: `openai` (vLLM, SGLang, LMI and TGI with messages), `tgi` or `lmi` "
+            "(`inputs` and `parameters`), `lmi-dynamic-batch`, `jumpstart-llama2` (dialogs), `bedrock-marketplace`; "
+            "`auto` asks as `openai` does and reads any answer. JumpStart's model servers speak `openai`."
+        ),
+    )
+    prompt_template: Annotated[str, OneOf(sorted(TEMPLATES))] | None = Field(
+        default=None,
+        description=(
+            "How the model is prompted when its container takes one text instead of messages: needed by the formats "
+            "`tgi`, `lmi`, `lmi-dynamic-batch` and `bedrock-marketplace`. `plain` is for models without roles."
+        ),
+        examples=["llama3"],
+    )
+    accept_eula: bool = Field(
+        default=False,
+        description=(
+            "Accepts the model's end-user licence on every call, as JumpStart's Llama 2 models demand "
+            "(`accept_eula=true` among the custom attributes)."
+        ),
     )
     base_url: str | None = Field(
         default=None,
