@@ -31,6 +31,13 @@ local WORDS = {
   [403] = { { "Signature expired", "CLOCK_SKEW" }, { "Signature not yet current", "CLOCK_SKEW" } },
 }
 
+-- What the worker reads of an answer's headers, and what frames its body. All others are the container's to set, and
+-- no policy reads them: they do not reach the client.
+local KEPT = {
+  ["content-type"] = true, ["content-length"] = true, ["transfer-encoding"] = true, ["content-encoding"] = true,
+  ["x-amzn-errortype"] = true, ["x-amzn-requestid"] = true, ["x-amz-retry-after"] = true, ["retry-after"] = true,
+}
+
 local function count(outcomes)
   local n = 0
   while outcomes[tostring(n + 1)] do n = n + 1 end
@@ -91,10 +98,13 @@ function envoy_on_response(handle)
   local known = known_code(status, text)
   local code = known or string.match(text, '"ErrorCode"%s*:%s*"([%w_]+)"')
   if status == 429 and headers:get("x-kt-trap") then error_type = "NoHealthyHost" end
-  headers:remove("x-kt-trap")
-
-  -- Only this filter may say so.
-  headers:remove("x-kt-retriable")
+  -- x-kt-retriable among them: only this filter may say so.
+  local foreign = {}
+  for name, _ in pairs(headers) do
+    if string.sub(name, 1, 1) ~= ":" and not KEPT[name] then foreign[#foreign + 1] = name end
+  end
+  for _, name in ipairs(foreign) do headers:remove(name) end
+  if status == 200 then headers:remove("retry-after") end
   if retriable(status, error_type, original, known) then headers:replace("x-kt-retriable", "1") end
 
   local metadata = handle:streamInfo():dynamicMetadata()

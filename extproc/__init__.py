@@ -1,3 +1,3 @@
-"""An OpenAI-compatible gateway for AWS SageMaker: Envoy carries the bytes, this package judges, translates and signs."""
+"""An OpenAI-compatible gateway for AWS SageMaker: Envoy carries bytes, this package judges, translates and signs."""
 
 __version__ = "0.1.0"

@@ -6,20 +6,24 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from extproc.errors import GatewayError, GatewayUnavailable, PolicyRefusal
-from extproc.openai import sse, text
+from extproc.errors import CallerError, GatewayError, GatewayUnavailable, PolicyRefusal, UpstreamError
+from extproc.openai import context, sse, text
 from extproc.openai.stream import Relay
-from extproc.policies.verdict import Block, Guard, Phase, PolicyFailed
+from extproc.policies.verdict import Block, Guard, Phase, Place, PolicyFailed, Text
+from extproc.record import fault
 from extproc.sagemaker import eventstream, faults
 from extproc.translate import translator
 
 if TYPE_CHECKING:
     from extproc.ask import Asked
+    from extproc.openai.chat import ChatCall
     from extproc.openai.document import Document
     from extproc.record import ExchangeRecord
     from extproc.routing.targets import Target
 
 EVENT_STREAM = "application/vnd.amazon.eventstream"
+# Where a container does not report usage. English has about 4 characters a token; other scripts have fewer.
+CHARACTERS_PER_TOKEN = 4
 
 
 def whole(body: bytes, *, asked: Asked, target: Target, guard: Guard, record: ExchangeRecord) -> bytes:
@@ -28,9 +32,16 @@ def whole(body: bytes, *, asked: Asked, target: Target, guard: Guard, record: Ex
     Raises:
         GatewayError: the answer cannot be used, or a policy refused it.
     """
-    document = _identified(translator("chat", target.format).response(body, asked.call, target), record)
-    _account(record, document.get("usage"))
-    slots = text.response_slots(document)
+    try:
+        document = _identified(translator("chat", target.format).response(body, asked.call, target), record)
+    except GatewayError as error:
+        censor(error, guard)
+        raise
+    record.finished_with(choice.get("finish_reason") for choice in document["choices"])
+    slots = text.response_slots(document, text.function_names(asked.call.document))
+    # As in a stream: what the model said, and not what else the container tells.
+    said = sum(len(slot.text.text) for slot in slots if slot.text.place.path[2:3] == ("message",))
+    _account(record, document.get("usage"), asked.call, said)
     try:
         judgement = guard.judge([slot.text for slot in slots])
     except PolicyFailed as failure:
@@ -42,9 +53,6 @@ def whole(body: bytes, *, asked: Asked, target: Target, guard: Guard, record: Ex
     for slot, judged in zip(slots, judgement.texts, strict=True):
         if judged != slot.text.text:
             slot.replace(judged)
-    record.finish_reasons = tuple(
-        str(choice["finish_reason"]) for choice in document.get("choices", ()) if choice.get("finish_reason")
-    )
     return orjson.dumps(document)
 
 
@@ -58,8 +66,25 @@ def policy_failure(failure: PolicyFailed) -> GatewayUnavailable:
     """The error that a policy's failure on an answer becomes: it is never let through unguarded."""
     return GatewayUnavailable(
         "A policy of the gateway failed, so the answer was not let through. Try again, or ask the operator.",
-        detail=f"policy {failure.policy} failed: {failure.__cause__!r}",
+        detail=f"policy {failure.policy} failed: {fault(failure.__cause__)}",
     )
+
+
+def censor(error: GatewayError, guard: Guard) -> None:
+    """Let the policies judge what an error repeats of the upstream's words, for the client and for the record."""
+    if isinstance(error, UpstreamError | CallerError):
+        error.message = _judged(error.message, guard) or "The model's container refused the request or failed."
+    if error.detail:
+        error.detail = _judged(error.detail, guard) or "withheld: the policies did not pass what the upstream said"
+
+
+def _judged(said: str, guard: Guard) -> str | None:
+    place = Place(Phase.RESPONSE, "assistant", "other", path=("error", "message"))
+    try:
+        judgement = guard.judge([Text(place, said)])
+    except PolicyFailed:
+        return None
+    return None if judgement.block is not None else judgement.texts[0]
 
 
 class StreamedAnswer:
@@ -68,52 +93,60 @@ class StreamedAnswer:
     After `ended` is True nothing more comes out: the stream was finished, failed, or was blocked; `error` says which.
     """
 
-    def __init__(self, *, asked: Asked, target: Target, guard: Guard, record: ExchangeRecord, framed: bool) -> None:
+    def __init__(self, asked: Asked, target: Target, *, guard: Guard, record: ExchangeRecord, framed: bool) -> None:
         self.ended = False
         self.error: GatewayError | None = None
+        self._call = asked.call
+        self._guard = guard
         self._record = record
         self._frames = eventstream.Decoder() if framed else None
         self._payload = translator("chat", target.format).stream(asked.call, target)
-        self._relay = Relay(guard, asked.call.model, asked.call.include_usage)
+        functions = text.function_names(asked.call.document)
+        self._relay = Relay(guard, asked.call.model, asked.call.include_usage, functions)
 
     def push(self, data: bytes, *, last: bool) -> bytes:
         """Take the next bytes of the upstream's body; give what may go to the client now."""
+        if self.ended:
+            return b""
         out: list[bytes] = []
         try:
             self._take(data, out)
             if last and not self.ended:
                 self._finish(out)
         except GatewayError as error:
-            self.fail(error, out)
+            censor(error, self._guard)
+            out.append(self.fail(error))
         except PolicyFailed as failure:
-            self.fail(policy_failure(failure), out)
-        except eventstream.EventStreamFault as fault:
-            self.fail(faults.broken_off(f"event stream: {fault!r}"), out)
-        except sse.PayloadFault as fault:
-            self.fail(faults.broken_off(f"payload: {fault!r}"), out)
+            out.append(self.fail(policy_failure(failure)))
+        except eventstream.EventStreamFault as broken:
+            out.append(self.fail(faults.broken_off(f"event stream: {broken!r}")))
+        except sse.PayloadFault as broken:
+            out.append(self.fail(faults.broken_off(f"payload: {broken!r}")))
         return b"".join(out)
 
-    def fail(self, error: GatewayError, out: list[bytes]) -> None:
-        """End with an error event and no [DONE]: truncation is invisible to SDKs otherwise."""
+    def fail(self, error: GatewayError) -> bytes:
+        """End with an error event, which this returns, and no [DONE]: truncation is invisible to SDKs otherwise."""
         self.ended, self.error = True, error
-        out.append(sse.error_event(error))
         self.account()
+        return sse.error_event(error)
 
     def account(self) -> None:
         """Tell the record what has passed so far; also right after an abort."""
         relay, record = self._relay, self._record
         record.found(Phase.RESPONSE, relay.take_findings())
-        record.finish_reasons = tuple(relay.finish_reasons)
-        _account(record, relay.usage)
+        record.finished_with(relay.finish_reasons)
+        # A stream that failed before it said anything has used nothing that we know of.
+        if relay.usage is not None or relay.completion_characters or relay.finish_reasons:
+            _account(record, relay.usage, self._call, relay.completion_characters)
 
     def _take(self, data: bytes, out: list[bytes]) -> None:
         if self._frames is None:
             self._payloads(data, out)
             return
         for frame in self._frames.feed(data):
-            fault = faults.from_frame(frame)
-            if fault is not None:
-                raise fault
+            error = faults.from_frame(frame)
+            if error is not None:
+                raise error
             # AWS may add kinds of events; its own clients skip those they do not know.
             if frame.event_type == "PayloadPart":
                 self._payloads(frame.payload, out)
@@ -153,8 +186,15 @@ def _identified(document: Document, record: ExchangeRecord) -> Document:
     return document
 
 
-def _account(record: ExchangeRecord, usage: object) -> None:
-    if isinstance(usage, dict):
-        prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens")
-        record.prompt_tokens = prompt if isinstance(prompt, int) else record.prompt_tokens
-        record.completion_tokens = completion if isinstance(completion, int) else record.completion_tokens
+def _account(record: ExchangeRecord, usage: object, call: ChatCall, characters: int) -> None:
+    """Tokens as the container counted them; what it does not tell is estimated, and marked so."""
+    told = usage if isinstance(usage, dict) else {}
+    prompt, completion = _count(told.get("prompt_tokens")), _count(told.get("completion_tokens"))
+    # A dialect that has to tell the client a number itself says which it could only estimate.
+    record.tokens_estimated = prompt is None or completion is None or bool(told.get("estimated"))
+    record.prompt_tokens = context.prompt_tokens(call) if prompt is None else prompt
+    record.completion_tokens = -(-characters // CHARACTERS_PER_TOKEN) if completion is None else completion
+
+
+def _count(value: object) -> int | None:
+    return value if type(value) is int and value >= 0 else None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from extproc.errors import ContextLengthExceeded, GatewayUnavailable, PolicyRefusal, UnsupportedParameter
 from extproc.openai import chat, context, text
 from extproc.policies.verdict import Phase, PolicyFailed
+from extproc.record import fault
 from extproc.routing.plan import plan
 from extproc.sagemaker import eula, invoke, sigv4
 from extproc.translate import translator
@@ -87,7 +88,7 @@ def judge(call: ChatCall, guard: Guard, record: ExchangeRecord) -> None:
     except PolicyFailed as failure:
         raise GatewayUnavailable(
             "A policy of the gateway failed, so the request was not let through. Try again, or ask the operator.",
-            detail=f"policy {failure.policy} failed: {failure.__cause__!r}",
+            detail=f"policy {failure.policy} failed: {fault(failure.__cause__)}",
         ) from failure
     record.found(Phase.REQUEST, judgement.findings, judgement.scores)
     record.skipped_policies.update(judgement.failed)
@@ -133,7 +134,9 @@ def _signed(
                 # Another target of the group may speak a dialect that can say it.
                 refusal = refusal or error
                 continue
-            bodies[key] = body, sigv4.payload_hash(body)
+            # The client may have set all that the options would: then the bodies are one again.
+            same = next((known for known in bodies.values() if known[0] == body), None)
+            bodies[key] = same or (body, sigv4.payload_hash(body))
         body, payload_hash = bodies[key]
         expressible.append(target)
         first = first or body
@@ -151,8 +154,9 @@ def _signed(
     if refusal is not None and not expressible:
         raise refusal
     targets = tuple(expressible)
+    # Envoy has one time for every attempt of a request: so the most patient target's, and for each the whole of it.
     longest = max(target.timeout_seconds for target in targets)
-    total = sum(target.timeout_seconds for target in targets) + GRACE_SECONDS
+    total = longest * len(targets) + GRACE_SECONDS
     return Asked(
         call=call,
         targets=targets,

@@ -9,7 +9,8 @@
     │   ├── UnknownUrl            404   invalid_request_error  unknown_url
     │   ├── MethodNotAllowed      405   invalid_request_error  method_not_allowed
     │   ├── RequestTimedOut       408   invalid_request_error  request_timeout
-    │   └── RequestTooLarge       413   invalid_request_error  request_too_large
+    │   ├── RequestTooLarge       413   invalid_request_error  request_too_large
+    │   └── TooManyHeaders        431   invalid_request_error  request_headers_too_large
     ├── PolicyRefusal             409   policy_violation       input_blocked | output_blocked
     ├── UpstreamError                   SageMaker or the container
     │   ├── UpstreamRejected      4xx   invalid_request_error  the container's own refusal of the caller's request
@@ -129,6 +130,13 @@ class RequestTooLarge(CallerError):
 
     status = 413
     code = "request_too_large"
+
+
+class TooManyHeaders(CallerError):
+    """The request has more headers than can be handled."""
+
+    status = 431
+    code = "request_headers_too_large"
 
 
 class PolicyRefusal(GatewayError):

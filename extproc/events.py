@@ -14,11 +14,12 @@ Headers = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class RequestHeaders:
-    """The request line and headers. `end_of_stream`: no body will follow."""
+    """The request line and headers. `end_of_stream`: no body will follow. `count`: lines, also of the same name."""
 
     headers: Headers
     end_of_stream: bool = False
     source_address: str = ""
+    count: int = 0
 
 
 @dataclass(frozen=True, slots=True)

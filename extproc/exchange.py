@@ -21,13 +21,12 @@ from extproc import record as outcomes
 from extproc.actions import Action, BodyMode, Continue, Release, Replace, Respond
 from extproc.ask import Asked, ask
 from extproc.errors import (
-    CallerError,
     GatewayError,
     GatewayUnavailable,
     MalformedRequest,
-    PolicyRefusal,
     RequestTooLarge,
-    UpstreamRejected,
+    TooManyHeaders,
+    UpstreamFailed,
     UpstreamTimeout,
 )
 from extproc.events import (
@@ -42,7 +41,6 @@ from extproc.events import (
     ResponseTrailers,
 )
 from extproc.openai import error_body
-from extproc.policies.verdict import PolicyFailed
 from extproc.record import ExchangeRecord
 from extproc.sagemaker import faults
 from extproc.serve import audit_unavailable, serve
@@ -58,6 +56,10 @@ if TYPE_CHECKING:
 CLAIM = {"kt.audit": {"claimed": 1}}
 # attempt.lua's name for an attempt that found no host.
 NO_HEALTHY_HOST = "NoHealthyHost"
+# Envoy takes 60 KiB of headers; no path of ours is longer than this, and the audit trail needs no more of the others.
+MAX_PATH = 1024
+# Envoy's own limit (max_headers_count) is 100, and it fails the exchange when what we add goes over it.
+MAX_HEADERS = 95
 # What an upstream's answer carries that is no business of the client's.
 UPSTREAM_HEADERS = (
     "x-amzn-requestid",
@@ -85,10 +87,9 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What an exchange needs of the world, as a snapshot taken when it starts.
+    """What an exchange needs of the world, as a snapshot taken when it starts (`now`, Unix seconds).
 
-    `faults` names what keeps the gateway from being ready ("" entries never occur); requests are refused while
-    the audit trail cannot be written (`audit_failed`), before anything is spent upstream.
+    While the audit trail cannot be written (`audit_failed`) requests are refused before anything is spent upstream.
     """
 
     credentials: Mapping[Identity, Credentials] = field(default_factory=dict)
@@ -111,6 +112,7 @@ class Exchange:
         self._target: Target | None = None
         self._head: ResponseHeaders | None = None
         self._stream: answer.StreamedAnswer | None = None
+        self._trailed = False
         self.deadline: float | None = None
         self.record = ExchangeRecord(
             started=surroundings.now,
@@ -127,45 +129,35 @@ class Exchange:
 
         Never raises: a fault of ours becomes an error answer, and its kind is in the record.
         """
-        handler = self.TRANSITIONS.get((self._state, type(event)))
         try:
-            if handler is None:
-                return self._unexpected(event, now)
-            return handler(self, event, now)
-        except GatewayError as error:
-            return self._fail(error, now)
-        except PolicyFailed as failure:
-            return self._fail(answer.policy_failure(failure), now)
+            handler = self.TRANSITIONS.get((self._state, type(event)))
+            return self._unexpected(event, now) if handler is None else handler(self, event, now)
+        except GatewayError as refused:
+            error = refused
         except Exception as bug:  # noqa: BLE001 - whatever is wrong with us, the request must not pass unguarded
-            # Only the kind and the place: a message or an argument could quote the body.
-            frame = bug.__traceback__
-            while frame is not None and frame.tb_next is not None:
-                frame = frame.tb_next
-            place = f" at {frame.tb_frame.f_code.co_filename.rpartition('/')[2]}:{frame.tb_lineno}" if frame else ""
-            detail = f"bug: {type(bug).__name__}{place}"
-            return self._fail(GatewayUnavailable("The gateway failed. Try again.", detail=detail), now)
+            error = _broken(f"bug: {outcomes.fault(bug)}")
+        try:
+            return self._fail(error, now)
+        except Exception as bug:  # noqa: BLE001 - a message that is no text, say: the client gets ours instead
+            return self._fail(_broken(f"bug: {outcomes.fault(bug)}"), now)
 
     def revoke(self, actions: tuple[Action, ...], now: float) -> tuple[Action, ...]:
         """The audit line of a finished exchange could not be written: what to answer instead of `actions`.
 
         The client never gets the last byte of an exchange that is on no record, unless the fail mode is allow.
         """
-        if self._runtime.fail_open:
+        if self._runtime.fail_open or not actions:
             return actions
-        error = audit_unavailable()
+        self.record.response_bytes -= _size(actions)
         self.record.finished = None
-        if self._stream is not None:
-            out: list[bytes] = []
-            self._stream.fail(error, out)
-            return self._end((Release(b"".join(out), end_of_stream=True),), error, now)
-        return self._respond(error, now)
+        return self._fail(audit_unavailable(), now)
 
     # Handlers, one per row of TRANSITIONS, in the order in which an exchange goes through them.
 
     def _on_request_headers(self, event: RequestHeaders, now: float) -> tuple[Action, ...]:
         record, headers = self.record, event.headers
         record.request_id = headers.get("x-request-id", "")
-        record.method, record.path = headers.get(":method", ""), headers.get(":path", "").partition("?")[0]
+        record.method, record.path = headers.get(":method", ""), headers.get(":path", "").partition("?")[0][:MAX_PATH]
         record.source_address = event.source_address
         record.client_request_id = headers.get("x-client-request-id", "")[:128]
         served = serve(record, self._runtime, self._surroundings.credentials, self._surroundings.audit_failed)
@@ -175,12 +167,14 @@ class Exchange:
             raise audit_unavailable()
         if not self._runtime.pack.enabled:
             raise GatewayUnavailable("This gateway is switched off by its configuration (pack.enabled is false).")
-        if headers.get("content-encoding", "identity") != "identity":
+        if headers.get("content-encoding", "identity").lower() != "identity":
             raise MalformedRequest(
                 "Compressed request bodies are not accepted; send the body without Content-Encoding."
             )
+        if event.count > MAX_HEADERS:
+            raise TooManyHeaders(f"The request has {event.count} headers, but at most {MAX_HEADERS} can be handled.")
         length = headers.get("content-length", "")
-        if length.isdigit() and int(length) > self._runtime.limits.max_body_bytes:
+        if length.isdecimal() and int(length) > self._runtime.limits.max_body_bytes:
             raise self._too_large()
         if event.end_of_stream:
             raise MalformedRequest("The request has no body; send a JSON object.")
@@ -216,19 +210,16 @@ class Exchange:
         if self._target is not None and event.details == "via_upstream":
             record.target = self._target.id
         status = int(event.headers.get(":status", "0"))
-        content_type = event.headers.get("content-type", "")
+        content_type = event.headers.get("content-type", "").lower()
         if asked is None or self._target is None or status != 200:
             return self._await_fault(event, now)
         if not asked.call.stream:
             return self._await_whole(event, now)
-        self._state = State.STREAMING
-        self._stream = answer.StreamedAnswer(
-            asked=asked,
-            target=self._target,
-            guard=self._guard,
-            record=record,
-            framed=content_type.startswith(answer.EVENT_STREAM),
-        )
+        if event.end_of_stream:
+            # Still in time for a status of its own: no body will come that an error event could go into.
+            raise faults.broken_off("a stream without a body")
+        framed = content_type.startswith(answer.EVENT_STREAM)
+        stream = answer.StreamedAnswer(asked, self._target, guard=self._guard, record=record, framed=framed)
         # The target's own time runs from its attempt; with failovers before it that began at the latest now.
         began = record.asked if event.attempts <= 1 and record.asked is not None else now
         self.deadline = began + self._target.timeout_seconds
@@ -237,6 +228,8 @@ class Exchange:
             ("cache-control", "no-cache"),
             *self._target_header(),
         )
+        # From here on the status is sent: an error becomes an event of the stream.
+        self._state, self._stream = State.STREAMING, stream
         return (Continue(headers, UPSTREAM_HEADERS, BodyMode.STREAMED),)
 
     def _await_whole(self, event: ResponseHeaders, now: float) -> tuple[Action, ...]:
@@ -253,20 +246,24 @@ class Exchange:
 
     def _on_whole(self, event: ResponseBody, now: float) -> tuple[Action, ...]:
         if self._asked is None or self._target is None:
-            raise GatewayUnavailable("The gateway failed. Try again.", detail="an answer to nothing asked")
+            raise _broken("an answer to nothing asked")
+        # Envoy holds answers to the larger of both limits: it has one buffer limit for requests and answers.
+        if len(event.body) > self._runtime.limits.max_response_bytes:
+            raise UpstreamFailed(
+                "The model's answer is larger than this gateway passes on.", detail="max_response_bytes"
+            )
         body = answer.whole(event.body, asked=self._asked, target=self._target, guard=self._guard, record=self.record)
-        self.record.response_bytes = len(body)
         return self._end((Replace(body, (("content-type", "application/json"),)),), None, now)
 
     def _on_fault(self, event: ResponseBody, _: float) -> tuple[Action, ...]:
         head = self._head
         if head is None:
-            raise GatewayUnavailable("The gateway failed. Try again.", detail="a fault without a head")
+            raise _broken("a fault without a head")
         # Envoy's own reply to what it refused before we asked anything (a body over its limit, say).
         if self._asked is None and head.headers.get(":status") == "413":
             raise self._too_large()
         targets = self._asked.targets if self._asked is not None else ()
-        raise faults.classify(
+        error = faults.classify(
             int(head.headers.get(":status", "0")),
             head.headers,
             event.body,
@@ -274,43 +271,50 @@ class Exchange:
             hide=tuple(target.endpoint for target in targets),
             only_target=len(targets) == 1,
         )
+        answer.censor(error, self._guard)
+        raise error
 
     def _on_chunk(self, event: ResponseBody, now: float) -> tuple[Action, ...]:
         return self._release(event.body, last=event.end_of_stream, now=now)
 
     def _on_trailers(self, _: ResponseTrailers, now: float) -> tuple[Action, ...]:
-        # Trailers take the place of the last chunk: what is held goes before them, and they end the stream.
-        actions = self._release(b"", last=True, now=now)
-        return (*(Release(a.body) for a in actions if isinstance(a, Release) and a.body), Continue())
+        self._trailed = True
+        return self._release(b"", last=True, now=now)
 
     def _release(self, data: bytes, *, last: bool, now: float) -> tuple[Action, ...]:
         stream = self._stream
         if stream is None:
-            raise GatewayUnavailable("The gateway failed. Try again.", detail="a chunk without a stream")
+            raise _broken("a chunk without a stream")
         out = stream.push(data, last=last)
-        self.record.response_bytes += len(out)
         if stream.ended:
-            return self._end((Release(out, end_of_stream=True),), stream.error, now)
+            return self._end(self._last(out), stream.error, now)
+        self.record.response_bytes += len(out)
         return (Release(out),) if out else ()
 
+    def _last(self, out: bytes) -> tuple[Action, ...]:
+        if not self._trailed:
+            return (Release(out, end_of_stream=True),)
+        # Trailers take the place of the last chunk: what is left goes before them, and they end the stream.
+        return (Release(out), Continue()) if out else (Continue(),)
+
     def _on_deadline(self, _: DeadlinePassed, now: float) -> tuple[Action, ...]:
-        stream, target = self._stream, self._target
-        if stream is None or target is None:
-            return ()
-        out: list[bytes] = []
+        target = self._target
+        if target is None:
+            raise _broken("a deadline without a target")
         message = (
             f"The answer was not complete within {target.timeout_seconds:g} seconds, the time allowed for this model."
         )
-        stream.fail(UpstreamTimeout(message, detail="timeout_seconds passed in mid-stream"), out)
-        return self._end((Release(b"".join(out), end_of_stream=True),), stream.error, now)
+        return self._fail(UpstreamTimeout(message, detail="timeout_seconds passed in mid-stream"), now)
 
     def _on_closed(self, _: Closed, now: float) -> tuple[Action, ...]:
         if self._stream is not None:
             self._stream.account()
+        if self._state is State.START:
+            # Nothing is known of it here; Envoy's own log has it, since nothing was claimed.
+            self.record.audited = False
         # 499: nothing was sent, or not all of it; the status that proxies log for a client that left.
-        head = self._head
-        status = 200 if self._state is State.STREAMING and head is not None else 499
-        self._state = State.DONE
+        status = 200 if self._state is State.STREAMING else 499
+        self._state, self.deadline = State.DONE, None
         self.record.end(outcomes.ABORTED, status, now)
         return ()
 
@@ -323,38 +327,33 @@ class Exchange:
     def _unexpected(self, event: Event, now: float) -> tuple[Action, ...]:
         if isinstance(event, Closed):
             return self._on_closed(event, now)
-        detail = f"{type(event).__name__} in state {self._state.name}"
-        return self._fail(GatewayUnavailable("The gateway failed. Try again.", detail=detail), now)
+        raise _broken(f"{type(event).__name__} in state {self._state.name}")
 
     # Ends.
 
     def _fail(self, error: GatewayError, now: float) -> tuple[Action, ...]:
-        stream = self._stream
-        if stream is None or stream.ended:
-            return self._respond(error, now)
-        out: list[bytes] = []
-        stream.fail(error, out)
-        return self._end((Release(b"".join(out), end_of_stream=True),), error, now)
+        if self.finished:
+            # The one end stands; what comes after it is refused, and changes nothing.
+            return (self._refusal(error),)
+        if self._stream is None:
+            return self._end((self._refusal(error),), error, now, status=error.http_status)
+        return self._end(self._last(self._stream.fail(error)), error, now)
 
-    def _respond(self, error: GatewayError, now: float) -> tuple[Action, ...]:
-        body = error_body.body(error)
-        self.record.response_bytes = len(body)
+    def _refusal(self, error: GatewayError) -> Respond:
         # Envoy puts the id on every answer but those that take the place of an answer already under way.
         identity = (("x-request-id", self.record.request_id),) if self.record.request_id else ()
         headers = (*error_body.headers(error), *identity, *(self._target_header() if self.record.target else ()))
-        action = Respond(error.http_status, headers, body, details=f"kt_{error.openai_code or error.type}")
-        return self._end((action,), error, now, status=error.http_status)
+        details = f"kt_{error.openai_code or error.type}"
+        return Respond(error.http_status, headers, error_body.body(error), details)
 
     def _end(
         self, actions: tuple[Action, ...], error: GatewayError | None, now: float, status: int = 200
     ) -> tuple[Action, ...]:
-        self._state = State.DONE
-        self.deadline = None
-        if error is None:
-            self.record.end(outcomes.SERVED, status, now)
-        else:
+        self._state, self.deadline = State.DONE, None
+        self.record.response_bytes += _size(actions)
+        if error is not None:
             self.record.failed(error)
-            self.record.end(_outcome(error), status, now)
+        self.record.end(outcomes.SERVED if error is None else outcomes.outcome(error), status, now)
         return actions
 
     def _target_header(self) -> tuple[tuple[str, str], ...]:
@@ -387,7 +386,9 @@ class Exchange:
     }
 
 
-def _outcome(error: GatewayError) -> str:
-    if isinstance(error, PolicyRefusal):
-        return outcomes.BLOCKED
-    return outcomes.REJECTED if isinstance(error, CallerError | UpstreamRejected) else outcomes.FAILED
+def _broken(detail: str) -> GatewayUnavailable:
+    return GatewayUnavailable("The gateway failed. Try again.", detail=detail)
+
+
+def _size(actions: tuple[Action, ...]) -> int:
+    return sum(len(action.body) for action in actions if not isinstance(action, Continue))

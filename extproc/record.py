@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING
+
+from extproc.errors import CallerError, PolicyRefusal, UpstreamRejected
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,10 +27,34 @@ REJECTED = "rejected"  # the request was at fault
 FAILED = "failed"  # SageMaker, the container or the gateway was at fault
 ABORTED = "aborted"  # the client or the upstream left before the end
 
+# A finish reason is one word out of a handful; what is longer is none, and each choice has one.
+_MAX_REASON = 32
+_MAX_REASONS = 128
+
 
 def timestamp(seconds: float) -> str:
     """RFC 3339 in UTC with microseconds."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def outcome(error: GatewayError) -> str:
+    """How an exchange ended that ended in this error."""
+    if isinstance(error, PolicyRefusal):
+        return BLOCKED
+    return REJECTED if isinstance(error, CallerError | UpstreamRejected) else FAILED
+
+
+def fault(error: BaseException | None) -> str:
+    """What may be told of an exception: its kind, and the file and line that raised it.
+
+    Never its message or its arguments: either could quote a body.
+    """
+    trace = error.__traceback__ if error is not None else None
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return type(error).__name__
+    return f"{type(error).__name__} at {trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"
 
 
 @dataclass(slots=True)
@@ -83,6 +110,11 @@ class ExchangeRecord:
     def blocked(self, phase: Phase, block: Block) -> None:
         """A policy refused."""
         self.block = (phase.value, block.policy, block.rule)
+
+    def finished_with(self, reasons: Iterable[object]) -> None:
+        """Why each choice ended, as far as it did."""
+        words = (reason for reason in reasons if isinstance(reason, str) and 0 < len(reason) <= _MAX_REASON)
+        self.finish_reasons = tuple(islice(words, _MAX_REASONS))
 
     def failed(self, error: GatewayError) -> None:
         """The error that ends the exchange; its `detail` is for this record only."""

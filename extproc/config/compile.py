@@ -18,6 +18,7 @@ from extproc.policies.syntax import PatternError
 from extproc.policies.table import build
 from extproc.routing.targets import Identity, Target
 from extproc.sagemaker.invoke import UnknownRegion, runtime_host
+from extproc.sagemaker.prompt import PROMPTED
 from extproc.translate import TRANSLATORS
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ def _target(
     if (endpoint.kind, target.format) not in TRANSLATORS:
         message = f"this gateway does not serve {endpoint.kind} requests yet; no request will reach the target"
         problems.append(Problem(Code.NOT_SERVED, (*path, "provider"), message, severity=Severity.WARNING))
+    _prompt_template(target, endpoint, path, problems)
     region = _region(target, path, environ, profile_region, problems)
     origin = None if region is None else _origin(target, region, path, environ, problems)
     if region is None or origin is None:
@@ -128,6 +130,16 @@ def _target(
         prompt_template=target.prompt_template,
         accept_eula=target.accept_eula,
     )
+
+
+def _prompt_template(target: TargetSection, endpoint: Endpoint, path: Path, problems: list[Problem]) -> None:
+    prompted = endpoint.kind == "chat" and target.format in PROMPTED
+    if prompted and target.prompt_template is None:
+        message = f"format {target.format} takes one text, and nothing says how the model is prompted"
+        problems.append(Problem(Code.CONFLICT, (*path, "format"), message, "add prompt_template: llama3, for example"))
+    elif target.prompt_template is not None and not prompted:
+        message = f"has no meaning for {endpoint.kind} requests in format {target.format}"
+        problems.append(Problem(Code.CONFLICT, (*path, "prompt_template"), message, "remove it", at_key=True))
 
 
 def _region(

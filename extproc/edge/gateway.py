@@ -12,39 +12,45 @@ import shutil
 import signal
 import sys
 import tempfile
-import urllib.error
-import urllib.request
+import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import orjson
-
-from extproc.config.load import ConfigurationError, load_runtime
-from extproc.edge import logs
+from extproc import __version__
+from extproc.config.load import ConfigurationError, inspect
+from extproc.edge import listening, logs, snapshot
+from extproc.edge.admin import AdminListener
 from extproc.edge.audit import AuditTrail
-from extproc.edge.envoy import EnvoyFailed, EnvoyProcess
+from extproc.edge.envoy import EnvoyFailed
+from extproc.edge.envoy_admin import AdminUnreachable
+from extproc.edge.front import Front, Wanted, merged
 from extproc.edge.unaudited import UnauditedLog
-from extproc.edge.workers import WorkerNotStarted, WorkerPool
-from extproc.render.envoy import dynamic, endpoints
-from extproc.render.settings import Address, Settings
+from extproc.edge.workers import Worker, WorkerNotStarted, WorkerPool
+from extproc.record import fault
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Sequence
 
     from extproc.config.runtime import Runtime
+    from extproc.edge.snapshot import Content, Snapshot
+    from extproc.render.settings import Address
     from extproc.routing.targets import Target
 
 # How often the configuration file is looked at for a change (its content, so that a ConfigMap's symlinks work too).
 WATCH_SECONDS = 2.0
+SETTLE_SECONDS = 0.2
 READY_POLL_SECONDS = 0.1
-# Where a trap listener may be put when nothing else is said: port 0 is not possible in a static document.
-CA_FILES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
+# What ends in its own time is given so much more before it is killed.
+MARGIN_SECONDS = 10.0
+# sockaddr_un holds 107 bytes and a NUL; the longest name in the run directory is a worker's socket.
+LONGEST_DIRECTORY = 107 - len("/w999.999999.sock")
 
 
 @dataclass(frozen=True, slots=True)
 class GatewaySettings:
-    """What the command line says. `workers` and `drain_seconds` are a count and seconds."""
+    """What the command line says. `workers` and `drain_seconds` are a count and seconds; no `admin`: no admin API."""
 
     listen: Address
     policy_config: Path
@@ -52,6 +58,7 @@ class GatewaySettings:
     workers: int
     fail_open: bool = False
     drain_seconds: float = 600.0
+    admin: Address | None = None
 
 
 class Gateway:
@@ -60,66 +67,102 @@ class Gateway:
     def __init__(self, settings: GatewaySettings, directory: Path) -> None:
         self._settings = settings
         self._directory = directory
-        self._loaded = self._load()
-        self._pool = WorkerPool(self._worker_command, settings.workers, directory, self._on_workers)
-        self._envoy = EnvoyProcess(settings.envoy, directory, directory / "admin.sock", on_exit=self._on_envoy_exit)
-        audit = self._loaded[1].audit
-        self._trail = AuditTrail(audit.path if audit.enabled else None, "gateway")
-        self._unaudited = UnauditedLog(directory / "access.log", self._trail, _named(self._loaded[1]))
-        self._trap = Address(host="127.0.0.1", port=_free_port())
+        self._began = time.monotonic()
+        self._copies = 0
+        self._seen = self._read()
+        self._accepted = self._take(self._seen)
+        self._retiring: list[tuple[Target, ...]] = []
+        self._pool = WorkerPool(settings.workers, directory, self._on_workers)
+        wanted = Wanted(self._runtime.targets, self._runtime.limits)
+        self._front = Front(settings.envoy, settings.listen, directory, lambda: self._pool.sockets, wanted)
+        self._unaudited = UnauditedLog(
+            self._front.access_log, self._trail(), _named(self._runtime), self._front.reopen_logs
+        )
         self._reloading = asyncio.Lock()
         self._stopping = asyncio.Event()
-        self._running = False
+        self._hurry = asyncio.Event()
+        self._hangup = asyncio.Event()
+        self._failed = False
         self._tasks: set[asyncio.Task[None]] = set()
 
+    @property
+    def _runtime(self) -> Runtime:
+        return self._accepted.runtime
+
     async def run(self) -> int:
-        """Start everything, serve until SIGTERM or SIGINT, drain; returns the exit status.
+        """Start everything, serve until SIGTERM or SIGINT, drain; a second signal ends the drain. The exit status.
 
         Raises:
             WorkerNotStarted, EnvoyFailed: the gateway did not come up.
+            OSError: an address to listen on is taken.
         """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stopping.set)
-        loop.add_signal_handler(signal.SIGHUP, lambda: self._spawn(self._reload("SIGHUP")))
+            loop.add_signal_handler(number, self._on_stop)
+        loop.add_signal_handler(signal.SIGHUP, self._hangup.set)
         try:
-            await self._pool.start()
-            await self._envoy.start(self._documents(self._loaded[1].targets))
-            await self._envoy.wait_ready()
-            self._running = True
-            self._unaudited.start()
-            self._spawn(self._announce())
-            self._spawn(self._watch())
-            await self._stopping.wait()
+            if not await self._unless_stopped(self._start()):
+                logs.get().info("stopped before it was ready")
+                return 0
+            async with AdminListener(self._settings.admin, self):
+                self._unaudited.start()
+                for work in (self._announce(), self._watch(), self._front.keep_running()):
+                    self._spawn(work)
+                telling = self._spawn(self._front.keep_told())
+                await self._stopping.wait()
+            # First of all: a reload or a restart in progress would bring back what is taken down here. But a worker
+            # that dies and its successor are told to Envoy to the end.
+            await self._cancel_tasks(but=telling)
             return await self._stop()
         finally:
-            self._running = False
-            for task in self._tasks:
-                task.cancel()
-            await self._envoy.stop()
-            self._pool.kill()
+            await self._cancel_tasks()
+            await self._front.envoy.stop()
+            await self._pool.close(0)
+
+    async def _start(self) -> None:
+        listening.require_free(self._settings.listen, "--listen")
+        if self._settings.admin is not None:
+            listening.require_free(self._settings.admin, "--admin")
+        logs.problems(self._accepted.problems, str(self._settings.policy_config))
+        self._pool.adopt(await self._pool.spawn(partial(self._worker_command, self._accepted.copy)))
+        await self._front.start()
+
+    async def _unless_stopped(self, work: Coroutine[object, object, None]) -> bool:
+        """Do it; False when a signal came first, and it was given up."""
+        doing, stopping = asyncio.create_task(work), asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait({doing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+        if not doing.done():
+            doing.cancel()
+            await asyncio.gather(doing, return_exceptions=True)
+            return False
+        await doing
+        return True
 
     async def _stop(self) -> int:
         logs.get().info("draining", seconds=self._settings.drain_seconds)
-        self._running = False
-        complete = await self._envoy.drain(self._settings.drain_seconds)
-        if not complete:
-            logs.get().warning("answers were still open when the drain time ended")
-        await self._envoy.stop()
-        await self._pool.stop()
+        draining = asyncio.create_task(self._front.envoy.drain(self._settings.drain_seconds))
+        hurrying = asyncio.create_task(self._hurry.wait())
+        await asyncio.wait({draining, hurrying}, return_when=asyncio.FIRST_COMPLETED)
+        if not (draining.done() and draining.result()):
+            logs.get().warning("answers were still open when the drain ended")
+        for task in (draining, hurrying):
+            task.cancel()
+        await self._cancel_tasks()
+        await self._front.envoy.stop()
+        # Without Envoy nothing can be open.
+        await self._pool.close(MARGIN_SECONDS)
         # Envoy has flushed its log by now.
         await self._unaudited.stop()
-        self._trail.close()
         logs.get().info("stopped")
-        return 0
+        return 1 if self._failed else 0
 
     async def _announce(self) -> None:
         """Say once, in one line, that requests are served; and if they cannot be, say why and keep looking."""
         told = ""
-        while True:
-            status, faults = await asyncio.to_thread(_readyz, self._settings.listen)
-            if status == 200:
-                break
+        while faults := await asyncio.to_thread(listening.faults, self._settings.listen):
             if faults != told:
                 logs.get().warning("not ready yet", faults=faults)
                 told = faults
@@ -127,66 +170,129 @@ class Gateway:
         address = self._settings.listen
         logs.get().info(
             f"kt gateway ready on {address.host}:{address.port}",
-            config=self._loaded[1].pack.name,
+            config=self._runtime.pack.name,
             workers=self._settings.workers,
-            envoy=self._envoy.pid,
+            envoy=self._front.envoy.pid,
         )
+
+    # What the admin listener asks.
+
+    async def health(self) -> tuple[str, dict[str, object]]:
+        """healthy, degraded (requests are served, with fewer workers than there should be) or unhealthy, and why."""
+        faults = await asyncio.to_thread(listening.faults, self._settings.listen)
+        missing = self._settings.workers - self._pool.running
+        status = "unhealthy" if faults else "degraded" if missing else "healthy"
+        return status, {
+            "status": status,
+            "faults": [faults] if faults else [],
+            "uptime_seconds": round(time.monotonic() - self._began, 3),
+            "version": __version__,
+            "policies_loaded": len(self._runtime.chain.policies),
+            "workers": {"running": self._pool.running, "configured": self._settings.workers},
+        }
+
+    @property
+    def runtime(self) -> Runtime:
+        """The configuration in use."""
+        return self._runtime
 
     # Reload: the new configuration is loaded and checked whole; nothing changes when it is refused.
 
     async def _watch(self) -> None:
         while True:
-            await asyncio.sleep(WATCH_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._hangup.wait(), WATCH_SECONDS)
+            if self._hangup.is_set():
+                self._hangup.clear()
+                await self.reload("SIGHUP")
+                continue
             with contextlib.suppress(OSError):
-                if await asyncio.to_thread(self._settings.policy_config.read_bytes) != self._loaded[0]:
-                    await self._reload("the file changed")
+                await self._look()
 
-    async def _reload(self, why: str) -> None:
+    async def _look(self) -> None:
+        content = await asyncio.to_thread(snapshot.read, self._settings.policy_config)
+        if content.data == self._seen.data:
+            return
+        # It may be in the middle of being written: half a file can be a valid configuration too.
+        await asyncio.sleep(SETTLE_SECONDS)
+        if (await asyncio.to_thread(snapshot.read, self._settings.policy_config)).data != content.data:
+            return
+        if content.data == self._accepted.content.data:
+            self._seen = content
+            logs.get().info("the file holds the running configuration again")
+        else:
+            await self.reload("the file changed")
+
+    async def reload(self, why: str) -> str:
+        """Load the file as it is now and let it take over; "" or what is wrong with it, and the old one stays.
+
+        A file that was refused is not tried again until it changes, or until somebody asks.
+        """
         async with self._reloading:
             try:
-                content, runtime = await asyncio.to_thread(self._load)
+                self._seen = await asyncio.to_thread(self._read)
+                fresh = await asyncio.to_thread(self._take, self._seen)
             except (ConfigurationError, OSError) as error:
-                # Remembered, so that the same bad file is reported once and not every two seconds.
-                with contextlib.suppress(OSError):
-                    self._loaded = (self._settings.policy_config.read_bytes(), self._loaded[1])
                 logs.get().error("configuration refused, the old one stays", why=why, problems=str(error))
-                return
+                return str(error)
+            logs.problems(fresh.problems, str(self._settings.policy_config))
             try:
-                await self._switch(runtime)
-            except (EnvoyFailed, WorkerNotStarted) as error:
+                await self._switch(fresh)
+            except (EnvoyFailed, AdminUnreachable, WorkerNotStarted, OSError) as error:
+                fresh.copy.unlink(missing_ok=True)
                 logs.get().error("reload failed, the old configuration stays", why=why, error=str(error))
-                return
-            self._loaded = (content, runtime)
-            logs.get().info("configuration reloaded", why=why, pack=f"{runtime.pack.name}@{runtime.pack.version}")
+                return str(error)
+            pack = self._runtime.pack
+            logs.get().info("configuration reloaded", why=why, pack=f"{pack.name}@{pack.version}")
+            return ""
 
-    async def _switch(self, runtime: Runtime) -> None:
-        """Bring in new targets, then new workers that plan with them, then let the old of both go."""
-        old_targets = self._loaded[1].targets
-        fresh = {target.id for target in runtime.targets}
-        both = (*runtime.targets, *(target for target in old_targets if target.id not in fresh))
-        await self._envoy.replace(self._documents(both, runtime))
+    async def _switch(self, fresh: Snapshot) -> None:
+        """Start the new workers; add new targets; let new workers and changed targets take over; the old retire."""
+        before, runtime = self._front.wanted, fresh.runtime
+        generation = await self._pool.spawn(partial(self._worker_command, fresh.copy))
         try:
-            retired = await self._pool.replace()
-        except WorkerNotStarted:
-            await self._envoy.replace(self._documents(old_targets))
+            # Targets that only change stay as they are while workers plan and sign for the old ones.
+            self._front.wanted = Wanted(merged(before.targets, runtime.targets), before.limits)
+            await self._front.tell()
+            self._front.wanted = Wanted(merged(runtime.targets, before.targets), runtime.limits)
+            await self._front.tell(generation.sockets)
+        except BaseException:
+            self._front.wanted = before
+            self._front.outdated()
+            await self._pool.stop(generation.workers, number=signal.SIGKILL, within=MARGIN_SECONDS)
             raise
+        retired, old = self._pool.adopt(generation), self._accepted
+        self._accepted = fresh
+        self._unaudited.use(self._trail(), _named(runtime))
+        old.copy.unlink(missing_ok=True)
         # Exchanges keep the configuration they started with: the old workers end when their last one has.
-        self._spawn(self._retire(retired, runtime))
+        self._retiring.append(old.runtime.targets)
+        self._spawn(self._retire(retired, old.runtime.targets))
 
-    async def _retire(self, retired: tuple[object, ...], runtime: Runtime) -> None:
-        await self._pool.stop(retired, number=signal.SIGTERM)  # type: ignore[arg-type]  # Worker, as replace() gave them
+    async def _retire(self, retired: Sequence[Worker], targets: tuple[Target, ...]) -> None:
+        within = self._settings.drain_seconds + MARGIN_SECONDS
+        await self._pool.stop(retired, number=signal.SIGTERM, within=within)
         async with self._reloading:
-            if self._loaded[1] is runtime and self._running:
-                with contextlib.suppress(EnvoyFailed):
-                    await self._envoy.replace(self._documents(runtime.targets))
+            self._retiring.remove(targets)
+            self._front.wanted = Wanted(merged(self._runtime.targets, *self._retiring), self._runtime.limits)
+        self._front.outdated()
 
-    # Children.
+    def _on_workers(self) -> None:
+        self._front.outdated()
 
-    def _worker_command(self, address: str, writer: str) -> list[str]:
+    def _on_stop(self) -> None:
+        if self._stopping.is_set():
+            self._hurry.set()
+        self._stopping.set()
+
+    # What children are given.
+
+    def _worker_command(self, copy: Path, address: str, writer: str) -> list[str]:
         settings = self._settings
         return [
             *(sys.executable, "-m", "extproc", "extproc", "serve"),
             *("--policy-config", str(settings.policy_config)),
+            *("--copy", str(copy)),
             *("--listen", address),
             *("--fail-mode", "allow" if settings.fail_open else "block"),
             *("--writer", writer),
@@ -194,63 +300,63 @@ class Gateway:
             *("--parent", str(os.getpid())),
         ]
 
-    def _on_workers(self, sockets: tuple[str, ...]) -> None:
-        if self._running:
-            self._spawn(self._reassign(sockets))
-
-    async def _reassign(self, sockets: tuple[str, ...]) -> None:
+    def _read(self) -> Content:
         try:
-            await self._envoy.replace({"eds.json": endpoints(tuple(Address(path=each) for each in sockets))})
-        except EnvoyFailed as error:
-            logs.get().error("Envoy did not take the new workers", error=str(error))
+            return snapshot.read(self._settings.policy_config)
+        except OSError:
+            # Told as every other problem of the file is.
+            path = self._settings.policy_config
+            raise ConfigurationError(inspect(path).problems, str(path)) from None
 
-    def _on_envoy_exit(self, status: int) -> None:
-        if self._stopping.is_set():
-            return
-        logs.get().error("Envoy ended, starting it again", status=status)
-        self._spawn(self._restart_envoy())
-
-    async def _restart_envoy(self) -> None:
-        wait = 0.1
-        while not self._stopping.is_set():
-            try:
-                await self._envoy.start(self._documents(self._loaded[1].targets))
-                await self._envoy.wait_ready()
-            except EnvoyFailed as error:
-                logs.get().error("Envoy did not start", error=str(error))
-                await asyncio.sleep(wait)
-                wait = min(wait * 2, 5.0)
-            else:
-                return
-
-    def _documents(self, targets: tuple[Target, ...], runtime: Runtime | None = None) -> dict[str, dict[str, object]]:
-        runtime = runtime or self._loaded[1]
-        settings = Settings(
-            listen=self._settings.listen,
-            workers=tuple(Address(path=socket) for socket in self._pool.sockets),
-            trap=self._trap,
-            admin=Address(path=str(self._directory / "admin.sock")),
-            access_log=str(self._directory / "access.log"),
-            ca_file=next((path for path in CA_FILES if Path(path).exists()), CA_FILES[0]),
+    def _take(self, content: Content) -> Snapshot:
+        self._copies += 1
+        return snapshot.take(
+            content,
+            self._settings.policy_config,
+            self._directory / f"policy-config.{self._copies}.yaml",
+            environ=os.environ,
+            fail_open=self._settings.fail_open,
         )
-        return dynamic(settings, targets, runtime.limits, str(self._directory))
 
-    def _load(self) -> tuple[bytes, Runtime]:
-        path = self._settings.policy_config
-        content = path.read_bytes()
-        return content, load_runtime(path, environ=os.environ, fail_open=self._settings.fail_open)
+    def _trail(self) -> AuditTrail:
+        audit = self._runtime.audit
+        return AuditTrail(audit.path if audit.enabled else None, "gateway")
 
-    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+    # Tasks.
+
+    def _spawn(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._on_task)
+        return task
+
+    def _on_task(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            # A supervisor without one of its parts would look alive: its own supervisor does better with a new one.
+            logs.get().error("a part of the supervisor failed; draining", fault=fault(error))
+            self._failed = True
+            self._stopping.set()
+
+    async def _cancel_tasks(self, but: asyncio.Task[None] | None = None) -> None:
+        tasks = self._tasks - {but}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def run(settings: GatewaySettings) -> int:
-    """Run a gateway in a private directory of its own (sockets, rendered documents, logs), removed at the end."""
-    # Short: a Unix socket's path holds at most 107 bytes (sockaddr_un).
+    """Run a gateway in a private directory of its own (sockets, rendered documents, logs), removed at the end.
+
+    Raises:
+        ConfigurationError: the configuration cannot be used.
+        WorkerNotStarted, EnvoyFailed, OSError: the gateway did not come up.
+    """
     directory = Path(tempfile.mkdtemp(prefix="kt-"))
     try:
+        if len(os.fsencode(directory)) > LONGEST_DIRECTORY:
+            raise OSError(f"{directory} is too long for the path of a Unix socket; set TMPDIR to a shorter one")
         return await Gateway(settings, directory).run()
     finally:
         shutil.rmtree(directory, ignore_errors=True)
@@ -258,27 +364,3 @@ async def run(settings: GatewaySettings) -> int:
 
 def _named(runtime: Runtime) -> dict[str, str]:
     return {"pack": f"{runtime.pack.name}@{runtime.pack.version}", "hash": runtime.config_hash}
-
-
-def _readyz(listen: Address) -> tuple[int, str]:
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen.host, listen.host)  # noqa: S104 - the other way round
-    host = f"[{host}]" if ":" in host else host
-    try:
-        with urllib.request.urlopen(f"http://{host}:{listen.port}/readyz", timeout=5) as answer:
-            return answer.status, ""
-    except urllib.error.HTTPError as error:
-        with contextlib.suppress(ValueError):
-            body = orjson.loads(error.read())
-            return error.code, "; ".join(body.get("faults", ())) or body.get("error", {}).get("message", "")
-        return error.code, ""
-    except OSError as error:
-        return 0, str(error)
-
-
-def _free_port() -> int:
-    import socket  # noqa: PLC0415 - only here
-
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port

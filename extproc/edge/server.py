@@ -12,8 +12,11 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from extproc._pb import ext_proc_pb2 as pb
 from extproc.edge import logs, wire
 from extproc.edge.audit import AuditFailed
+from extproc.edge.whole import whole
+from extproc.errors import GatewayUnavailable
 from extproc.events import Closed, DeadlinePassed, Event, RequestBody, ResponseBody
 from extproc.exchange import Exchange, Surroundings
+from extproc.record import ABORTED, FAILED, SERVED, fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,10 +53,14 @@ class ExternalProcessor:
         try:
             while (message := await context.read()) is not grpc.aio.EOF:
                 await conversation.take(wire.decode(message))
-        except wire.UnexpectedMessage as error:
-            logs.get().error("unexpected ext_proc message", error=str(error))
+        except grpc.aio.InternalError:
+            # Envoy reset the stream while it was being written to: the client left.
+            return
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with us, the request must not pass unguarded
+            logs.get().error("an exchange failed in the gateway", fault=fault(error))
+            conversation.fail(error)
             # Never a plain return: Envoy would let the rest of the exchange pass unfiltered.
-            await context.abort(grpc.StatusCode.INTERNAL, "unexpected message")
+            await context.abort(grpc.StatusCode.INTERNAL, "the exchange failed")
         finally:
             # Client gone, Envoy gone, or a normal end: they look alike here, the exchange knows which it was.
             self.open -= 1
@@ -75,7 +82,7 @@ class _Conversation:
         self._trail = trail
         self._context = context
         self._timer: asyncio.TimerHandle | None = None
-        self._deadline: asyncio.Future[None] | None = None
+        self._deadline: asyncio.Task[None] | None = None
         self._audited = False
         # The deadline's answer and a chunk's answer may be due at the same moment; gRPC writes one at a time.
         self._lock = asyncio.Lock()
@@ -85,7 +92,8 @@ class _Conversation:
         exchange = self._exchange
         async with self._lock:
             if isinstance(event, RequestBody | ResponseBody) and len(event.body) > OFFLOAD_BYTES:
-                actions = await _in_thread(exchange, event)
+                # When Envoy leaves meanwhile, nobody else touches the exchange before the thread is done with it.
+                actions = await whole(asyncio.to_thread(exchange.feed, event, time.time()))
             else:
                 actions = exchange.feed(event, time.time())
             if exchange.finished and not self._audited:
@@ -96,11 +104,22 @@ class _Conversation:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(max(0.0, exchange.deadline - time.time()), self._on_deadline)
 
+    def fail(self, bug: Exception) -> None:
+        """The exchange cannot go on, by a fault of ours or of Envoy's configuration: the record says so."""
+        error = GatewayUnavailable("The gateway failed. Try again.", detail=f"bug: {fault(bug)}")
+        self._exchange.record.failed(error)
+        self._exchange.record.end(FAILED, error.http_status, time.time())
+
     def close(self) -> None:
         """The gRPC stream is over, however it ended: the record is completed and written if it was not yet."""
         if self._timer is not None:
             self._timer.cancel()
-        self._exchange.feed(Closed(), time.time())
+        record, now = self._exchange.record, time.time()
+        if self._exchange.finished and not self._audited and record.outcome == SERVED:
+            # Envoy left while the answer was judged in a thread: it was never handed over. 499 as in Exchange.
+            record.finished = None
+            record.end(ABORTED, 499, now)
+        self._exchange.feed(Closed(), now)
         if not self._audited:
             self._audit(())
 
@@ -117,25 +136,25 @@ class _Conversation:
         return actions
 
     def _on_deadline(self) -> None:
-        self._deadline = asyncio.ensure_future(self.take(DeadlinePassed()))
-        # The exchange may have ended in the same instant; then there is nobody left to write to.
-        self._deadline.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._deadline = asyncio.create_task(self._end_in_time(), name="deadline")
 
-
-async def _in_thread(exchange: Exchange, event: Event) -> tuple[Action, ...]:
-    """Feed off the loop; when Envoy leaves meanwhile, wait for the thread before anybody else touches the exchange."""
-    feeding = asyncio.ensure_future(asyncio.to_thread(exchange.feed, event, time.time()))
-    try:
-        return await asyncio.shield(feeding)
-    except asyncio.CancelledError:
-        await asyncio.wait({feeding})
-        raise
+    async def _end_in_time(self) -> None:
+        try:
+            await self.take(DeadlinePassed())
+        except grpc.aio.BaseError:
+            return  # The exchange ended in the same instant: there is nobody left to write to.
+        except Exception as error:  # noqa: BLE001 - a task's exception would be lost
+            logs.get().error("an exchange was not ended in time", fault=fault(error))
 
 
 def build(
     runtime: Runtime, processor: ExternalProcessor, address: str
 ) -> tuple[grpc.aio.Server, health.aio.HealthServicer]:
-    """A server on `address` ("unix:/path" or "host:port"), not yet started, and its health service."""
+    """A server on `address` ("unix:/path" or "host:port"), not yet started, and its health service.
+
+    Raises:
+        OSError: nobody can listen there.
+    """
     server = grpc.aio.server(options=_options(runtime.limits))
     handler = grpc.stream_stream_rpc_method_handler(
         processor.process,
@@ -145,8 +164,11 @@ def build(
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"Process": handler}),))
     servicer = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
-    if server.add_insecure_port(address) == 0:
-        raise OSError(f"cannot listen on {address}")
+    try:
+        server.add_insecure_port(address)
+    except RuntimeError as error:
+        # gRPC tells the reason on standard error only.
+        raise OSError(f"cannot listen on {address}: it is in use, or not an address of this machine") from error
     return server, servicer
 
 
@@ -161,7 +183,10 @@ def _options(limits: Limits) -> list[tuple[str, int]]:
     largest = max(limits.max_body_bytes, limits.max_response_bytes) + MESSAGE_OVERHEAD
     return [
         ("grpc.max_receive_message_length", largest),
-        ("grpc.max_send_message_length", largest),
+        # No bound: each target of a group may need a body of its own, and all of them travel in one answer.
+        ("grpc.max_send_message_length", -1),
+        # gRPC shares a TCP port with whoever asks: half of the exchanges would go to a forgotten worker unnoticed.
+        ("grpc.so_reuseport", 0),
         # Envoy pings idle connections (connection_keepalive); the default tolerance of one in five minutes is a GOAWAY.
         ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
         ("grpc.keepalive_permit_without_calls", 1),

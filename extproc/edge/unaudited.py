@@ -4,6 +4,10 @@ Envoy writes a line for each exchange that it refused before a worker saw it (a 
 ended because its worker died, and for each that broke off while a worker had it. This reads those lines and puts them
 on the trail: the first two as the exchange's line, the last as an `ended` line beside the worker's, with the same
 request id, which says who left and what the client was told.
+
+The log does not grow for ever: once ROTATE_BYTES of it have been read it is renamed and Envoy asked to open another.
+Envoy does so before it next writes, so that what it writes until then still comes to the renamed file; when the new
+file is there the renamed one is complete, and is deleted once it is read to its end.
 """
 
 from __future__ import annotations
@@ -16,14 +20,19 @@ import orjson
 
 from extproc.edge import logs
 from extproc.edge.audit import AuditFailed
+from extproc.edge.envoy_admin import AdminUnreachable
 from extproc.record import FAILED, REJECTED
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from extproc.edge.audit import AuditTrail
 
 POLL_SECONDS = 0.25
+ROTATE_BYTES = 16 * 1024 * 1024
+# Of the log in memory at a time; longer than any line (Envoy takes 60 KiB of request headers).
+CHUNK_BYTES = 1024 * 1024
 _SERVER_FAULTS = 500
 # The gRPC stream was lost (UNAVAILABLE): the worker died, and nobody else has the exchange.
 _WORKER_LOST = "ext_proc_error_gRPC_error_14"
@@ -34,23 +43,14 @@ def document(line: dict[str, object], config: dict[str, str]) -> dict[str, objec
     status = line.get("status")
     status = status if isinstance(status, int) else 0
     details = str(line.get("details") or "")
-    if line.get("claimed") and not details.startswith(_WORKER_LOST):
-        return {
-            "time": line.get("time"),
-            "request_id": line.get("request_id"),
-            "event": "ended",
-            "status": status,
-            "detail": f"{details} ({line.get('flags')})",
-            "response_bytes": line.get("bytes_sent"),
-            "latency_ms": {"total": line.get("duration_ms")},
-        }
-    return {
+    broken_off = bool(line.get("claimed")) and not details.startswith(_WORKER_LOST)
+    told = {
         "time": line.get("time"),
         "request_id": line.get("request_id"),
-        "event": "exchange",
-        "outcome": REJECTED if status and status < _SERVER_FAULTS else FAILED,
+        "event": "ended" if broken_off else "exchange",
+        "outcome": None if broken_off else REJECTED if status and status < _SERVER_FAULTS else FAILED,
         "status": status,
-        "verdict": "none",
+        "verdict": None if broken_off else "none",
         "method": line.get("method"),
         "path": line.get("path"),
         "source_address": line.get("peer"),
@@ -60,17 +60,28 @@ def document(line: dict[str, object], config: dict[str, str]) -> dict[str, objec
         "latency_ms": {"total": line.get("duration_ms")},
         "config": config,
     }
+    return {name: value for name, value in told.items() if value is not None}
 
 
 class UnauditedLog:
-    """Follows Envoy's access log and audits what it tells of."""
+    """Follows Envoy's access log and audits what it tells of. `reopen` asks Envoy to open its log anew."""
 
-    def __init__(self, path: Path, trail: AuditTrail, config: dict[str, str]) -> None:
+    def __init__(
+        self, path: Path, trail: AuditTrail, config: dict[str, str], reopen: Callable[[], Awaitable[object]]
+    ) -> None:
         self._path = path
+        self._renamed = path.with_name(path.name + ".old")
         self._trail = trail
         self._config = config
+        self._reopen = reopen
         self._offset = 0
         self._task: asyncio.Task[None] | None = None
+
+    def use(self, trail: AuditTrail, config: dict[str, str]) -> None:
+        """From now on: after a reload. The former trail is closed."""
+        if trail is not self._trail:
+            self._trail.close()
+        self._trail, self._config = trail, config
 
     def start(self) -> None:
         """Follow until `stop`."""
@@ -82,29 +93,79 @@ class UnauditedLog:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
-        self.read()
+        self._look()
+        self._trail.close()
 
-    def read(self) -> None:
-        """Audit every whole line since the last call; a line that cannot be written is tried again next time."""
+    def read(self) -> bool:
+        """Audit every whole line since the last call; False when one could not be, which is tried again next time.
+
+        Raises:
+            OSError: the log cannot be read.
+        """
+        if self._renamed.exists():
+            # Asked before the rest is read: a file that was complete then has all its lines now.
+            complete = self._path.exists()
+            if not self._read(self._renamed):
+                return False
+            if not complete:
+                return True
+            self._renamed.unlink()
+            self._offset = 0
+        return self._read(self._path)
+
+    def _read(self, path: Path) -> bool:
         try:
-            with self._path.open("rb") as log:
-                log.seek(self._offset)
-                data = log.read()
+            log = path.open("rb")
         except FileNotFoundError:
-            return
-        for line in data[: data.rfind(b"\n") + 1].splitlines(keepends=True):
-            try:
-                told = orjson.loads(line)
-            except ValueError:
-                logs.get().error("a line of Envoy's access log is not JSON", length=len(line))
-            else:
-                try:
-                    self._trail.write(document(told, self._config))
-                except AuditFailed:
-                    return
-            self._offset += len(line)
+            return True
+        with log:
+            if log.seek(0, 2) < self._offset:
+                logs.get().warning("Envoy's access log was cut; it is read from its new beginning")
+                self._offset = 0
+            while True:
+                log.seek(self._offset)
+                data = log.read(CHUNK_BYTES)
+                whole = data.rfind(b"\n") + 1 or (len(data) if len(data) == CHUNK_BYTES else 0)
+                for line in data[:whole].splitlines(keepends=True):
+                    if not self._audit(line):
+                        return False
+                    self._offset += len(line)
+                if len(data) < CHUNK_BYTES:
+                    return True
+
+    def _audit(self, line: bytes) -> bool:
+        try:
+            told = orjson.loads(line)
+        except ValueError:
+            told = None
+        if not isinstance(told, dict):
+            # Of the line itself nothing is repeated: a path may stand in it.
+            logs.get().error("a line of Envoy's access log is not a JSON object", length=len(line))
+            return True
+        try:
+            self._trail.write(document(told, self._config))
+        except AuditFailed:
+            return False
+        return True
+
+    def _look(self) -> bool:
+        try:
+            return self.read()
+        except OSError as error:
+            logs.get().error("Envoy's access log cannot be read", error=error.strerror)
+            return False
 
     async def _follow(self) -> None:
         while True:
-            self.read()
+            if self._look():
+                await self._rotate()
             await asyncio.sleep(POLL_SECONDS)
+
+    async def _rotate(self) -> None:
+        if not self._renamed.exists():
+            if self._offset < ROTATE_BYTES:
+                return
+            self._path.rename(self._renamed)
+        # Asked again at every look until the new file is there: Envoy may not have answered, or have nothing to write.
+        with contextlib.suppress(AdminUnreachable):
+            await self._reopen()

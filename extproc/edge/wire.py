@@ -62,6 +62,7 @@ def decode(message: pb.ProcessingRequest) -> Event:
             _headers(message.request_headers),
             message.request_headers.end_of_stream,
             source_address=_attribute(message, "source.address"),
+            count=len(message.request_headers.headers.headers),
         )
     if kind == "response_headers":
         attempts = _attribute(message, "upstream.request_attempt_count")

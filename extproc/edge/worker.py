@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from google.protobuf.internal import api_implementation
 
-from extproc.config.load import load_runtime
-from extproc.edge import logs, server
+from extproc.edge import logs, server, snapshot
 from extproc.edge.audit import AuditTrail
 from extproc.edge.credentials import CredentialKeeper
+from extproc.policies.verdict import Phase, Place
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,13 +31,17 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
-    """`address` is "unix:/path" or "host:port"; `writer` names this worker's audit file; seconds for the drain."""
+    """`address` is "unix:/path" or "host:port"; `writer` names this worker's audit file; seconds for the drain.
+
+    `copy` is what to load in `policy_config`'s place: what the supervisor accepted, and has told the warnings about.
+    """
 
     policy_config: Path
     address: str
     fail_open: bool = False
     writer: str = "w0"
     drain_seconds: float = 600.0
+    copy: Path | None = None
 
 
 def end_with(parent: int) -> None:
@@ -59,13 +63,23 @@ async def serve(settings: WorkerSettings) -> int:
 
     Raises:
         ConfigurationError: the configuration cannot be used.
+        OSError: nobody can listen on the address.
     """
     if api_implementation.Type() != "upb":
         logs.get().warning("protobuf runs without its C core: a hundred times slower", found=api_implementation.Type())
-    runtime = load_runtime(settings.policy_config, environ=os.environ, fail_open=settings.fail_open)
+    runtime, problems = snapshot.load(
+        settings.copy or settings.policy_config,
+        settings.policy_config,
+        environ=os.environ,
+        fail_open=settings.fail_open,
+    )
+    if settings.copy is None:
+        logs.problems(problems, str(settings.policy_config))
     trail = AuditTrail(runtime.audit.path if runtime.audit.enabled else None, settings.writer)
     keeper = CredentialKeeper((target.identity for target in runtime.targets), os.environ)
     processor = server.ExternalProcessor(lambda: runtime, keeper, trail)
+    # Compiling a hold-back takes milliseconds, which the first stream would wait for.
+    runtime.chain.window(Place(Phase.RESPONSE, "assistant"))
     grpc_server, health = server.build(runtime, processor, settings.address)
     stopping: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -9,14 +9,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+from asyncio.subprocess import Process
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from extproc.edge import logs
+from extproc.edge.whole import whole
 from extproc.edge.worker import READY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 # A worker imports gRPC, RE2 and botocore and compiles the patterns: under a second, on a busy machine several.
@@ -24,40 +26,48 @@ START_SECONDS = 60.0
 # Between two starts of a worker that keeps dying, doubling.
 BACKOFF_SECONDS = (0.05, 5.0)
 
+# The argument vector of one worker, from its socket and its writer's name.
+Command = Callable[[str, str], list[str]]
+
 
 class WorkerNotStarted(Exception):
     """A worker ended, or said nothing, before it was ready; what it had to say is on standard error."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Worker:
     """One running worker process and where it listens."""
 
     index: int
-    process: asyncio.subprocess.Process
+    process: Process
     socket: str
     retiring: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """Workers that were started together, by one command."""
+
+    command: Command
+    workers: tuple[Worker, ...]
+
+    @property
+    def sockets(self) -> tuple[str, ...]:
+        """Where they listen."""
+        return tuple(worker.socket for worker in self.workers)
+
+
 class WorkerPool:
-    """Keeps `count` workers running and tells `on_change` the sockets of those that are ready, whenever they change.
+    """Keeps `count` workers running and tells `on_change` whenever the sockets of those that are ready change."""
 
-    `command(socket, writer)` is the argument vector of one worker.
-    """
-
-    def __init__(
-        self,
-        command: Callable[[str, str], list[str]],
-        count: int,
-        directory: Path,
-        on_change: Callable[[tuple[str, ...]], None],
-    ) -> None:
-        self._command = command
+    def __init__(self, count: int, directory: Path, on_change: Callable[[], None]) -> None:
         self._count = count
         self._directory = directory
         self._on_change = on_change
-        self._generation = 0
+        self._command: Command | None = None
+        self._spawned = 0
         self._workers: dict[int, Worker] = {}
+        self._alive: dict[Process, asyncio.Task[int]] = {}
         self._watchers: set[asyncio.Task[None]] = set()
         self._stopping = False
 
@@ -67,92 +77,118 @@ class WorkerPool:
         return tuple(self._workers[index].socket for index in sorted(self._workers))
 
     @property
-    def processes(self) -> tuple[int, ...]:
-        """Their process ids."""
-        return tuple(self._workers[index].process.pid for index in sorted(self._workers))
+    def running(self) -> int:
+        """How many workers take exchanges now."""
+        return len(self._workers)
 
-    async def start(self) -> None:
-        """Start every worker and wait until all are ready.
-
-        Raises:
-            WorkerNotStarted: one of them did not come up.
-        """
-        self._adopt(await self._spawn_all())
-
-    async def replace(self) -> tuple[Worker, ...]:
-        """Start a new generation, put it in the place of the old one, and give the old one back to be retired.
+    async def spawn(self, command: Command) -> Generation:
+        """Start a whole generation and wait until it is ready. It takes no exchanges until it is adopted.
 
         Raises:
-            WorkerNotStarted: the new generation did not come up; the old one goes on.
+            WorkerNotStarted: one of them did not come up; none is left.
         """
-        fresh = await self._spawn_all()
+        self._spawned += 1
+        starting = [asyncio.create_task(self._spawn(command, i, self._spawned)) for i in range(self._count)]
+        try:
+            return Generation(command, tuple(await asyncio.gather(*starting)))
+        except BaseException:
+            for task in starting:
+                task.cancel()
+            started = await asyncio.gather(*starting, return_exceptions=True)
+            for worker in started:
+                if isinstance(worker, Worker):
+                    _signal(worker.process, signal.SIGKILL)
+            raise
+
+    def adopt(self, fresh: Generation) -> tuple[Worker, ...]:
+        """Let a generation take the place of the present one, which is given back to be stopped."""
         old = tuple(self._workers.values())
         for worker in old:
             worker.retiring = True
-        self._adopt(fresh)
+        self._command = fresh.command
+        self._workers.clear()
+        for worker in fresh.workers:
+            self._keep(worker)
+        self._on_change()
         return old
 
-    async def stop(self, workers: tuple[Worker, ...] | None = None, *, number: int = signal.SIGINT) -> None:
-        """End `workers` (all by default) once their open exchanges have ended. SIGINT: Envoy sends them nothing new."""
-        if workers is None:
-            self._stopping = True
-            workers = tuple(self._workers.values())
+    async def stop(self, workers: Sequence[Worker], *, number: int, within: float) -> None:
+        """End `workers` once their open exchanges have ended, by force after `within` seconds.
+
+        SIGTERM leaves Envoy the time to see that they take nothing new; SIGINT says that Envoy already knows.
+        """
         for worker in workers:
             worker.retiring = True
-            with contextlib.suppress(ProcessLookupError):
-                worker.process.send_signal(number)
-        await asyncio.gather(*(worker.process.wait() for worker in workers))
+        await self._end([worker.process for worker in workers], number, within)
 
-    def kill(self) -> None:
-        """End everything at once: the last resort."""
+    async def close(self, within: float) -> None:
+        """End every process of every generation, by force after `within` seconds (at once if 0)."""
         self._stopping = True
-        for worker in self._workers.values():
-            with contextlib.suppress(ProcessLookupError):
-                worker.process.kill()
+        for watcher in self._watchers:
+            watcher.cancel()
+        await asyncio.gather(*self._watchers, return_exceptions=True)
+        await self._end(list(self._alive), signal.SIGINT if within else signal.SIGKILL, within or None)
+        self._workers.clear()
 
-    def _adopt(self, workers: list[Worker]) -> None:
-        for worker in workers:
-            self._workers[worker.index] = worker
-            watcher = asyncio.create_task(self._watch(worker), name=f"worker {worker.index}")
-            self._watchers.add(watcher)
-            watcher.add_done_callback(self._watchers.discard)
-        self._on_change(self.sockets)
+    async def _end(self, processes: list[Process], number: int, within: float | None) -> None:
+        exits = [self._alive[process] for process in processes if process in self._alive]
+        if not exits:
+            return
+        for process in processes:
+            _signal(process, number)
+        _, late = await asyncio.wait(exits, timeout=within)
+        if late:
+            logs.get().warning("workers did not end in time and are killed", workers=len(late))
+            for process in processes:
+                _signal(process, signal.SIGKILL)
+            await asyncio.wait(late)
 
-    async def _spawn_all(self) -> list[Worker]:
-        self._generation += 1
-        starting = (self._spawn(index) for index in range(self._count))
-        started = await asyncio.gather(*starting, return_exceptions=True)
-        failures = [each for each in started if isinstance(each, BaseException)]
-        workers = [each for each in started if isinstance(each, Worker)]
-        if failures:
-            for worker in workers:
-                worker.process.kill()
-            raise failures[0]
-        return workers
+    def _keep(self, worker: Worker) -> None:
+        self._workers[worker.index] = worker
+        watcher = asyncio.create_task(self._watch(worker), name=f"worker {worker.index}")
+        self._watchers.add(watcher)
+        watcher.add_done_callback(self._watchers.discard)
 
-    async def _spawn(self, index: int) -> Worker:
-        socket = str(self._directory / f"w{index}.{self._generation}.sock")
+    async def _spawn(self, command: Command, index: int, number: int) -> Worker:
+        name = f"w{index}.{number}"
+        socket = str(self._directory / f"{name}.sock")
+        creating = asyncio.create_task(self._create(command(f"unix:{socket}", name), name))
+        try:
+            process, exit_ = await whole(creating)
+        except asyncio.CancelledError:
+            # A child that is given up while it is being made would be nobody's.
+            if creating.exception() is None:
+                _signal(creating.result()[0], signal.SIGKILL)
+            raise
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                line = await process.stdout.readline() if process.stdout is not None else b""
+        except TimeoutError:
+            _signal(process, signal.SIGKILL)
+            raise WorkerNotStarted(f"worker {index} was not ready within {START_SECONDS:g} s") from None
+        except asyncio.CancelledError:
+            _signal(process, signal.SIGKILL)
+            raise
+        if line.decode(errors="replace").strip() != READY:
+            # One that is ending by itself has a status of its own to tell.
+            await asyncio.wait({exit_}, timeout=0 if line else 1)
+            if not exit_.done():
+                _signal(process, signal.SIGKILL)
+                await asyncio.wait({exit_})
+            raise WorkerNotStarted(f"worker {index} did not start (exit status {exit_.result()}); its reason is above")
+        return Worker(index, process, socket)
+
+    async def _create(self, arguments: list[str], name: str) -> tuple[Process, asyncio.Task[int]]:
         process = await asyncio.create_subprocess_exec(
-            *self._command(f"unix:{socket}", f"w{index}.{self._generation}"),
+            *arguments,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             # Its own session: Ctrl-C reaches the supervisor only, which then drains in order.
             start_new_session=True,
         )
-        try:
-            output = process.stdout
-            line = await asyncio.wait_for(output.readline(), START_SECONDS) if output else b""
-        except TimeoutError:
-            line = b""
-        except asyncio.CancelledError:
-            process.kill()
-            raise
-        if line.decode(errors="replace").strip() != READY:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            status = await process.wait()
-            raise WorkerNotStarted(f"worker {index} did not start (exit status {status})")
-        return Worker(index, process, socket)
+        exit_ = self._alive[process] = asyncio.create_task(process.wait(), name=f"exit of {name}")
+        exit_.add_done_callback(lambda _: self._alive.pop(process, None))
+        return process, exit_
 
     async def _watch(self, worker: Worker) -> None:
         status = await worker.process.wait()
@@ -161,15 +197,25 @@ class WorkerPool:
         logs.get().error("worker died, starting another", worker=worker.index, status=status)
         del self._workers[worker.index]
         # Its socket leaves the assignment at once; requests go to the others, or get a 503, until it is replaced.
-        self._on_change(self.sockets)
+        self._on_change()
         wait, longest = BACKOFF_SECONDS
-        while not self._stopping:
-            self._generation += 1
+        # A new generation that was adopted meanwhile has filled the place.
+        while worker.index not in self._workers and self._command is not None:
+            self._spawned += 1
             try:
-                self._adopt([await self._spawn(worker.index)])
+                another = await self._spawn(self._command, worker.index, self._spawned)
             except WorkerNotStarted as error:
                 logs.get().error("worker not started", worker=worker.index, error=str(error))
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, longest)
-            else:
+                continue
+            if worker.index in self._workers:
+                _signal(another.process, signal.SIGKILL)
                 return
+            self._keep(another)
+            self._on_change()
+
+
+def _signal(process: Process, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.send_signal(number)

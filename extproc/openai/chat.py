@@ -162,11 +162,8 @@ def _check_messages(document: Document) -> None:
         content = message.get("content")
         if not isinstance(content, str | None):
             _check_parts(f"messages[{at}].content", content)
-        if len(message) > len(_PLAIN):
+        if "tool_calls" in message:
             _check_tool_calls(f"messages[{at}].tool_calls", message.get("tool_calls"))
-
-
-_PLAIN = ("role", "content")
 
 
 def _check_parts(param: str, content: Any) -> None:
@@ -181,5 +178,13 @@ def _check_parts(param: str, content: Any) -> None:
 
 
 def _check_tool_calls(param: str, calls: Any) -> None:
-    if calls is not None and not _is_list_of_objects(calls):
+    if calls is None:
+        return
+    if not _is_list_of_objects(calls):
         raise _wrong(param, "an array of objects", calls)
+    for at, call in enumerate(calls):
+        function = call.get("function")
+        arguments = function.get("arguments") if isinstance(function, dict) else None
+        # An object's numbers would be text to the model, yet nothing that a policy reads.
+        if not isinstance(arguments, str | None):
+            raise _wrong(f"{param}[{at}].function.arguments", "a string of JSON", arguments)

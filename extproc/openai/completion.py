@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from extproc.openai import structure
+
 if TYPE_CHECKING:
     from extproc.openai.document import Document
 
@@ -26,10 +28,12 @@ def finish(document: Document, model: str) -> Document:
     for at, choice in enumerate(choices):
         if not isinstance(choice, dict) or not isinstance(choice.get("message"), dict):
             raise NotACompletion(f"choice {at} has no message")
-        choice["message"].setdefault("role", "assistant")
+        message = choice["message"]
+        message.setdefault("role", "assistant")
+        structure.calls(message)
+        structure.choice(choice, at)
         if choice.get("finish_reason") == "error":
             # djl-serving's rolling batch reports a failed generation so, with status 200.
             raise NotACompletion(f"choice {at} finished with an error")
-    document.setdefault("object", "chat.completion")
-    document["model"] = model
+    structure.envelope(document, "chat.completion", model)
     return document

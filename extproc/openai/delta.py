@@ -12,8 +12,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from extproc.openai import places
+from extproc.openai.shape import is_key
+from extproc.openai.structure import Unescaping
 from extproc.openai.text import SPELLED_OUT
-from extproc.policies.verdict import Phase, Place
+from extproc.policies.verdict import Phase, Place, Text
 from extproc.sagemaker.faults import broken_off
 
 if TYPE_CHECKING:
@@ -33,13 +35,15 @@ class Blocked(Exception):
 class _Running:
     """A place that text has come for, and its hold-back: None where no policy looks.
 
-    `waiting` is text that came and has not gone out as it came; not kept up once the choice is redacted.
+    `waiting` is text that came and has not gone out as it came; not kept up once the choice is redacted. `escapes`
+    are those of a call's arguments.
     """
 
-    __slots__ = ("ended", "waiting", "window")
+    __slots__ = ("ended", "escapes", "waiting", "window")
 
-    def __init__(self, window: StreamWindow | None) -> None:
+    def __init__(self, window: StreamWindow | None, escapes: Unescaping | None) -> None:
         self.window = window
+        self.escapes = escapes
         self.ended = False
         self.waiting = ""
 
@@ -47,12 +51,15 @@ class _Running:
 class ChoiceStream:
     """One choice of a stream. `findings` grows as they are made; `characters` counts those of text received."""
 
-    def __init__(self, index: int, guard: Guard, findings: list[Finding]) -> None:
+    def __init__(
+        self, index: int, guard: Guard, findings: list[Finding], functions: frozenset[str] | None = None
+    ) -> None:
         self.index = index
         self.characters = 0
         self.redacted = False
         self._guard = guard
         self._findings = findings
+        self._functions = functions
         # By path from the delta; a list's element goes by its own `index`, where it has one.
         self._running: dict[Path, _Running] = {}
         self._tool_call: tuple[int, str] | None = None
@@ -127,6 +134,8 @@ class ChoiceStream:
         held = False
         for key in list(node) if type(node) is dict else range(len(node)):
             value = node[key]
+            if type(key) is str and not is_key(key):
+                key = self._key(node, key, path)  # noqa: PLW2901 - it goes by that name from here on
             step = key if type(key) is str else _index(value, key)
             # Of several tool calls in one delta, each but the last has ended with it.
             ends = over or (path == ("tool_calls",) and step != _index(node[-1], len(node) - 1))
@@ -143,23 +152,41 @@ class ChoiceStream:
             _prune(node)
         return held
 
+    def _key(self, node: Document, key: str, path: Path) -> str:
+        """Judge a key that is more than a name, and rename what a policy redacts."""
+        place = Place(Phase.RESPONSE, "assistant", "other", self.index, ("choices", self.index, "message", *path, key))
+        judgement = self._guard.judge([Text(place, key)])
+        self._findings += judgement.findings
+        if judgement.block is not None:
+            raise Blocked(judgement.block)
+        judged = judgement.texts[0]
+        if judged != key:
+            node[judged] = node.pop(key)
+            self.redacted = True
+        return judged
+
     def _text(self, path: Path, text: str, *, last: bool, over: bool) -> str:
         running = self._running.get(path)
         if running is None:
-            kind = places.kind(path, "assistant", text)
+            kind = places.kind(path, "assistant", text, self._functions)
             if kind is None:
                 return text
             place = Place(Phase.RESPONSE, "assistant", kind, self.index, ("choices", self.index, "message", *path))
-            running = self._running[path] = _Running(self._guard.window(place))
+            escapes = Unescaping() if kind == "tool_arguments" and path[-1] == "arguments" else None
+            running = self._running[path] = _Running(self._guard.window(place), escapes)
         self.characters += len(text)
+        if running.escapes is not None:
+            text = running.escapes.push(text)
+            if last or over:
+                text += running.escapes.finish()
         window = running.window
         if window is None:
             return text
         if running.ended:
-            raise broken_off(f"choice {self.index}: more text for {path} after its end")
+            raise broken_off(f"choice {self.index}: more text for a field after its end")
         if not self.redacted:
             running.waiting += text
-        released = self._released(running, window.push(text))
+        released = self._released(running, window.push(text)) if text else ""
         if last or (over and window.held):
             running.ended = True
             released += self._released(running, window.finish())
@@ -169,11 +196,17 @@ class ChoiceStream:
         deltas = []
         for path in paths:
             running = self._running[path]
+            rest = running.escapes.finish() if running.escapes is not None else ""
+            if running.window is None:
+                if rest:
+                    deltas.append(_delta(path, rest))
+                continue
             # Where nothing is held no match has begun: the place may go on, should the container come back to it.
-            if running.window is None or running.ended or not (always or running.window.held):
+            if running.ended or not (always or rest or running.window.held):
                 continue
             running.ended = True
-            released = self._released(running, running.window.finish())
+            released = self._released(running, running.window.push(rest)) if rest else ""
+            released += self._released(running, running.window.finish())
             if released:
                 deltas.append(_delta(path, released))
         return deltas

@@ -1,26 +1,34 @@
 """A stream of chunks through the policies, on its way to the client.
 
 What a choice still holds when it finishes goes out in chunks of its own, before the finish. Strings of a chunk or a
-choice that stand outside the delta come whole, and are judged so. A chunk that is empty because its text is held is
-not sent. Token probabilities and ids wait until nothing of their choice is held, and are dropped once it was redacted.
+choice that stand outside the delta come whole, and are judged so; one that varies from chunk to chunk is judged
+together with what came before, and a match across the two ends the stream: there is no hold-back for it. A chunk that
+is empty because its text is held is not sent. Token probabilities and ids wait until nothing of their choice is held,
+and are dropped once it was redacted.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from extproc.errors import GatewayError
+from extproc.openai import structure
 from extproc.openai.delta import Blocked, ChoiceStream
-from extproc.openai.text import ANSWER_STRUCTURE, CHOICE_STRUCTURE, strings
+from extproc.openai.shape import is_key
+from extproc.openai.text import ANSWER_STRUCTURE, CHOICE_STRUCTURE, Key, put, strings
 from extproc.policies.verdict import Phase, Place, Text
 from extproc.sagemaker import faults
 
 if TYPE_CHECKING:
     from extproc.openai.document import Document
+    from extproc.openai.places import Path
     from extproc.policies.verdict import Block, Finding, Guard
 
 _CHUNK_STRUCTURE = ANSWER_STRUCTURE | {"choices"}
 _PART_STRUCTURE = CHOICE_STRUCTURE | {"delta"}
+# Characters of a string outside the delta that are remembered: longer than what policies look for.
+_REMEMBERED = 512
 # What every chunk of an answer says alike.
 _ENVELOPE = ("id", "object", "created", "model", "system_fingerprint", "service_tier")
 
@@ -32,10 +40,13 @@ class Relay:
     `finish_reasons` has one entry for each finished choice.
     """
 
-    def __init__(self, guard: Guard, model: str, include_usage: bool) -> None:
+    def __init__(self, guard: Guard, model: str, include_usage: bool, functions: frozenset[str] | None = None) -> None:
         self._guard = guard
         self._model = model
         self._include_usage = include_usage
+        # Names of the functions that the request defined; None takes every name for one.
+        self._functions = functions
+        self._outside: dict[tuple[int, Path], _Outside] = {}
         self._choices: dict[int, ChoiceStream] = {}
         self._envelope: Document = {}
         self._findings: list[Finding] = []
@@ -104,8 +115,7 @@ class Relay:
         return sent
 
     def _push(self, chunk: Document, sent: list[Document]) -> None:
-        chunk.setdefault("object", "chat.completion.chunk")
-        chunk["model"] = self._model
+        structure.envelope(chunk, "chat.completion.chunk", self._model)
         self._envelope = {name: chunk[name] for name in _ENVELOPE if name in chunk}
         usage = chunk.get("usage")
         if isinstance(usage, dict):
@@ -131,10 +141,11 @@ class Relay:
 
     def _push_part(self, part: Document, at: int, sent: list[Document]) -> bool:
         """Judge one choice's part of a chunk; whether it is to be sent."""
+        structure.choice(part, at)
         number = _number(part, at)
         choice = self._choices.get(number)
         if choice is None:
-            choice = self._choices[number] = ChoiceStream(number, self._guard, self._findings)
+            choice = self._choices[number] = ChoiceStream(number, self._guard, self._findings, self._functions)
         reason = part.get("finish_reason")
         if reason == "error":
             # djl-serving's rolling batch tells a failed generation so, with status 200.
@@ -143,7 +154,12 @@ class Relay:
         for name in part.keys() - _PART_STRUCTURE:
             self._judge_whole(part, name, choice)
         delta = part.get("delta")
-        before, held = choice.push(delta if isinstance(delta, dict) else {}, last=bool(reason))
+        if not isinstance(delta, dict):
+            delta = {}
+            if "delta" in part:
+                part["delta"] = delta
+        structure.calls(delta)
+        before, held = choice.push(delta, last=bool(reason))
         sent += self._chunks(number, before)
         if reason:
             self.finish_reasons.append(str(reason))
@@ -158,6 +174,8 @@ class Relay:
     def _judge_whole(self, container: Document, name: str, choice: ChoiceStream | None) -> None:
         index = 0 if choice is None else choice.index
         found = [found for found in strings(container, name, (name,)) if found[2]]
+        if not is_key(name):
+            found.append((container, Key(name), name, (name,)))
         if not found:
             return
         texts = [Text(Place(Phase.RESPONSE, "assistant", "other", index, path), text) for _, _, text, path in found]
@@ -165,11 +183,42 @@ class Relay:
         self._findings += judgement.findings
         if judgement.block is not None:
             raise Blocked(judgement.block)
-        for (owner, key, text, _), judged in zip(found, judgement.texts, strict=True):
-            if judged != text:
-                owner[key] = judged
+        for text in texts:
+            self._judge_across(text)
+        for (owner, key, string, _), judged in zip(found, judgement.texts, strict=True):
+            if judged != string:
+                put(owner, key, judged)
                 if choice is not None:
                     choice.redacted = True
+
+    def _judge_across(self, text: Text) -> None:
+        key = text.place.choice, text.place.path
+        outside = self._outside.get(key)
+        if outside is None:
+            self._outside[key] = _Outside(text.text, text.text[-_REMEMBERED:])
+            return
+        before = outside.before
+        outside.before = (before + text.text)[-_REMEMBERED:]
+        outside.varies = outside.varies or text.text != outside.first
+        if not outside.varies:
+            return
+        judgement = self._guard.judge([Text(text.place, before + text.text)])
+        if judgement.block is not None:
+            raise Blocked(judgement.block)
+        across = any(
+            found.replacement is not None and found.start < len(before) < found.end for found in judgement.findings
+        )
+        if across:
+            raise faults.broken_off("what a policy redacts came in pieces, in a field that is not streamed")
+
+
+@dataclass(slots=True)
+class _Outside:
+    """A string outside the delta: as it came first, the end of all that came, and whether it ever came otherwise."""
+
+    first: str
+    before: str
+    varies: bool = False
 
 
 def _number(part: Document, at: int) -> int:

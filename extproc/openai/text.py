@@ -4,10 +4,12 @@ Every string of every message is text unless `places` lists it as structural or 
     tools[], functions[], response_format     every string but types and names: kind "tool_definition", role "system"
     prediction                                what the answer is expected to be: kind "content", role "assistant"
     any other field of a request              kind "other", role "user" (`user`, `metadata`, `stop`, RAG `documents`),
-                                              but those in SETTINGS, which select behaviour
+                                              but those in SETTINGS, which select behaviour by a name
+    keys                                      those that are more than a field's name (shape.py): kind "other"
     any other field of a choice or an answer  kind "other", role "assistant", but those in CHOICE_STRUCTURE and
                                               ANSWER_STRUCTURE; the `text` of a legacy completion's choice is "content"
-Not text: numbers, booleans, keys, and `logprobs` and `token_ids` of a choice. Those spell the answer out once more, so
+A call's arguments are JSON in a string: they are judged, and go on, without the escapes that JSON does not need.
+Not text: numbers, booleans, and `logprobs` and `token_ids` of a choice. Those spell the answer out once more, so
 writing a redaction into a choice sets them to null.
 """
 
@@ -16,7 +18,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from extproc.openai import places
+from extproc.openai import places, structure
+from extproc.openai.shape import is_key, is_name
 from extproc.policies.verdict import Phase, Place, Text
 
 if TYPE_CHECKING:
@@ -26,7 +29,6 @@ if TYPE_CHECKING:
 
 SETTINGS = frozenset(
     {
-        "model",
         "tool_choice",
         "function_call",
         "service_tier",
@@ -47,7 +49,17 @@ CHOICE_STRUCTURE = frozenset({"index", "finish_reason", *SPELLED_OUT})
 _DEFINITION_NAMES = frozenset({("type",), ("function", "name"), ("name",), ("json_schema", "name"), ("custom", "name")})
 _JSON_TYPES = frozenset({"object", "array", "string", "number", "integer", "boolean", "null"})
 
+# Where the functions are named that a model may call.
+_DEFINED = (("tools", "function"), ("tools", "custom"), ("tools", None), ("functions", None))
+
 Path = places.Path
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Says of a text that it is itself a key of its container."""
+
+    name: str
 
 
 @dataclass(slots=True)
@@ -56,16 +68,35 @@ class Slot:
 
     text: Text
     _container: Any
-    _key: str | int
+    _key: str | int | Key
     _choice: Document | None = None
 
     def replace(self, new: str) -> None:
         """Write a rewritten text into the document; what spells the old one out goes from its choice."""
-        self._container[self._key] = new
+        put(self._container, self._key, new)
         if self._choice is not None:
             for name in SPELLED_OUT:
                 if name in self._choice:
                     self._choice[name] = None
+
+
+def put(container: Any, key: str | int | Key, new: str) -> None:
+    """Write a text back to where it stood. A renamed key comes after the text below it, which goes by the old one."""
+    if type(key) is Key:
+        container[new] = container.pop(key.name)
+    else:
+        container[key] = new
+
+
+def function_names(document: Document) -> frozenset[str]:
+    """The names of the functions that a request defines."""
+    names = set()
+    for field, inner in _DEFINED:
+        for tool in document.get(field) or ():
+            described = tool if inner is None else tool.get(inner)
+            if type(described) is dict and type(described.get("name")) is str:
+                names.add(described["name"])
+    return frozenset(names)
 
 
 def request_slots(document: Document) -> list[Slot]:
@@ -79,25 +110,31 @@ def request_slots(document: Document) -> list[Slot]:
             _add_definitions(slots, document, name)
         elif name == "prediction" and value is not None:
             _add_message(slots, value, ("prediction",), phase=Phase.REQUEST, role="assistant")
-        elif name not in SETTINGS:
-            _add_other(slots, document, name, Phase.REQUEST, "user")
+        elif name != "model":  # which no container is sent
+            _add_other(slots, document, name, Phase.REQUEST, "user", settings=name in SETTINGS)
     return slots
 
 
-def response_slots(document: Document) -> list[Slot]:
-    """Every text of a whole answer that `completion.read` accepted: of each choice, and of fields unknown to us."""
+def response_slots(document: Document, functions: frozenset[str] | None = None) -> list[Slot]:
+    """Every text of a whole answer that `completion.finish` accepted: of each choice, and of fields unknown to us.
+
+    `functions` are those that the request defined; None takes every name that looks like one for a function's.
+    """
     slots: list[Slot] = []
     for name, value in document.items():
         if name == "choices":
             for at, choice in enumerate(value):
-                _add_choice(slots, choice, at)
+                _add_choice(slots, choice, at, functions)
         elif name not in ANSWER_STRUCTURE:
             _add_other(slots, document, name, Phase.RESPONSE, "assistant")
     return slots
 
 
-def strings(container: Any, key: str | int, path: Path) -> Iterator[tuple[Any, str | int, str, Path]]:
-    """The string at that key of a container, or every string below it: where it stands, itself, its path."""
+def strings(container: Any, key: str | int, path: Path) -> Iterator[tuple[Any, str | int | Key, str, Path]]:
+    """The string at that key of a container, or every string below it: where it stands, itself, its path.
+
+    A key below it that is more than a name is a string too, and comes after what it is the key of.
+    """
     # `type() is` rather than isinstance: orjson makes exactly these types, and every string comes through here.
     value = container[key]
     if type(value) is str:
@@ -105,6 +142,8 @@ def strings(container: Any, key: str | int, path: Path) -> Iterator[tuple[Any, s
     elif type(value) is dict:
         for name in value:
             yield from strings(value, name, (*path, name))
+            if not is_key(name):
+                yield value, Key(name), name, (*path, name)
     elif type(value) is list:
         for at in range(len(value)):
             yield from strings(value, at, (*path, at))
@@ -119,6 +158,7 @@ def _add_message(
     role: str,
     index: int = 0,
     choice: Document | None = None,
+    functions: frozenset[str] | None = None,
 ) -> None:
     for name, value in message.items():
         if name == "content" and type(value) is str:
@@ -127,20 +167,34 @@ def _add_message(
             slots.append(Slot(Text(Place(phase, role, kind, index, (*path, name)), value), message, name, choice))
             continue
         for container, key, string, below in strings(message, name, (name,)):
-            found = places.kind(below, role, string)
+            found = places.kind(below, role, string, functions)
             if found is not None:
                 place = Place(phase, role, found, index, path + below)
-                slots.append(Slot(Text(place, string), container, key, choice))
+                if found == "tool_arguments" and key == "arguments":
+                    container[key] = structure.unescaped(string)
+                    slots.append(Slot(Text(place, container[key]), container, key, choice))
+                else:
+                    slots.append(Slot(Text(place, string), container, key, choice))
+        if not is_key(name):
+            place = Place(phase, role, "other", index, (*path, name))
+            slots.append(Slot(Text(place, name), message, Key(name), choice))
 
 
-def _add_choice(slots: list[Slot], choice: Document, at: int) -> None:
+def _add_choice(slots: list[Slot], choice: Document, at: int, functions: frozenset[str] | None) -> None:
     index = choice.get("index")
     number = index if type(index) is int else at
     path: Path
     for name, value in choice.items():
         if name == "message" and type(value) is dict:
             path = ("choices", at, name)
-            _add_message(slots, value, path, phase=Phase.RESPONSE, role="assistant", index=number, choice=choice)
+            _add_message(
+                *(slots, value, path),
+                phase=Phase.RESPONSE,
+                role="assistant",
+                index=number,
+                choice=choice,
+                functions=functions,
+            )
         elif name not in CHOICE_STRUCTURE:
             kind = "content" if name == "text" else "other"  # the text of a legacy completion
             for container, key, string, path in strings(choice, name, ("choices", at, name)):
@@ -151,10 +205,17 @@ def _add_choice(slots: list[Slot], choice: Document, at: int) -> None:
 def _add_definitions(slots: list[Slot], document: Document, name: str) -> None:
     for container, key, string, path in strings(document, name, (name,)):
         shape = path[1:] if name == "response_format" else path[2:]
-        if shape not in _DEFINITION_NAMES and not (key == "type" and string in _JSON_TYPES):
+        named = shape in _DEFINITION_NAMES and is_name(string)
+        if not named and not (key == "type" and string in _JSON_TYPES):
             slots.append(Slot(Text(Place(Phase.REQUEST, "system", "tool_definition", 0, path), string), container, key))
 
 
-def _add_other(slots: list[Slot], document: Document, name: str, phase: Phase, role: str) -> None:
+def _add_other(
+    slots: list[Slot], document: Document, name: str, phase: Phase, role: str, *, settings: bool = False
+) -> None:
     for container, key, string, path in strings(document, name, (name,)):
+        if settings and is_name(string):
+            continue
         slots.append(Slot(Text(Place(phase, role, "other", 0, path), string), container, key))
+    if not is_key(name):
+        slots.append(Slot(Text(Place(phase, role, "other", 0, (name,)), name), document, Key(name)))

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from extproc.openai.chat import ChatCall
     from extproc.routing.targets import Target
 
+# The formats whose containers take a text, and so need the target's template.
+PROMPTED = frozenset({"tgi", "lmi", "lmi-dynamic-batch", "bedrock-marketplace"})
+
 
 def of(call: ChatCall, target: Target) -> str:
     """The prompt by the target's template.

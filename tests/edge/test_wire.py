@@ -60,7 +60,10 @@ def test_request_headers_arrive_lower_case_joined_and_with_the_peer():
         attributes={wire.ATTRIBUTES: well_known.Struct(fields={"source.address": string("10.0.0.9:4711")})},
     )
     assert received(message) == RequestHeaders(
-        {":path": "/v1/models", "accept": "a, b", "x": "é"}, end_of_stream=True, source_address="10.0.0.9:4711"
+        {":path": "/v1/models", "accept": "a, b", "x": "é"},
+        end_of_stream=True,
+        source_address="10.0.0.9:4711",
+        count=4,
     )
 
 

@@ -191,3 +191,40 @@ def test_progress_is_told(relay: Relay) -> None:
     assert [(found.start, found.end) for found in relay.findings] == [(2, 8)]
     assert relay.finish_reasons == ["stop", "length"]
     assert relay.completion_characters == 9
+
+
+@pytest.mark.parametrize("fields", [{"x": {"y": "sec"}}, {"y": "sec"}])
+def test_text_in_pieces_outside_the_delta_ends_the_stream(relay: Relay, fields: dict[str, Any]) -> None:
+    """There is no hold-back for it, so that what a policy redacts cannot be completed."""
+    more = {name: {"y": "ret"} if isinstance(value, dict) else "ret" for name, value in fields.items()}
+    assert relay.push(chunk(part({"content": "a"}), **fields))
+    assert relay.push(chunk(part({"content": "b"}), **more)) == []
+    assert relay.error is not None
+    assert relay.error.openai_code == "model_stream_error"
+
+
+def test_a_block_in_pieces_outside_the_delta_is_a_block(relay: Relay) -> None:
+    """As if it had come in one."""
+    relay.push(chunk(part({"content": "a"}, text="poi")))
+    assert relay.push(chunk(part({"content": "a"}, text="son"))) == []
+    assert relay.block is not None
+
+
+def test_what_every_chunk_repeats_is_no_text_in_pieces(relay: Relay) -> None:
+    """A constant passes as often as it comes, whatever many of it would spell."""
+    for _ in range(3):
+        assert relay.push(chunk(part({"content": "a"}), provider="retsec")) != []
+    assert relay.error is None
+
+
+@pytest.mark.parametrize("delta", ["secret", ["secret"], 5])
+def test_a_delta_that_is_no_object_is_empty(relay: Relay, delta: object) -> None:
+    """Nothing stands where no policy looks."""
+    assert relay.push(chunk(part(delta, finish_reason="stop"))) == [sent(part({}, finish_reason="stop"))]
+
+
+def test_a_key_is_judged(relay: Relay) -> None:
+    """In a delta and beside it; a name of some letters is only a name."""
+    (told,) = relay.push(chunk(part({"a secret": "x", "x": {"my secret": 1}}), **{"our secret": 1}))
+    assert told["choices"][0]["delta"] == {"x": {"my [X]": 1}, "a [X]": "x"}
+    assert told["our [X]"] == 1
