@@ -9,9 +9,10 @@ import re
 from dataclasses import dataclass, field, replace
 from email.utils import formatdate
 from functools import lru_cache
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from extproc.emulator import answer, container, dialect, knobs, personalities, refusals
+from extproc.emulator import answer, container, dialect, knobs, personalities, refusals, text_generation
 from extproc.emulator.answer import Answer
 from extproc.emulator.container import ContainerRefused
 from extproc.emulator.refusals import Refusal, Refused
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from extproc.emulator.journal import Entry
     from extproc.emulator.knobs import Knobs
     from extproc.emulator.received import Received
+    from extproc.emulator.text_events import Said
     from extproc.routing.targets import Credentials
 
 # The 25 MB of AWS's hosting FAQ; the API reference still says 6 MiB.
@@ -93,12 +95,18 @@ class Runtime:
         try:
             if failed:
                 raise failed
+            stream = operation[2] == "invocations-response-stream"
+            personality = text_generation.PERSONALITIES.get(kind)
+            if personality is not None:
+                attributes = received.header(b"x-amzn-sagemaker-custom-attributes") or b""
+                said = personality.complete(document, settings, attributes, entry.number)
+                broken = personalities.fault_of(name, kind)
+                return (_text_streamed if stream else _text_whole)(personality, said, broken, settings)
             completion = container.complete(document, settings, endpoint, int(now), entry.number)
         except ContainerRefused as refused:
             raise Refused(refusals.model_error(endpoint, self.region, refused.status, refused.body)) from refused
         if kind == "huge":
             completion = replace(completion, tokens=answer.huge_tokens(settings.bytes), tool=None)
-        stream = operation[2] == "invocations-response-stream"
         return _streamed(completion, kind, settings) if stream else _whole(completion, kind, settings)
 
     def _refuse_by_kind(self, kind: str, name: str, endpoint: str, settings: Knobs) -> None:
@@ -163,3 +171,25 @@ def _streamed(completion: container.Completion, kind: str, settings: Knobs) -> A
     content_type, events = answer.events(completion, kind)
     headers = (("content-type", _EVENT_STREAM), ("x-amzn-sagemaker-content-type", content_type), _VARIANT)
     return Answer(200, headers, b"", answer.stream(events, kind, settings), settings.write_bytes)
+
+
+def _text_whole(personality: text_generation.Personality, said: Said, fault: str, settings: Knobs) -> Answer:
+    """InvokeEndpoint of a container that generates text."""
+    body = personality.whole(said)
+    headers = (("content-type", dialect.JSON), _VARIANT)
+    return Answer(200, headers, body, answer.whole(body, fault, settings), settings.write_bytes)
+
+
+def _text_streamed(personality: text_generation.Personality, said: Said, fault: str, settings: Knobs) -> Answer:
+    """InvokeEndpointWithResponseStream of a container that generates text."""
+    events = personality.events(said)
+    if fault == "stream-error":
+        # In its own words; the table of faults has vLLM's.
+        events = chain(islice(events, settings.after), [personality.error])
+        fault = ""
+    headers = (
+        ("content-type", _EVENT_STREAM),
+        ("x-amzn-sagemaker-content-type", personality.content_type),
+        _VARIANT,
+    )
+    return Answer(200, headers, b"", answer.stream(events, fault, settings), settings.write_bytes)
