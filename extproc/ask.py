@@ -70,6 +70,7 @@ def ask(
     candidates = plan(runtime.by_model, call.model, "chat", credentials)
     judge(call, guard, record)
     targets = _within_context(call, candidates)
+    record.planned = tuple(target.id for target in targets)
     asked = _signed(call, targets, credentials, now)
     record.planned = tuple(target.id for target in asked.targets)
     return asked

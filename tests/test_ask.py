@@ -19,6 +19,7 @@ from extproc.errors import (
     MalformedRequest,
     PolicyRefusal,
     UnknownModel,
+    UnsupportedParameter,
 )
 from extproc.policies.base import Rule
 from extproc.policies.table import build
@@ -278,3 +279,37 @@ def test_the_model_and_the_kind_of_answer_are_recorded() -> None:
     asked, record = asking(make_runtime(), stream=True, stream_options={"include_usage": True})
     assert (record.model, record.stream, asked.call.include_usage) == (MODEL, True, True)
     assert orjson.loads(asked.body)["stream_options"] == {"include_usage": True}
+
+
+TEXT = {"format": "tgi", "prompt_template": "llama3"}
+
+
+def test_a_target_that_cannot_express_the_request_is_passed_over() -> None:
+    """Another of the group takes it; the record says which."""
+    runtime = make_runtime(make_target("east", **TEXT), WEST)
+    asked, record = asking(runtime, n=2)
+    assert (record.planned, tuple(attempts(asked))) == (("west",), ("west",))
+    assert orjson.loads(asked.body)["n"] == 2
+
+
+def test_what_no_target_can_express_is_refused_by_name() -> None:
+    """With the first target's refusal."""
+    error, _ = refused(make_runtime(make_target("east", **TEXT)), UnsupportedParameter, n=2)
+    assert error.param == "n"
+
+
+def test_targets_that_prompt_differently_have_bodies_of_their_own() -> None:
+    """Envoy holds the first; the second's goes with its attempt."""
+    other = make_target("west", format="tgi", prompt_template="chatml")
+    asked, _ = asking(make_runtime(make_target("east", **TEXT), other))
+    assert b"<|start_header_id|>" in asked.body
+    assert "<|im_start|>" in attempts(asked)["west"]["body"]
+
+
+def test_an_accepted_licence_is_sent_and_signed() -> None:
+    """By the attempts at that target alone."""
+    runtime = make_runtime(make_target("east", accept_eula=True), WEST)
+    asked, _ = asking(runtime)
+    name = "x-amzn-sagemaker-custom-attributes"
+    assert [attempt.get(name) for attempt in attempts(asked).values()] == ["accept_eula=true", None]
+    assert name in attempts(asked)["east"]["authorization"]
