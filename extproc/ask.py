@@ -127,7 +127,7 @@ def _signed(
     refusal: UnsupportedParameter | None = None
     for target in targets:
         # What a translation can depend on; targets of a group mostly share one body and one hash.
-        key = (target.format, target.prompt_template, target.temperature, target.max_tokens)
+        key = (target.format, target.prompt_template, target.temperature, target.max_tokens, target.max_context_tokens)
         if key not in bodies:
             try:
                 body = translator("chat", target.format).request(call, target)

@@ -166,7 +166,7 @@ class _Answer:
             # Of a stream of tokens it is the same text once more.
             text = piece.whole
         self._bytes += len(text.encode())
-        if self.wants_logprobs:
+        if self.wants_logprobs and not self._filter.stopped:
             for token in piece.tokens:
                 self._spelled += len(token.text)
                 self._tokens.append((self._spelled, token))

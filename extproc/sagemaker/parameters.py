@@ -122,8 +122,14 @@ def drawing(call: ChatCall, target: Target) -> dict[str, Any]:
 
 
 def max_new_tokens(call: ChatCall, target: Target) -> int:
-    """The limit that is always sent: the client's, else the target's, else ours."""
-    return context.completion_tokens(call, target) or DEFAULT_MAX_NEW_TOKENS
+    """The limit that is always sent: the client's, else the target's, else ours, or what the context leaves of it.
+
+    A limit of ours must not be why a container refuses a prompt that fits.
+    """
+    asked = context.completion_tokens(call, target)
+    if asked or target.max_context_tokens is None:
+        return asked or DEFAULT_MAX_NEW_TOKENS
+    return max(1, min(DEFAULT_MAX_NEW_TOKENS, target.max_context_tokens - context.prompt_tokens(call)))
 
 
 def stops(call: ChatCall) -> tuple[str, ...]:

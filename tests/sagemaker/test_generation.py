@@ -227,6 +227,16 @@ def test_log_probabilities_come_with_their_text() -> None:
     assert said(chunks) == "One "
 
 
+def test_what_comes_after_a_stop_is_not_kept() -> None:
+    """A container that does not stop may go on as long as it likes: nothing of it is held."""
+    translation = generation.stream(call(stop="END", logprobs=True), target())
+    translation.feed(sse([{"token": {"text": "END", "logprob": 0}}]))
+    for _ in range(100):
+        assert translation.feed(sse([{"token": {"text": "more" * 1000, "logprob": 0}}])) == []
+    assert len(translation._answer._tokens) <= 1
+    assert not translation._answer._filter.held
+
+
 def test_a_whole_answers_log_probabilities() -> None:
     """From the tokens in its details; one without a probability is an unlikely one."""
     tokens = [{"id": 1, "text": "Hi", "logprob": None}, {"id": 2, "text": "</s>", "logprob": 0, "special": True}]

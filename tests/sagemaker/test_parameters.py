@@ -11,7 +11,7 @@ import pytest
 from extproc.errors import UnsupportedParameter
 from extproc.openai.chat import ChatCall
 from extproc.routing.targets import Target
-from extproc.sagemaker.parameters import EXPRESSED, MAX_STOP_CHARACTERS, ends, sampling, stops
+from extproc.sagemaker.parameters import EXPRESSED, MAX_STOP_CHARACTERS, ends, max_new_tokens, sampling, stops
 from extproc.translate import TRANSLATORS, translator
 
 TABLES = Path(__file__).parent.parent / "tables"
@@ -128,6 +128,23 @@ def test_the_clients_temperature_holds_against_the_targets(
     """And 0, whoever says it, is greedy decoding."""
     how = sampling(call(**asked), target(temperature=default))
     assert (how.temperature, how.greedy) == (temperature, greedy)
+
+
+@pytest.mark.parametrize(
+    ("asked", "fields", "limit"),
+    [
+        ({}, {}, 1024),
+        ({}, {"max_context_tokens": 100_000}, 1024),
+        ({}, {"max_context_tokens": 105}, 100),
+        ({}, {"max_context_tokens": 5}, 1),
+        ({"max_tokens": 200}, {"max_context_tokens": 105}, 200),
+        ({}, {"max_context_tokens": 105, "max_tokens": 50}, 50),
+    ],
+    ids=str,
+)
+def test_a_limit_of_ours_leaves_room_for_the_prompt(asked: Any, fields: Any, limit: int) -> None:
+    """TGI refuses a prompt that does not fit together with the limit; nobody asked for ours."""
+    assert max_new_tokens(call(**asked), target(**fields)) == limit
 
 
 def test_every_dialect_sends_a_limit() -> None:
