@@ -134,14 +134,19 @@ def test_with_every_worker_dead_requests_are_refused_in_openai_shape_and_audited
     launch.eventually(lambda: chat(gateway)[0] == 200)
 
 
-def test_sigterm_drains_open_streams_and_exits_with_0(gateways, regions, launch, answer):
-    """A stream that is open when SIGTERM comes is served to its end, [DONE] included."""
+@pytest.mark.parametrize("stop", ["SIGTERM", "Ctrl-C"])
+def test_a_stop_drains_open_streams_and_exits_with_0(gateways, regions, launch, answer, stop):
+    """A stream that is open when SIGTERM or a terminal's Ctrl-C comes is served to its end, [DONE] included."""
     gateway = gateways(one_target(launch, regions[0]))
     body = {"model": "chat", "messages": MESSAGES, "stream": True, "emulator": answer("word " * 60, delay_ms=50)}
     with gateway.http().stream("POST", "/v1/chat/completions", json=body) as received:
         pieces = received.iter_bytes()
         first = next(pieces)
-        gateway.process.send_signal(signal.SIGTERM)
+        if stop == "SIGTERM":
+            gateway.process.send_signal(signal.SIGTERM)
+        else:
+            # As a terminal does: to every process of the foreground group.
+            os.killpg(gateway.process.pid, signal.SIGINT)
         rest = b"".join(pieces)
     assert (first + rest).endswith(b"data: [DONE]\n\n")
     assert gateway.process.wait(60) == 0
