@@ -21,6 +21,12 @@ CONTAINERS = {
     "empty-body": "200 with an empty body; a stream without a frame",
     "huge": "an answer of 32 MiB (knob: bytes)",
 }
+# The default container behind endpoints that are addressed otherwise: addressing.py.
+ENDPOINTS = {
+    "components": "an endpoint of inference components: one must be named (missing* is none, empty* has no copy)",
+    "multi-model": "a multi-model endpoint: a target model must be named (loading* is not ready); it cannot stream",
+    "serverless": "a serverless endpoint: bodies up to 4 MiB; it cannot stream",
+}
 BEFORE_HEADERS = {
     "missing": "400 ValidationError NO_SUCH_ENDPOINT",
     "model-error": "424 ModelError; model-error-N says OriginalStatusCode N (500 without; 0 is the 60 s limit)",
@@ -44,7 +50,7 @@ IN_STREAM = {
     "stream-error": 'the container\'s own data: {"error": …} and [DONE] after some events',
 }
 
-KINDS = frozenset({*CONTAINERS, *BEFORE_HEADERS, *IN_STREAM, *BY_KIND})
+KINDS = frozenset({*CONTAINERS, *ENDPOINTS, *BEFORE_HEADERS, *IN_STREAM, *BY_KIND})
 
 _LONGEST_FIRST = sorted(KINDS - {DEFAULT}, key=len, reverse=True)
 _NAME = re.compile(rf"({'|'.join(map(re.escape, _LONGEST_FIRST))})(?:-|$)")
@@ -70,7 +76,7 @@ def is_kind(name: str) -> bool:
 
 def table() -> str:
     """Return every kind with what it does, for --help."""
-    rows = dict(CONTAINERS) | BEFORE_HEADERS
+    rows = CONTAINERS | ENDPOINTS | BEFORE_HEADERS
     for kind, refusal in BY_KIND.items():
         rows[kind] = f"{refusal.status} {(refusal.error_type or refusal.content_type).partition(':')[0]}"
     rows |= IN_STREAM
