@@ -11,6 +11,7 @@ import h11
 import orjson
 
 from extproc.edge import logs
+from extproc.record import fault
 
 if TYPE_CHECKING:
     from extproc.config.runtime import Runtime
@@ -117,7 +118,7 @@ class AdminListener:
                 return HTTPStatus.OK, {"status": "reloaded", **configuration(self._supervisor.runtime)}
             return HTTPStatus.OK, configuration(self._supervisor.runtime)
         except Exception as error:  # noqa: BLE001 - the one who asks is told, and the listener goes on
-            logs.get().error("the admin listener failed", fault=logs.fault(error))
+            logs.get().error("the admin listener failed", fault=fault(error))
             return _error(HTTPStatus.INTERNAL_SERVER_ERROR, "The admin listener failed; its log says where.")
 
 

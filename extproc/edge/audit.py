@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from extproc.edge import logs
-from extproc.record import timestamp
+from extproc.record import fault, timestamp
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,7 +68,7 @@ class AuditTrail:
             line = orjson.dumps(document)
         except TypeError as error:
             # A fault of ours in one line (orjson knows the kind only by its message), not of the trail.
-            logs.get().error("a line cannot be put on the audit trail", fault=logs.fault(error))
+            logs.get().error("a line cannot be put on the audit trail", fault=fault(error))
             raise AuditFailed("the line is no JSON") from error
         try:
             if self._failed_at is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from extproc.render.envoy import dynamic
 from extproc.render.settings import Address, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from extproc.config.runtime import Limits
     from extproc.routing.targets import Target
@@ -137,9 +138,26 @@ class Front:
             trap=self._trap,
             admin=Address(path=str(self._admin)),
             access_log=str(self.access_log),
-            ca_file=next((path for path in CA_FILES if Path(path).exists()), CA_FILES[0]),
+            ca_file=authorities(os.environ),
         )
         return dynamic(settings, self.wanted.targets, self.wanted.limits, str(self._directory))
+
+
+def authorities(environ: Mapping[str, str]) -> str:
+    """The file of certificate authorities that targets are checked against.
+
+    AWS_CA_BUNDLE as AWS's own clients read it, then SSL_CERT_FILE as OpenSSL does, then the distribution's.
+
+    Raises:
+        OSError: a variable names a file that is not there.
+    """
+    for name in ("AWS_CA_BUNDLE", "SSL_CERT_FILE"):
+        path = environ.get(name, "")
+        if path:
+            if not Path(path).is_file():
+                raise OSError(f"{name} names {path}, which is no file")
+            return str(Path(path).absolute())
+    return next((path for path in CA_FILES if Path(path).exists()), CA_FILES[0])
 
 
 def merged(first: tuple[Target, ...], *others: tuple[Target, ...]) -> tuple[Target, ...]:

@@ -28,6 +28,7 @@ from extproc.edge.envoy_admin import AdminUnreachable
 from extproc.edge.front import Front, Wanted, merged
 from extproc.edge.unaudited import UnauditedLog
 from extproc.edge.workers import Worker, WorkerNotStarted, WorkerPool
+from extproc.record import fault
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
@@ -334,7 +335,7 @@ class Gateway:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             # A supervisor without one of its parts would look alive: its own supervisor does better with a new one.
-            logs.get().error("a part of the supervisor failed; draining", fault=logs.fault(error))
+            logs.get().error("a part of the supervisor failed; draining", fault=fault(error))
             self._failed = True
             self._stopping.set()
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from extproc.record import fault
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -46,16 +48,6 @@ def get() -> structlog.typing.FilteringBoundLogger:
     """The process's logger."""
     logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
     return logger
-
-
-def fault(error: BaseException) -> str:
-    """What may be told of an exception: its kind, and the file and line that raised it."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
-        return type(error).__name__
-    return f"{type(error).__name__} at {trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"
 
 
 def problems(found: Iterable[Problem], file: str) -> None:

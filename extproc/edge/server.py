@@ -16,7 +16,7 @@ from extproc.edge.whole import whole
 from extproc.errors import GatewayUnavailable
 from extproc.events import Closed, DeadlinePassed, Event, RequestBody, ResponseBody
 from extproc.exchange import Exchange, Surroundings
-from extproc.record import ABORTED, FAILED, SERVED
+from extproc.record import ABORTED, FAILED, SERVED, fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +57,7 @@ class ExternalProcessor:
             # Envoy reset the stream while it was being written to: the client left.
             return
         except Exception as error:  # noqa: BLE001 - whatever is wrong with us, the request must not pass unguarded
-            logs.get().error("an exchange failed in the gateway", fault=logs.fault(error))
+            logs.get().error("an exchange failed in the gateway", fault=fault(error))
             conversation.fail(error)
             # Never a plain return: Envoy would let the rest of the exchange pass unfiltered.
             await context.abort(grpc.StatusCode.INTERNAL, "the exchange failed")
@@ -106,7 +106,7 @@ class _Conversation:
 
     def fail(self, bug: Exception) -> None:
         """The exchange cannot go on, by a fault of ours or of Envoy's configuration: the record says so."""
-        error = GatewayUnavailable("The gateway failed. Try again.", detail=f"bug: {logs.fault(bug)}")
+        error = GatewayUnavailable("The gateway failed. Try again.", detail=f"bug: {fault(bug)}")
         self._exchange.record.failed(error)
         self._exchange.record.end(FAILED, error.http_status, time.time())
 
@@ -144,7 +144,7 @@ class _Conversation:
         except grpc.aio.BaseError:
             return  # The exchange ended in the same instant: there is nobody left to write to.
         except Exception as error:  # noqa: BLE001 - a task's exception would be lost
-            logs.get().error("an exchange was not ended in time", fault=logs.fault(error))
+            logs.get().error("an exchange was not ended in time", fault=fault(error))
 
 
 def build(
@@ -183,7 +183,8 @@ def _options(limits: Limits) -> list[tuple[str, int]]:
     largest = max(limits.max_body_bytes, limits.max_response_bytes) + MESSAGE_OVERHEAD
     return [
         ("grpc.max_receive_message_length", largest),
-        ("grpc.max_send_message_length", largest),
+        # No bound: each target of a group may need a body of its own, and all of them travel in one answer.
+        ("grpc.max_send_message_length", -1),
         # gRPC shares a TCP port with whoever asks: half of the exchanges would go to a forgotten worker unnoticed.
         ("grpc.so_reuseport", 0),
         # Envoy pings idle connections (connection_keepalive); the default tolerance of one in five minutes is a GOAWAY.

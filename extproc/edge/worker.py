@@ -15,6 +15,7 @@ from google.protobuf.internal import api_implementation
 from extproc.edge import logs, server, snapshot
 from extproc.edge.audit import AuditTrail
 from extproc.edge.credentials import CredentialKeeper
+from extproc.policies.verdict import Phase, Place
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,6 +78,8 @@ async def serve(settings: WorkerSettings) -> int:
     trail = AuditTrail(runtime.audit.path if runtime.audit.enabled else None, settings.writer)
     keeper = CredentialKeeper((target.identity for target in runtime.targets), os.environ)
     processor = server.ExternalProcessor(lambda: runtime, keeper, trail)
+    # Compiling a hold-back takes milliseconds, which the first stream would wait for.
+    runtime.chain.window(Place(Phase.RESPONSE, "assistant"))
     grpc_server, health = server.build(runtime, processor, settings.address)
     stopping: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
     for number in (signal.SIGTERM, signal.SIGINT):

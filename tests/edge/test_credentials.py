@@ -182,7 +182,9 @@ def test_what_cannot_be_renewed_stays_in_use(tmp_path):
         for _ in range(3):
             await keeper.renew(identity)
         kept = keeper.snapshot[identity].access_key
-        process(tmp_path, "AKIDNEW", minutes=60)
+        # Now from another source: after a failure the whole chain is looked through again.
+        keys(tmp_path / "credentials", "AKIDNEW", section="p")
+        (tmp_path / "config").unlink()
         await keeper.renew(identity)
         return kept, keeper.snapshot[identity].access_key
 

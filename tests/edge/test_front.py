@@ -10,7 +10,7 @@ from extproc.config.runtime import Limits
 from extproc.edge import front
 from extproc.edge.envoy import EnvoyFailed
 from extproc.edge.envoy_admin import AdminUnreachable
-from extproc.edge.front import Front, Wanted, merged
+from extproc.edge.front import CA_FILES, Front, Wanted, authorities, merged
 from extproc.render.settings import Address
 from extproc.routing.targets import Target
 
@@ -199,3 +199,16 @@ def test_targets_are_merged_by_id(groups, expected):
     """Each once, as the first group that has it says, in the order in which they first come."""
     made = [tuple(target(name, host) for name in names) for host, names in zip("abc", groups, strict=False)]
     assert [f"{each.host}:{each.id}" for each in merged(*made)] == expected
+
+
+def test_certificate_authorities_are_where_aws_clients_look_first(tmp_path):
+    """AWS_CA_BUNDLE before SSL_CERT_FILE before the distribution's; a missing file is told by its variable."""
+    first, second = tmp_path / "aws.pem", tmp_path / "ssl.pem"
+    first.touch()
+    second.touch()
+    both = {"AWS_CA_BUNDLE": str(first), "SSL_CERT_FILE": str(second)}
+    assert authorities(both) == str(first)
+    assert authorities({"SSL_CERT_FILE": str(second)}) == str(second)
+    assert authorities({}) in CA_FILES
+    with pytest.raises(OSError, match="AWS_CA_BUNDLE names /nowhere"):
+        authorities({"AWS_CA_BUNDLE": "/nowhere"})

@@ -70,6 +70,28 @@ def test_requests_are_refused_while_the_trail_is_known_to_fail(stage):
     assert answers[0].immediate_response.status.code == 503
 
 
+def test_a_client_that_leaves_while_it_is_written_to(stage):
+    """GRPC may say so by failing the write; that is no fault of ours, and nobody is left to abort for."""
+    trail = stage.Sink()
+
+    class Context:
+        """A call that is reset between its message and our answer."""
+
+        async def read(self):
+            return stage.head()
+
+        async def write(self, _):
+            raise grpc.aio.InternalError('Failed "ExecuteBatch"')
+
+    compiled = stage.runtime()
+    processor = server.ExternalProcessor(lambda: compiled, stage.Keeper(), trail)
+    with capture_logs() as logged:
+        asyncio.run(processor.process(None, Context()))
+    assert [line["outcome"] for line in trail.lines] == ["aborted"]
+    assert logged == []
+    assert processor.open == 0
+
+
 @pytest.mark.parametrize("sent", [1, 2, 3, 4])
 def test_a_client_that_leaves_is_on_the_record_as_aborted(stage, sent):
     """Whenever the client leaves, the exchange gets exactly one line, and it says so."""

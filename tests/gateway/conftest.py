@@ -84,11 +84,12 @@ class Region:
     name: str
     port: int
     process: subprocess.Popen[bytes]
+    secure: bool = False
 
     @property
     def url(self) -> str:
-        """Where it listens."""
-        return f"http://127.0.0.1:{self.port}"
+        """Where it listens; with TLS by the name in its certificate."""
+        return f"https://localhost:{self.port}" if self.secure else f"http://127.0.0.1:{self.port}"
 
     def requests(self) -> list[dict]:
         """What it has seen since the last reset, oldest first."""
@@ -104,19 +105,28 @@ class Region:
         assert get(f"{self.url}/emulator/reset", method="POST", body=b"{}")[0] in (200, 204)
 
 
-def start_region(name: str, *, port: int | None = None, access_key=ACCESS_KEY, secret_key=SECRET_KEY) -> Region:
-    """Start an emulated region and wait until it listens."""
+def start_region(
+    name: str, *options: str, port: int | None = None, access_key=ACCESS_KEY, secret_key=SECRET_KEY, secure=False
+) -> Region:
+    """Start an emulated region and wait until it listens; `secure`: the options give it a certificate."""
     port = port or free_port()
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "extproc", "sagemaker", "emulate", "--listen", f"127.0.0.1:{port}"),
-            *("--region", name, "--access-key", access_key, "--secret-key", secret_key),
+            *("--region", name, "--access-key", access_key, "--secret-key", secret_key, *options),
         ],
         stdout=subprocess.DEVNULL,
         env=environment(),
     )
-    region = Region(name, port, process)
-    eventually(lambda: get(f"{region.url}/emulator/requests")[0] == 200)
+    region = Region(name, port, process, secure)
+
+    def listens():
+        assert process.poll() is None
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+        return False
+
+    eventually(listens)
     return region
 
 

@@ -147,7 +147,7 @@ def test_an_upload_that_stops_is_ended_and_audited(enterprise):
         time.sleep(0.3)
     for _ in range(200):
         lines = enterprise.audit()[before:]
-        if [line for line in lines if line["outcome"] == "aborted" and line["status"] == 499]:
+        if [line for line in lines if line.get("outcome") == "aborted" and line["status"] == 499]:
             return
         time.sleep(0.05)
     raise AssertionError(lines)
@@ -164,7 +164,7 @@ def test_a_client_gone_before_the_answer_is_audited(enterprise, answer):
         time.sleep(0.5)
     for _ in range(200):
         lines = enterprise.audit()[before:]
-        if [line for line in lines if line["outcome"] == "aborted" and line.get("model") == "chat"]:
+        if [line for line in lines if line.get("outcome") == "aborted" and line.get("model") == "chat"]:
             return
         time.sleep(0.05)
     raise AssertionError(lines)
