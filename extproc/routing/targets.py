@@ -20,6 +20,11 @@ class Identity:
     role_session_name: str | None = None
     sts_region: str | None = None
 
+    @property
+    def source(self) -> Identity:
+        """The same without the role: what STS is asked with."""
+        return Identity(self.profile, self.access_key_env, self.secret_key_env)
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
