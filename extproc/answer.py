@@ -8,6 +8,7 @@ import orjson
 
 from extproc.errors import CallerError, GatewayError, GatewayUnavailable, PolicyRefusal, UpstreamError
 from extproc.openai import context, sse, text
+from extproc.openai.replay import replay
 from extproc.openai.stream import Relay
 from extproc.policies.verdict import Block, Guard, Phase, Place, PolicyFailed, Text
 from extproc.record import fault
@@ -27,7 +28,7 @@ CHARACTERS_PER_TOKEN = 4
 
 
 def whole(body: bytes, *, asked: Asked, target: Target, guard: Guard, record: ExchangeRecord) -> bytes:
-    """A whole answer in OpenAI's format, judged.
+    """A whole answer in OpenAI's format, judged; as the events of a stream if one was asked for.
 
     Raises:
         GatewayError: the answer cannot be used, or a policy refused it.
@@ -53,7 +54,10 @@ def whole(body: bytes, *, asked: Asked, target: Target, guard: Guard, record: Ex
     for slot, judged in zip(slots, judgement.texts, strict=True):
         if judged != slot.text.text:
             slot.replace(judged)
-    return orjson.dumps(document)
+    if not asked.call.stream:
+        return orjson.dumps(document)
+    chunks = replay(document, include_usage=asked.call.include_usage)
+    return b"".join([*map(sse.event, chunks), sse.DONE_EVENT])
 
 
 def refusal(block: Block, record: ExchangeRecord) -> PolicyRefusal:

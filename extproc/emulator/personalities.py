@@ -31,6 +31,12 @@ TEXT = {
     "llama2": "JumpStart's Llama 2: dialogs, and accept_eula=true on every call",
     "bedrock": "Bedrock marketplace: `prompt`, and an answer wrapped in body and metering",
 }
+# The default container behind endpoints that are addressed otherwise: addressing.py.
+ENDPOINTS = {
+    "components": "an endpoint of inference components: one must be named (missing* is none, empty* has no copy)",
+    "multi-model": "a multi-model endpoint: a target model must be named (loading* is not ready); it cannot stream",
+    "serverless": "a serverless endpoint: bodies up to 4 MiB; it cannot stream",
+}
 BEFORE_HEADERS = {
     "missing": "400 ValidationError NO_SUCH_ENDPOINT",
     "model-error": "424 ModelError; model-error-N says OriginalStatusCode N (500 without; 0 is the 60 s limit)",
@@ -54,7 +60,7 @@ IN_STREAM = {
     "stream-error": 'the container\'s own data: {"error": …} and [DONE] after some events',
 }
 
-KINDS = frozenset({*CONTAINERS, *TEXT, *BEFORE_HEADERS, *IN_STREAM, *BY_KIND})
+KINDS = frozenset({*CONTAINERS, *TEXT, *ENDPOINTS, *BEFORE_HEADERS, *IN_STREAM, *BY_KIND})
 
 _LONGEST_FIRST = sorted(KINDS - {DEFAULT}, key=len, reverse=True)
 _NAME = re.compile(rf"({'|'.join(map(re.escape, _LONGEST_FIRST))})(?:-|$)")
@@ -86,7 +92,7 @@ def is_kind(name: str) -> bool:
 
 def table() -> str:
     """Return every kind with what it does, for --help."""
-    rows = dict(CONTAINERS) | TEXT | BEFORE_HEADERS
+    rows = CONTAINERS | TEXT | ENDPOINTS | BEFORE_HEADERS
     for kind, refusal in BY_KIND.items():
         rows[kind] = f"{refusal.status} {(refusal.error_type or refusal.content_type).partition(':')[0]}"
     rows |= IN_STREAM

@@ -12,7 +12,18 @@ from functools import lru_cache
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from extproc.emulator import answer, container, dialect, knobs, personalities, refusals, text_generation
+from extproc.emulator import (
+    addressing,
+    answer,
+    bearer,
+    container,
+    dialect,
+    knobs,
+    native,
+    personalities,
+    refusals,
+    text_generation,
+)
 from extproc.emulator.answer import Answer
 from extproc.emulator.container import ContainerRefused
 from extproc.emulator.refusals import Refusal, Refused
@@ -30,7 +41,10 @@ if TYPE_CHECKING:
 # The 25 MB of AWS's hosting FAQ; the API reference still says 6 MiB.
 PAYLOAD_LIMIT = 26_214_400
 
-_OPERATION = re.compile(r"/endpoints/([a-zA-Z0-9](?:-*[a-zA-Z0-9]){0,62})/(invocations|invocations-response-stream)")
+# Whatever comes before it is a proxy's, and signed.
+_OPERATION = re.compile(
+    r"(?:/[\w.~-]+)*?/endpoints/([a-zA-Z0-9](?:-*[a-zA-Z0-9]){0,62})/(invocations|invocations-response-stream)"
+)
 _EVENT_STREAM = "application/vnd.amazon.eventstream"
 
 
@@ -59,7 +73,8 @@ class Runtime:
         try:
             made = self._judge(received, entry, now)
         except Refused as refused:
-            made = self._refusal(refused.refusal, entry)
+            told = native.refusal(refused.refusal) if _native(received) else refused.refusal
+            made = self._refusal(told, entry)
         entry.status = made.status
         return replace(made, headers=(*common, *made.headers))
 
@@ -70,19 +85,27 @@ class Runtime:
         return self._refusal(refusals.TOO_LARGE, entry)
 
     def _judge(self, received: Received, entry: Entry, now: float) -> Answer:
-        operation = _OPERATION.fullmatch(received.path.decode("latin-1"))
+        own = _native(received)
+        operation = own or _OPERATION.fullmatch(received.path.decode("latin-1"))
         if received.method != b"POST" or operation is None:
             raise Refused(refusals.UNKNOWN_OPERATION)
-        verify(received, self.keys, self.region, now)
+        if own:
+            bearer.verify(received, self.keys, self.region, now)
+        else:
+            verify(received, self.keys, self.region, now)
         endpoint = operation[1]
         if self.endpoints is not None and endpoint not in self.endpoints:
             raise Refused(refusals.no_such_endpoint(endpoint))
+        stream = operation[2] == "invocations-response-stream"
+        addressing.check(received, endpoint, own["component"] if own else "", stream=stream)
         settings = knobs.from_name(endpoint)
         failed: ContainerRefused | None = None
         try:
             document = container.parse(received.body)
             if "emulator" in document:
                 settings = knobs.from_body(settings, document["emulator"])
+            if own:
+                native.check_model(document, endpoint)
         except ContainerRefused as refused:
             failed = refused
         except knobs.BadKnob as fault:
@@ -95,9 +118,8 @@ class Runtime:
         try:
             if failed:
                 raise failed
-            stream = operation[2] == "invocations-response-stream"
             personality = text_generation.PERSONALITIES.get(kind)
-            if personality is not None:
+            if personality is not None and not own:
                 attributes = received.header(b"x-amzn-sagemaker-custom-attributes") or b""
                 said = personality.complete(document, settings, attributes, entry.number)
                 broken = personalities.fault_of(name, kind)
@@ -107,6 +129,8 @@ class Runtime:
             raise Refused(refusals.model_error(endpoint, self.region, refused.status, refused.body)) from refused
         if kind == "huge":
             completion = replace(completion, tokens=answer.huge_tokens(settings.bytes), tool=None)
+        if own and completion.stream:
+            return native.streamed(completion, kind, settings)
         return _streamed(completion, kind, settings) if stream else _whole(completion, kind, settings)
 
     def _refuse_by_kind(self, kind: str, name: str, endpoint: str, settings: Knobs) -> None:
@@ -142,6 +166,11 @@ class Runtime:
         if refusal.location:
             headers.append(("location", refusal.location))
         return Answer(refusal.status, tuple(headers), refusal.body)
+
+
+def _native(received: Received) -> re.Match[str] | None:
+    """SageMaker's own OpenAI operation, if it is that which was called."""
+    return native.OPERATION.fullmatch(received.path.decode("latin-1"))
 
 
 @lru_cache(maxsize=2)

@@ -35,6 +35,7 @@ TRAILING = (
     "logprobs",
     "top_logprobs",
     "user",
+    "prompt_cache_key",
     "metadata",
     "stream",
     "stream_options",
@@ -52,6 +53,9 @@ def request(call: ChatCall, target: Target) -> bytes:
         if name not in body and name not in knobs and name not in OMITTED and name not in _ORDERED:
             body[name] = value
     body.update((name, knobs[name]) for name in TRAILING if name in knobs)
+    if target.route == "openai":
+        # Required there; the empty name stands for the model that the endpoint has.
+        body["model"] = ""
     return orjson.dumps(body)
 
 
