@@ -6,7 +6,8 @@
 -- attempt removes everything and sets everything: a stale content-length would desynchronise HTTP/1.
 
 local PLAN = "kt.attempts"
--- Written for the worker and for the audit trail: {"1": {target, status, error_type, original_status, error_code}, "2": …}.
+-- Written for the worker and for the audit trail:
+-- {"1": {target, status, error_type, original_status, error_code, date}, "2": …}.
 local OUTCOMES = "kt.outcomes"
 
 -- AWS error types that another target may be spared (AWS "Common Errors"; InvokeEndpoint's errors).
@@ -75,6 +76,20 @@ local function known_code(status, body)
   end
 end
 
+-- The code of SageMaker's OpenAI route: {"error": {"message": …, "type": …, "code": "…"}}, else nil. What it quotes of
+-- a container is inside the message, where every quote is escaped, so the first unescaped code is its own.
+local function openai_code(body)
+  if string.match(body, '^%s*{%s*"error"%s*:%s*{') then return string.match(body, '[,{]%s*"code"%s*:%s*"([%w_]+)"') end
+end
+
+-- The code for an error of that route that another target may be spared: 401 and 403 are about our token, unless the
+-- container said it; where a container failed, its status is the answer's, and speaks for itself.
+local function openai_known(status, code, body)
+  if code == "model_error" then return nil end
+  if status == 401 or (status == 403 and code) then return "BEARER_REFUSED" end
+  if code and string.find(body, "Endpoint %S+ of account %d+ not found") then return "NO_SUCH_ENDPOINT" end
+end
+
 local function retriable(status, error_type, original, known)
   if status == 424 then return original ~= nil and (original == 429 or original >= 500) end
   return known ~= nil or (RETRIABLE[status] ~= nil and RETRIABLE[status][error_type] == true)
@@ -83,7 +98,7 @@ end
 function envoy_on_response(handle)
   local status = tonumber(handle:headers():get(":status")) or 0
   local text = ""
-  if status == 400 or status == 403 or status == 424 then
+  if status == 400 or status == 401 or status == 403 or status == 424 then
     -- Waits for the rest of the body. What was taken from the handle before is of no use afterwards.
     local body = handle:body()
     if body then text = body:getBytes(0, body:length()) end
@@ -95,8 +110,17 @@ function envoy_on_response(handle)
   if error_type == "" then error_type = string.match(text, '"__type"%s*:%s*"[^"]-([%w_]+)"') or "" end
   -- In OriginalMessage, the container's own words, every quote is escaped: these match SageMaker's fields only.
   local original = tonumber(string.match(text, '"OriginalStatusCode"%s*:%s*(%d+)'))
-  local known = known_code(status, text)
+  local untyped = error_type == ""
+  local openai = untyped and openai_code(text) or nil
+  if openai then
+    -- Only here is the status in words alone; the first such words are the platform's, not the container's.
+    original = original or tonumber(string.match(text, "Received %a+ error %((%d+)%)"))
+    error_type = openai
+  end
+  local known = known_code(status, text) or (untyped and openai_known(status, openai, text)) or nil
   local code = known or string.match(text, '"ErrorCode"%s*:%s*"([%w_]+)"')
+  -- By this the worker corrects its clock.
+  local date = known == "CLOCK_SKEW" and headers:get("date") or nil
   if status == 429 and headers:get("x-kt-trap") then error_type = "NoHealthyHost" end
   -- x-kt-retriable among them: only this filter may say so.
   local foreign = {}
@@ -110,6 +134,6 @@ function envoy_on_response(handle)
   local metadata = handle:streamInfo():dynamicMetadata()
   metadata:set(OUTCOMES, tostring(count(metadata:get(OUTCOMES) or {})), {
     target = TARGET, status = status, error_type = error_type,
-    original_status = original, error_code = code,
+    original_status = original, error_code = code, date = date,
   })
 end

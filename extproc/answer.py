@@ -8,6 +8,7 @@ import orjson
 
 from extproc.errors import CallerError, GatewayError, GatewayUnavailable, PolicyRefusal, UpstreamError
 from extproc.openai import context, sse, text
+from extproc.openai.replay import replay
 from extproc.openai.stream import Relay
 from extproc.policies.verdict import Block, Guard, Phase, Place, PolicyFailed, Text
 from extproc.record import fault
@@ -17,6 +18,7 @@ from extproc.translate import translator
 if TYPE_CHECKING:
     from extproc.ask import Asked
     from extproc.openai.chat import ChatCall
+    from extproc.openai.document import Document
     from extproc.record import ExchangeRecord
     from extproc.routing.targets import Target
 
@@ -26,13 +28,13 @@ CHARACTERS_PER_TOKEN = 4
 
 
 def whole(body: bytes, *, asked: Asked, target: Target, guard: Guard, record: ExchangeRecord) -> bytes:
-    """A whole answer in OpenAI's format, judged.
+    """A whole answer in OpenAI's format, judged; as the events of a stream if one was asked for.
 
     Raises:
         GatewayError: the answer cannot be used, or a policy refused it.
     """
     try:
-        document = translator("chat", target.format).response(body, asked.call, target)
+        document = _identified(translator("chat", target.format).response(body, asked.call, target), record)
     except GatewayError as error:
         censor(error, guard)
         raise
@@ -52,7 +54,10 @@ def whole(body: bytes, *, asked: Asked, target: Target, guard: Guard, record: Ex
     for slot, judged in zip(slots, judgement.texts, strict=True):
         if judged != slot.text.text:
             slot.replace(judged)
-    return orjson.dumps(document)
+    if not asked.call.stream:
+        return orjson.dumps(document)
+    chunks = replay(document, include_usage=asked.call.include_usage)
+    return b"".join([*map(sse.event, chunks), sse.DONE_EVENT])
 
 
 def refusal(block: Block, record: ExchangeRecord) -> PolicyRefusal:
@@ -154,7 +159,7 @@ class StreamedAnswer:
 
     def _payloads(self, data: bytes, out: list[bytes]) -> None:
         for chunk in self._payload.feed(data):
-            out.extend(sse.event(released) for released in self._relay.push(chunk))
+            out.extend(sse.event(released) for released in self._relay.push(_identified(chunk, self._record)))
             self._stop_if_refused()
 
     def _stop_if_refused(self) -> None:
@@ -167,7 +172,7 @@ class StreamedAnswer:
         if self._frames is not None:
             self._frames.finish()
         for chunk in self._payload.finish():
-            out.extend(sse.event(released) for released in self._relay.push(chunk))
+            out.extend(sse.event(released) for released in self._relay.push(_identified(chunk, self._record)))
             self._stop_if_refused()
         if not self._payload.complete:
             raise faults.broken_off("the stream ended before the answer was complete")
@@ -178,11 +183,19 @@ class StreamedAnswer:
         self.account()
 
 
+def _identified(document: Document, record: ExchangeRecord) -> Document:
+    """An answer, or a chunk of it, with the id and the time that clients expect and most containers do not tell."""
+    document.setdefault("id", f"chatcmpl-{record.request_id}")
+    document.setdefault("created", int(record.started))
+    return document
+
+
 def _account(record: ExchangeRecord, usage: object, call: ChatCall, characters: int) -> None:
     """Tokens as the container counted them; what it does not tell is estimated, and marked so."""
     told = usage if isinstance(usage, dict) else {}
     prompt, completion = _count(told.get("prompt_tokens")), _count(told.get("completion_tokens"))
-    record.tokens_estimated = prompt is None or completion is None
+    # A dialect that has to tell the client a number itself says which it could only estimate.
+    record.tokens_estimated = prompt is None or completion is None or bool(told.get("estimated"))
     record.prompt_tokens = context.prompt_tokens(call) if prompt is None else prompt
     record.completion_tokens = -(-characters // CHARACTERS_PER_TOKEN) if completion is None else completion
 

@@ -5,15 +5,22 @@ Every planned target is signed for at once (about 10 µs each): failover then go
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from extproc.errors import ContextLengthExceeded, GatewayUnavailable, PolicyRefusal
+from extproc.errors import (
+    ContextLengthExceeded,
+    GatewayUnavailable,
+    PolicyRefusal,
+    RequestTooLarge,
+    UnsupportedParameter,
+)
 from extproc.openai import chat, context, text
 from extproc.policies.verdict import Phase, PolicyFailed
 from extproc.record import fault
 from extproc.routing.plan import plan
-from extproc.sagemaker import invoke, sigv4
+from extproc.sagemaker import addressing, eula, invoke, native, sigv4
 from extproc.translate import translator
 
 if TYPE_CHECKING:
@@ -30,6 +37,9 @@ PLAN = "kt.plan"
 ATTEMPTS = "kt.attempts"
 # The router's own total comes after ours, so that a stream that is out of time ends with an error event, not a reset.
 GRACE_SECONDS = 5.0
+
+
+_IN_TIME: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +61,7 @@ def ask(
     credentials: Mapping[Identity, Credentials],
     record: ExchangeRecord,
     now: float,
+    clock: Mapping[str, float] = _IN_TIME,
 ) -> Asked:
     """Judge a chat request and make it ready for every target it may go to.
 
@@ -61,6 +72,7 @@ def ask(
         credentials: a snapshot by identity.
         record: told of model, plan and findings.
         now: Unix seconds, for the signatures.
+        clock: seconds by which AWS's clock is ahead of ours, by region.
 
     Raises:
         GatewayError: the request ends here, and how.
@@ -71,7 +83,10 @@ def ask(
     judge(call, guard, record)
     targets = _within_context(call, candidates)
     record.planned = tuple(target.id for target in targets)
-    return _signed(call, targets, credentials, now)
+    times = {target.region: now + clock.get(target.region, 0.0) for target in targets}
+    asked = _signed(call, targets, credentials, times, record.request_id)
+    record.planned = tuple(target.id for target in asked.targets)
+    return asked
 
 
 def judge(call: ChatCall, guard: Guard, record: ExchangeRecord) -> None:
@@ -116,31 +131,55 @@ def _within_context(call: ChatCall, candidates: tuple[Target, ...]) -> tuple[Tar
 
 
 def _signed(
-    call: ChatCall, targets: tuple[Target, ...], credentials: Mapping[Identity, Credentials], now: float
+    call: ChatCall,
+    targets: tuple[Target, ...],
+    credentials: Mapping[Identity, Credentials],
+    times: Mapping[str, float],
+    request_id: str,
 ) -> Asked:
     bodies: dict[tuple[object, ...], tuple[bytes, str]] = {}
     attempts: dict[str, object] = {}
     first = b""
+    refusal: UnsupportedParameter | None = None
     for target in targets:
-        # What a translation can depend on; targets of a group mostly share one body and one hash.
-        key = (target.format, target.temperature, target.max_tokens)
+        stream = call.stream and target.streaming
+        # Targets of a group mostly share one body and one hash.
+        key = _translation(target, stream=stream)
         if key not in bodies:
-            body = translator("chat", target.format).request(call, target)
+            try:
+                body = translator("chat", target.format).request(call if stream else _whole(call), target)
+            except UnsupportedParameter as error:
+                # Another target of the group may speak a dialect that can say it.
+                refusal = refusal or error
+                continue
             # The client may have set all that the options would: then the bodies are one again.
             same = next((known for known in bodies.values() if known[0] == body), None)
             bodies[key] = same or (body, sigv4.payload_hash(body))
         body, payload_hash = bodies[key]
+        if target.max_body_bytes is not None and len(body) > target.max_body_bytes:
+            continue
         first = first or body
-        attempt = invoke.signed_request(
-            target,
-            body_length=len(body),
-            payload_hash=payload_hash,
-            stream=call.stream,
-            credentials=credentials[target.identity],
-            now=now,
-        )
+        keys, now = credentials[target.identity], times[target.region]
+        if target.route == "openai":
+            attempt = native.request(target, len(body), stream=stream, credentials=keys, now=now)
+        else:
+            attempt = invoke.signed_request(
+                target,
+                body_length=len(body),
+                payload_hash=payload_hash,
+                stream=stream,
+                credentials=keys,
+                now=now,
+                headers=eula.accepted(target, addressing.headers(target, call.document, request_id)),
+            )
         # Envoy replays the first target's body; another's travels with its attempt.
         attempts[target.id] = attempt if body is first else {**attempt, "body": body.decode()}
+    if not attempts and refusal is not None:
+        raise refusal
+    if not attempts:
+        most = max(target.max_body_bytes or 0 for target in targets)
+        raise RequestTooLarge(f"The request is larger than {most} bytes, the most that this model's endpoint takes.")
+    targets = tuple(target for target in targets if target.id in attempts)
     # Envoy has one time for every attempt of a request: so the most patient target's, and for each the whole of it.
     longest = max(target.timeout_seconds for target in targets)
     total = longest * len(targets) + GRACE_SECONDS
@@ -158,3 +197,17 @@ def _signed(
             ATTEMPTS: attempts,
         },
     )
+
+
+def _translation(target: Target, *, stream: bool) -> tuple[object, ...]:
+    """All that a translation can depend on."""
+    options = (target.temperature, target.max_tokens, target.max_context_tokens)
+    return (target.format, target.prompt_template, *options, target.route, stream)
+
+
+def _whole(call: ChatCall) -> ChatCall:
+    """The same call for a target that cannot stream; what it answers is made a stream again afterwards."""
+    if not call.stream:
+        return call
+    document = {name: value for name, value in call.document.items() if name not in ("stream", "stream_options")}
+    return replace(call, stream=False, include_usage=False, document=document)

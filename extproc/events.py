@@ -36,11 +36,15 @@ class RequestTrailers:
 
 @dataclass(frozen=True, slots=True)
 class AttemptOutcome:
-    """What one attempt brought, as attempt.lua reported it: the upstream's status and AWS error type ("" if none)."""
+    """What one attempt brought, as attempt.lua reported it: the upstream's status and AWS error type ("" if none).
+
+    `date` is the Date header of an answer that found our clock wrong, else "".
+    """
 
     target: str
     status: int
     error_type: str = ""
+    date: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,8 @@ NO_HEALTHY_HOST = "NoHealthyHost"
 MAX_PATH = 1024
 # Envoy's own limit (max_headers_count) is 100, and it fails the exchange when what we add goes over it.
 MAX_HEADERS = 95
+# The head of a stream for the client.
+EVENTS = (("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache"))
 # What an upstream's answer carries that is no business of the client's.
 UPSTREAM_HEADERS = (
     "x-amzn-requestid",
@@ -90,9 +92,11 @@ class Surroundings:
     """What an exchange needs of the world, as a snapshot taken when it starts (`now`, Unix seconds).
 
     While the audit trail cannot be written (`audit_failed`) requests are refused before anything is spent upstream.
+    `clock` says by how many seconds AWS's clock is ahead of ours, by region.
     """
 
     credentials: Mapping[Identity, Credentials] = field(default_factory=dict)
+    clock: Mapping[str, float] = field(default_factory=dict)
     audit_failed: bool = False
     now: float = 0.0
 
@@ -192,6 +196,7 @@ class Exchange:
             credentials=self._surroundings.credentials,
             record=self.record,
             now=now,
+            clock=self._surroundings.clock,
         )
         self.record.asked = now
         self._state = State.ASKED
@@ -213,7 +218,7 @@ class Exchange:
         content_type = event.headers.get("content-type", "").lower()
         if asked is None or self._target is None or status != 200:
             return self._await_fault(event, now)
-        if not asked.call.stream:
+        if not (asked.call.stream and self._target.streaming):
             return self._await_whole(event, now)
         if event.end_of_stream:
             # Still in time for a status of its own: no body will come that an error event could go into.
@@ -223,11 +228,7 @@ class Exchange:
         # The target's own time runs from its attempt; with failovers before it that began at the latest now.
         began = record.asked if event.attempts <= 1 and record.asked is not None else now
         self.deadline = began + self._target.timeout_seconds
-        headers = (
-            ("content-type", "text/event-stream; charset=utf-8"),
-            ("cache-control", "no-cache"),
-            *self._target_header(),
-        )
+        headers = (*EVENTS, *self._target_header())
         # From here on the status is sent: an error becomes an event of the stream.
         self._state, self._stream = State.STREAMING, stream
         return (Continue(headers, UPSTREAM_HEADERS, BodyMode.STREAMED),)
@@ -253,7 +254,8 @@ class Exchange:
                 "The model's answer is larger than this gateway passes on.", detail="max_response_bytes"
             )
         body = answer.whole(event.body, asked=self._asked, target=self._target, guard=self._guard, record=self.record)
-        return self._end((Replace(body, (("content-type", "application/json"),)),), None, now)
+        headers = EVENTS if self._asked.call.stream else (("content-type", "application/json"),)
+        return self._end((Replace(body, headers),), None, now)
 
     def _on_fault(self, event: ResponseBody, _: float) -> tuple[Action, ...]:
         head = self._head
@@ -268,7 +270,7 @@ class Exchange:
             head.headers,
             event.body,
             details=head.details,
-            hide=tuple(target.endpoint for target in targets),
+            hide=tuple(name for target in targets for name in target.names),
             only_target=len(targets) == 1,
         )
         answer.censor(error, self._guard)

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from extproc.errors import GatewayMisconfigured
-from extproc.sagemaker import openai
+from extproc.sagemaker import (
+    auto,
+    bedrock_marketplace,
+    jumpstart_llama2,
+    lmi,
+    lmi_dynamic_batch,
+    openai,
+    tgi,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,6 +52,12 @@ class Translator(Protocol):
 
 TRANSLATORS: Mapping[tuple[str, str], Translator] = {
     ("chat", "openai"): openai,
+    ("chat", "auto"): auto,
+    ("chat", "tgi"): tgi,
+    ("chat", "lmi"): lmi,
+    ("chat", "lmi-dynamic-batch"): lmi_dynamic_batch,
+    ("chat", "jumpstart-llama2"): jumpstart_llama2,
+    ("chat", "bedrock-marketplace"): bedrock_marketplace,
 }
 
 

@@ -103,6 +103,28 @@ def test_a_whole_answer() -> None:
     assert record.finish_reasons == ("stop", "stop")
 
 
+@pytest.mark.parametrize("own", [{}, {"id": "chatcmpl-1", "created": 7}], ids=["without", "with"])
+def test_an_answer_has_an_id_and_a_time(own: dict[str, Any]) -> None:
+    """The container's if it tells them, else the exchange's: the same in every chunk."""
+    record = ExchangeRecord(started=NOW, config={}, request_id="r")
+    body = orjson.dumps({**own, "choices": [{"index": 0, "message": {"content": "a"}, "finish_reason": "stop"}]})
+    got = orjson.loads(whole(body, asked=asked(), target=make_target(), guard=NO_POLICY.guard(), record=record))
+    expected = own or {"id": "chatcmpl-r", "created": int(NOW)}
+    assert {name: got[name] for name in ("id", "created")} == expected
+    answer = StreamedAnswer(asked(stream=True), make_target(), guard=NO_POLICY.guard(), record=record, framed=False)
+    chunk = {**own, "choices": [{"index": 0, "delta": {"content": "a"}, "finish_reason": "stop"}]}
+    event = orjson.loads(answer.push(b"data: " + orjson.dumps(chunk) + b"\n\n", last=False).removeprefix(b"data: "))
+    assert {name: event[name] for name in ("id", "created")} == expected
+
+
+def test_an_estimate_of_a_dialects_is_one_in_the_record() -> None:
+    """A dialect tells the client numbers that its container did not report, and says so."""
+    record, target = fresh(), make_target(format="tgi", prompt_template="plain")
+    body = b'[{"generated_text": "four words it says"}]'
+    whole(body, asked=asked(), target=target, guard=NO_POLICY.guard(), record=record)
+    assert (record.prompt_tokens, record.completion_tokens, record.tokens_estimated) == (5, 5, True)
+
+
 def test_a_blocked_answer_was_paid_for() -> None:
     """A refusal with its policy; tokens, findings and finish reasons are recorded all the same."""
     record = fresh()

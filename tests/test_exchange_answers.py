@@ -314,3 +314,34 @@ def test_a_policy_that_cannot_judge_an_answer(raises: bool, answered: tuple[Even
     else:
         assert record.detail.startswith("withheld: ")
     assert record.status == (400 if record.detail.startswith("withheld: ") else 503)
+
+
+def whole_only(*events: Event) -> Playbook:
+    """A stream request at a target that cannot stream, after these events."""
+    return play(*ASK_STREAM, *events, targets=[make_target("east", streaming=False)])
+
+
+def test_a_stream_request_at_a_target_that_cannot_stream() -> None:
+    """Its answer is taken whole; the client gets a stream of it."""
+    playbook = whole_only(answer_headers("east")).expect(WHOLE)
+    (action,) = playbook.feed(completion("Hello")).ends("served").actions[-1:]
+    assert isinstance(action, Replace)
+    assert dict(action.set_headers)["content-type"] == "text/event-stream; charset=utf-8"
+    first, last, done, rest = action.body.split(b"\n\n")
+    assert orjson.loads(first.removeprefix(b"data: "))["choices"][0]["delta"]["content"] == "Hello"
+    assert orjson.loads(last.removeprefix(b"data: "))["choices"][0]["finish_reason"] == "stop"
+    assert (done, rest) == (b"data: [DONE]", b"")
+
+
+def test_policies_refuse_a_stream_that_was_taken_whole_with_a_status() -> None:
+    """Nothing has been sent yet: a 409 instead of an error event; what is redacted is redacted in the stream."""
+    blocked = whole_only(answer_headers("east"), completion("so FATAL")).ends("blocked", 409)
+    assert blocked.error["code"] == "output_blocked"
+    redacted = whole_only(answer_headers("east"), completion("so TICKET")).ends("served")
+    assert b"so [WORD_REDACTED]" in redacted.actions[-1].body
+
+
+def test_a_target_that_cannot_stream_fails_with_a_status() -> None:
+    """What it says wrongly, whole, is an error body."""
+    playbook = whole_only(answer_headers("east"), ResponseBody(b"no JSON", end_of_stream=True)).ends("failed", 502)
+    assert playbook.error["type"] == "server_error"

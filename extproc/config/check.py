@@ -173,6 +173,7 @@ def _targets(root: dict[str, Any]) -> Iterator[Problem]:
         yield from _provider(path, target)
         yield from _base_url(path, target.get("base_url"))
         yield from _identity(path, target)
+        yield from _addressing(path, target)
 
 
 def _provider(path: Path, target: dict[str, Any]) -> Iterator[Problem]:
@@ -219,6 +220,42 @@ def _identity(path: Path, target: dict[str, Any]) -> Iterator[Problem]:
         if name == pair[0] and target.get("aws_profile") is not None:
             message = "a target signs with a profile or with keys from variables, not both"
             yield Problem(Code.CONFLICT, (*path, "aws_profile"), message, f"remove aws_profile or {name}", at_key=True)
+
+
+# What SageMaker's OpenAI route has no place for: it refuses the one header that was tried there, whatever its value.
+_INVOCATIONS_ONLY = (
+    "target_model",
+    "target_variant",
+    "target_container",
+    "custom_attributes",
+    "inference_id",
+    "accept_eula",
+)
+_ROLE = ("aws_external_id", "aws_role_session_name")
+
+
+def _addressing(path: Path, target: dict[str, Any]) -> Iterator[Problem]:
+    """What of a target's address cannot go together."""
+    if target.get("route") == "openai":
+        for name in _INVOCATIONS_ONLY:
+            if name in target:
+                message = "the openai route does not carry it"
+                yield Problem(Code.CONFLICT, (*path, name), message, "remove it or use route: invocations", at_key=True)
+        if target.get("format", "openai") != "openai":
+            message = "on the openai route a container is spoken to in format openai"
+            yield Problem(Code.CONFLICT, (*path, "format"), message, "remove it or use route: invocations", at_key=True)
+    if target.get("target_model") is not None and target.get("streaming") is True:
+        message = "SageMaker cannot stream from a model of a multi-model endpoint"
+        yield Problem(Code.CONFLICT, (*path, "streaming"), message, "remove it", at_key=True)
+    if target.get("base_url") is not None:
+        for name in ("use_fips", "use_dualstack"):
+            if target.get(name) is True:
+                message = "has no meaning beside base_url, which names the host"
+                yield Problem(Code.CONFLICT, (*path, name), message, "remove one of them", at_key=True)
+    for name in _ROLE:
+        if name in target and "aws_role_arn" not in target:
+            message = "goes together with aws_role_arn"
+            yield Problem(Code.CONFLICT, (*path, name), message, "add aws_role_arn", at_key=True)
 
 
 def _generations(root: dict[str, Any]) -> Iterator[Problem]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -17,7 +18,8 @@ from extproc.policies.chain import Chain
 from extproc.policies.syntax import PatternError
 from extproc.policies.table import build
 from extproc.routing.targets import Identity, Target
-from extproc.sagemaker.invoke import UnknownRegion, runtime_host
+from extproc.sagemaker.hosts import UnknownRegion, runtime_host
+from extproc.sagemaker.prompt import PROMPTED
 from extproc.translate import TRANSLATORS
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 # https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html: the service's own variable wins.
 ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", "AWS_ENDPOINT_URL")
+USE_FIPS, USE_DUALSTACK = "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"
+ROLE_SESSION_NAME = "kt-gateway"
 IGNORE_ENDPOINTS = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
 
 
@@ -106,6 +110,7 @@ def _target(
     if (endpoint.kind, target.format) not in TRANSLATORS:
         message = f"this gateway does not serve {endpoint.kind} requests yet; no request will reach the target"
         problems.append(Problem(Code.NOT_SERVED, (*path, "provider"), message, severity=Severity.WARNING))
+    _prompt_template(target, endpoint, path, problems)
     region = _region(target, path, environ, profile_region, problems)
     origin = None if region is None else _origin(target, region, path, environ, problems)
     if region is None or origin is None:
@@ -120,12 +125,34 @@ def _target(
         scheme=origin.scheme,
         host=origin.host,
         port=origin.port,
-        identity=_identity(target, path, environ, problems),
+        identity=_identity(target, region, path, environ, problems),
         max_context_tokens=_context_window(target, endpoint),
         timeout_seconds=float(target.timeout_seconds),
         max_tokens=target.options.max_tokens,
         temperature=target.options.temperature,
+        prompt_template=target.prompt_template,
+        accept_eula=target.accept_eula,
+        path_prefix=origin.path,
+        route=target.route,
+        streaming=target.target_model is None if target.streaming is None else target.streaming,
+        max_body_bytes=target.max_body_bytes,
+        inference_component=target.inference_component,
+        target_model=target.target_model,
+        target_variant=target.target_variant,
+        target_container=target.target_container,
+        custom_attributes=target.custom_attributes,
+        inference_id=target.inference_id == "request_id",
     )
+
+
+def _prompt_template(target: TargetSection, endpoint: Endpoint, path: Path, problems: list[Problem]) -> None:
+    prompted = endpoint.kind == "chat" and target.format in PROMPTED
+    if prompted and target.prompt_template is None:
+        message = f"format {target.format} takes one text, and nothing says how the model is prompted"
+        problems.append(Problem(Code.CONFLICT, (*path, "format"), message, "add prompt_template: llama3, for example"))
+    elif target.prompt_template is not None and not prompted:
+        message = f"has no meaning for {endpoint.kind} requests in format {target.format}"
+        problems.append(Problem(Code.CONFLICT, (*path, "prompt_template"), message, "remove it", at_key=True))
 
 
 def _region(
@@ -162,16 +189,29 @@ def _origin(
 ) -> Origin | None:
     if target.base_url is not None:
         return parse_base_url(target.base_url)
-    if environ.get(IGNORE_ENDPOINTS, "").lower() != "true":
+    if not _is_true(environ, IGNORE_ENDPOINTS):
         for variable in ENDPOINT_VARIABLES:
             if url := environ.get(variable, ""):
+                for name in ("use_fips", "use_dualstack"):
+                    if getattr(target, name):
+                        message = f"has no meaning beside {variable} in the environment, which names the host"
+                        problems.append(Problem(Code.CONFLICT, (*path, name), message, "unset one of them"))
                 return _origin_from_environment(variable, url, path, problems)
     try:
-        return Origin("https", runtime_host(region.name), 443)
+        host = runtime_host(
+            region.name,
+            fips=_is_true(environ, USE_FIPS) if target.use_fips is None else target.use_fips,
+            dualstack=_is_true(environ, USE_DUALSTACK) if target.use_dualstack is None else target.use_dualstack,
+        )
+        return Origin("https", host, 443)
     except UnknownRegion:
         message = f"{region.name} is in no AWS partition that this gateway knows the host of"
         problems.append(Problem(Code.REGION, path, message, "set base_url to reach it"))
         return None
+
+
+def _is_true(environ: Mapping[str, str], variable: str) -> bool:
+    return environ.get(variable, "").lower() == "true"
 
 
 def _origin_from_environment(variable: str, url: str, path: Path, problems: list[Problem]) -> Origin | None:
@@ -189,13 +229,25 @@ def _origin_from_environment(variable: str, url: str, path: Path, problems: list
     return origin
 
 
-def _identity(target: TargetSection, path: Path, environ: Mapping[str, str], problems: list[Problem]) -> Identity:
+def _identity(
+    target: TargetSection, region: Region, path: Path, environ: Mapping[str, str], problems: list[Problem]
+) -> Identity:
     for field in ("aws_access_key_env", "aws_secret_key_env"):
         variable = getattr(target, field)
         if variable is not None and not environ.get(variable, ""):
             message = f"the environment variable {variable} is not set; the target is unavailable until it is"
             problems.append(Problem(Code.CREDENTIALS, (*path, field), message, severity=Severity.WARNING))
-    return Identity(target.aws_profile, target.aws_access_key_env, target.aws_secret_key_env)
+    own = Identity(target.aws_profile, target.aws_access_key_env, target.aws_secret_key_env)
+    if target.aws_role_arn is None:
+        return own
+    return replace(
+        own,
+        role_arn=target.aws_role_arn,
+        external_id=target.aws_external_id,
+        role_session_name=target.aws_role_session_name or ROLE_SESSION_NAME,
+        # STS in the endpoint's own partition and region.
+        sts_region=region.name,
+    )
 
 
 def _context_window(target: TargetSection, endpoint: Endpoint) -> int | None:

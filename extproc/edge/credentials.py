@@ -18,7 +18,7 @@ import threading
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
-from extproc.edge import logs
+from extproc.edge import assume_role, logs
 from extproc.routing.targets import Credentials, Identity
 
 if TYPE_CHECKING:
@@ -87,6 +87,12 @@ class CredentialKeeper:
         else:
             self._tell(identity, fetched)
 
+    async def refresh(self, identity: Identity) -> None:
+        """Fetch anew what AWS has refused, though by our clock it has not expired."""
+        for held in (identity, identity.source):
+            self._providers.pop(held, None)
+        await self.renew(identity)
+
     async def _keep(self, identity: Identity, tried: asyncio.Event) -> None:
         while True:
             await self.renew(identity)
@@ -112,7 +118,7 @@ class CredentialKeeper:
 
     def _fetch(self, identity: Identity) -> Credentials | str:
         """The credentials, or what kept them from being had. Runs in a thread of its own."""
-        if identity.access_key_env or identity.secret_key_env:
+        if identity.role_arn is None and (identity.access_key_env or identity.secret_key_env):
             return self._from_variables(identity)
         try:
             provider = self._provider(identity)
@@ -143,7 +149,11 @@ class CredentialKeeper:
         # Credentials that renew themselves are kept; static ones are read anew, for files and mounts are rotated.
         if isinstance(known, RefreshableCredentials):
             return known
-        found: BotocoreCredentials | None = Session(profile=identity.profile).get_credentials()
+        found: BotocoreCredentials | None
+        if identity.role_arn is not None:
+            found = assume_role.provider(identity, source=lambda: self._fetch(identity.source))
+        else:
+            found = Session(profile=identity.profile).get_credentials()
         if found is not None:
             self._providers[identity] = found
         return found
@@ -165,6 +175,9 @@ def _in_daemon_thread(function: Callable[[], T]) -> asyncio.Future[T]:
 
 
 def _name(identity: Identity) -> str:
+    if identity.role_arn is not None:
+        # Without the account.
+        return f"role {identity.role_arn.rpartition('role/')[2]}, assumed by {_name(identity.source)}"
     if identity.profile:
         return f"profile {identity.profile}"
     if identity.access_key_env or identity.secret_key_env:

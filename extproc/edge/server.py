@@ -12,9 +12,10 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from extproc._pb import ext_proc_pb2 as pb
 from extproc.edge import logs, wire
 from extproc.edge.audit import AuditFailed
+from extproc.edge.corrections import Corrections
 from extproc.edge.whole import whole
 from extproc.errors import GatewayUnavailable
-from extproc.events import Closed, DeadlinePassed, Event, RequestBody, ResponseBody
+from extproc.events import Closed, DeadlinePassed, Event, RequestBody, ResponseBody, ResponseHeaders
 from extproc.exchange import Exchange, Surroundings
 from extproc.record import ABORTED, FAILED, SERVED, fault
 
@@ -43,16 +44,23 @@ class ExternalProcessor:
         self._runtime = runtime
         self._keeper = keeper
         self._trail = trail
+        self._corrections = Corrections(keeper)
         self.open = 0
 
     async def process(self, _: object, context: ServicerContext) -> None:
         """Serve one exchange: one gRPC stream of Envoy's."""
-        surroundings = Surroundings(self._keeper.snapshot, audit_failed=self._trail.failed, now=time.time())
-        conversation = _Conversation(Exchange(self._runtime(), surroundings), self._trail, context)
+        runtime = self._runtime()
+        surroundings = Surroundings(
+            self._keeper.snapshot, self._corrections.clock, audit_failed=self._trail.failed, now=time.time()
+        )
+        conversation = _Conversation(Exchange(runtime, surroundings), self._trail, context)
         self.open += 1
         try:
             while (message := await context.read()) is not grpc.aio.EOF:
-                await conversation.take(wire.decode(message))
+                event = wire.decode(message)
+                if isinstance(event, ResponseHeaders):
+                    self._corrections.learn(event.outcomes, runtime.targets, time.time())
+                await conversation.take(event)
         except grpc.aio.InternalError:
             # Envoy reset the stream while it was being written to: the client left.
             return

@@ -179,6 +179,7 @@ def _outcomes(metadata: Mapping[str, Struct]) -> tuple[AttemptOutcome, ...]:
             target=entry.struct_value.fields["target"].string_value,
             status=int(entry.struct_value.fields["status"].number_value),
             error_type=entry.struct_value.fields["error_type"].string_value,
+            date=entry.struct_value.fields["date"].string_value,
         )
         for _, entry in sorted(fields.items(), key=lambda item: item[0])
     )

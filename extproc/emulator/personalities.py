@@ -21,6 +21,22 @@ CONTAINERS = {
     "empty-body": "200 with an empty body; a stream without a frame",
     "huge": "an answer of 32 MiB (knob: bytes)",
 }
+# Containers that take a text and generate more of it.
+TEXT = {
+    "tgi": "TGI: `inputs`, an array; events with keep-alives, no [DONE]; tgi-FAULT has a fault of a stream (all below)",
+    "tgi-nospace": "TGI before 2.1: `data:` without the space",
+    "lmi": "LMI's asynchronous handler: `inputs`, an object; JSON lines and an empty last line",
+    "lmi-rolling": "LMI's rolling batch: log_prob, details on the last line, failures as finish_reason error",
+    "lmi-dynamic": 'LMI\'s dynamic batch: {"outputs": [...]} lines without an end; refuses parameters it does not know',
+    "llama2": "JumpStart's Llama 2: dialogs, and accept_eula=true on every call",
+    "bedrock": "Bedrock marketplace: `prompt`, and an answer wrapped in body and metering",
+}
+# The default container behind endpoints that are addressed otherwise: addressing.py.
+ENDPOINTS = {
+    "components": "an endpoint of inference components: one must be named (missing* is none, empty* has no copy)",
+    "multi-model": "a multi-model endpoint: a target model must be named (loading* is not ready); it cannot stream",
+    "serverless": "a serverless endpoint: bodies up to 4 MiB; it cannot stream",
+}
 BEFORE_HEADERS = {
     "missing": "400 ValidationError NO_SUCH_ENDPOINT",
     "model-error": "424 ModelError; model-error-N says OriginalStatusCode N (500 without; 0 is the 60 s limit)",
@@ -44,7 +60,7 @@ IN_STREAM = {
     "stream-error": 'the container\'s own data: {"error": …} and [DONE] after some events',
 }
 
-KINDS = frozenset({*CONTAINERS, *BEFORE_HEADERS, *IN_STREAM, *BY_KIND})
+KINDS = frozenset({*CONTAINERS, *TEXT, *ENDPOINTS, *BEFORE_HEADERS, *IN_STREAM, *BY_KIND})
 
 _LONGEST_FIRST = sorted(KINDS - {DEFAULT}, key=len, reverse=True)
 _NAME = re.compile(rf"({'|'.join(map(re.escape, _LONGEST_FIRST))})(?:-|$)")
@@ -55,6 +71,12 @@ def kind_of(name: str) -> str:
     """Return the kind that a name begins with, or the default."""
     match = _NAME.match(name)
     return match.group(1) if match else DEFAULT
+
+
+def fault_of(name: str, kind: str) -> str:
+    """Return the fault of a stream that follows the kind in a name: `tgi-truncated` has one, `tgi-2` has none ("")."""
+    fault = kind_of(name.removeprefix(f"{kind}-"))
+    return fault if fault in IN_STREAM else ""
 
 
 def original_status(name: str) -> int:
@@ -70,7 +92,7 @@ def is_kind(name: str) -> bool:
 
 def table() -> str:
     """Return every kind with what it does, for --help."""
-    rows = dict(CONTAINERS) | BEFORE_HEADERS
+    rows = CONTAINERS | TEXT | ENDPOINTS | BEFORE_HEADERS
     for kind, refusal in BY_KIND.items():
         rows[kind] = f"{refusal.status} {(refusal.error_type or refusal.content_type).partition(':')[0]}"
     rows |= IN_STREAM

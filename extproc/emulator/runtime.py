@@ -9,9 +9,21 @@ import re
 from dataclasses import dataclass, field, replace
 from email.utils import formatdate
 from functools import lru_cache
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from extproc.emulator import answer, container, dialect, knobs, personalities, refusals
+from extproc.emulator import (
+    addressing,
+    answer,
+    bearer,
+    container,
+    dialect,
+    knobs,
+    native,
+    personalities,
+    refusals,
+    text_generation,
+)
 from extproc.emulator.answer import Answer
 from extproc.emulator.container import ContainerRefused
 from extproc.emulator.refusals import Refusal, Refused
@@ -23,12 +35,16 @@ if TYPE_CHECKING:
     from extproc.emulator.journal import Entry
     from extproc.emulator.knobs import Knobs
     from extproc.emulator.received import Received
+    from extproc.emulator.text_events import Said
     from extproc.routing.targets import Credentials
 
 # The 25 MB of AWS's hosting FAQ; the API reference still says 6 MiB.
 PAYLOAD_LIMIT = 26_214_400
 
-_OPERATION = re.compile(r"/endpoints/([a-zA-Z0-9](?:-*[a-zA-Z0-9]){0,62})/(invocations|invocations-response-stream)")
+# Whatever comes before it is a proxy's, and signed.
+_OPERATION = re.compile(
+    r"(?:/[\w.~-]+)*?/endpoints/([a-zA-Z0-9](?:-*[a-zA-Z0-9]){0,62})/(invocations|invocations-response-stream)"
+)
 _EVENT_STREAM = "application/vnd.amazon.eventstream"
 
 
@@ -57,7 +73,8 @@ class Runtime:
         try:
             made = self._judge(received, entry, now)
         except Refused as refused:
-            made = self._refusal(refused.refusal, entry)
+            told = native.refusal(refused.refusal) if _native(received) else refused.refusal
+            made = self._refusal(told, entry)
         entry.status = made.status
         return replace(made, headers=(*common, *made.headers))
 
@@ -68,19 +85,27 @@ class Runtime:
         return self._refusal(refusals.TOO_LARGE, entry)
 
     def _judge(self, received: Received, entry: Entry, now: float) -> Answer:
-        operation = _OPERATION.fullmatch(received.path.decode("latin-1"))
+        own = _native(received)
+        operation = own or _OPERATION.fullmatch(received.path.decode("latin-1"))
         if received.method != b"POST" or operation is None:
             raise Refused(refusals.UNKNOWN_OPERATION)
-        verify(received, self.keys, self.region, now)
+        if own:
+            bearer.verify(received, self.keys, self.region, now)
+        else:
+            verify(received, self.keys, self.region, now)
         endpoint = operation[1]
         if self.endpoints is not None and endpoint not in self.endpoints:
             raise Refused(refusals.no_such_endpoint(endpoint))
+        stream = operation[2] == "invocations-response-stream"
+        addressing.check(received, endpoint, own["component"] if own else "", stream=stream)
         settings = knobs.from_name(endpoint)
         failed: ContainerRefused | None = None
         try:
             document = container.parse(received.body)
             if "emulator" in document:
                 settings = knobs.from_body(settings, document["emulator"])
+            if own:
+                native.check_model(document, endpoint)
         except ContainerRefused as refused:
             failed = refused
         except knobs.BadKnob as fault:
@@ -93,12 +118,19 @@ class Runtime:
         try:
             if failed:
                 raise failed
+            personality = text_generation.PERSONALITIES.get(kind)
+            if personality is not None and not own:
+                attributes = received.header(b"x-amzn-sagemaker-custom-attributes") or b""
+                said = personality.complete(document, settings, attributes, entry.number)
+                broken = personalities.fault_of(name, kind)
+                return (_text_streamed if stream else _text_whole)(personality, said, broken, settings)
             completion = container.complete(document, settings, endpoint, int(now), entry.number)
         except ContainerRefused as refused:
             raise Refused(refusals.model_error(endpoint, self.region, refused.status, refused.body)) from refused
         if kind == "huge":
             completion = replace(completion, tokens=answer.huge_tokens(settings.bytes), tool=None)
-        stream = operation[2] == "invocations-response-stream"
+        if own and completion.stream:
+            return native.streamed(completion, kind, settings)
         return _streamed(completion, kind, settings) if stream else _whole(completion, kind, settings)
 
     def _refuse_by_kind(self, kind: str, name: str, endpoint: str, settings: Knobs) -> None:
@@ -136,6 +168,11 @@ class Runtime:
         return Answer(refusal.status, tuple(headers), refusal.body)
 
 
+def _native(received: Received) -> re.Match[str] | None:
+    """SageMaker's own OpenAI operation, if it is that which was called."""
+    return native.OPERATION.fullmatch(received.path.decode("latin-1"))
+
+
 @lru_cache(maxsize=2)
 def _date(second: int) -> str:
     """Return a Date header, by which a client may see how far its clock is off."""
@@ -163,3 +200,25 @@ def _streamed(completion: container.Completion, kind: str, settings: Knobs) -> A
     content_type, events = answer.events(completion, kind)
     headers = (("content-type", _EVENT_STREAM), ("x-amzn-sagemaker-content-type", content_type), _VARIANT)
     return Answer(200, headers, b"", answer.stream(events, kind, settings), settings.write_bytes)
+
+
+def _text_whole(personality: text_generation.Personality, said: Said, fault: str, settings: Knobs) -> Answer:
+    """InvokeEndpoint of a container that generates text."""
+    body = personality.whole(said)
+    headers = (("content-type", dialect.JSON), _VARIANT)
+    return Answer(200, headers, body, answer.whole(body, fault, settings), settings.write_bytes)
+
+
+def _text_streamed(personality: text_generation.Personality, said: Said, fault: str, settings: Knobs) -> Answer:
+    """InvokeEndpointWithResponseStream of a container that generates text."""
+    events = personality.events(said)
+    if fault == "stream-error":
+        # In its own words; the table of faults has vLLM's.
+        events = chain(islice(events, settings.after), [personality.error])
+        fault = ""
+    headers = (
+        ("content-type", _EVENT_STREAM),
+        ("x-amzn-sagemaker-content-type", personality.content_type),
+        _VARIANT,
+    )
+    return Answer(200, headers, b"", answer.stream(events, fault, settings), settings.write_bytes)

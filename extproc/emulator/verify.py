@@ -61,7 +61,7 @@ def verify(request: Received, keys: Mapping[str, Credentials], region: str, now:
     canonical = canonical_request(request, claim.names)
     scope = f"{claim.day}/{claim.region}/{claim.service}/aws4_request"
     text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(canonical).hexdigest()}"
-    key = _derive(credentials.secret_key, claim.day, claim.region, claim.service)
+    key = derive(credentials.secret_key, claim.day, claim.region, claim.service)
     if not hmac.compare_digest(hmac.digest(key, text.encode(), "sha256").hex(), claim.signature):
         raise Refused(refusals.WRONG_SIGNATURE)
 
@@ -197,7 +197,7 @@ def _canonical_query(query: bytes) -> bytes:
 
 
 @lru_cache(maxsize=64)
-def _derive(secret: str, day: str, region: str, service: str) -> bytes:
+def derive(secret: str, day: str, region: str, service: str) -> bytes:
     """Return the signing key of one day, region and service."""
     key = b"AWS4" + secret.encode()
     for part in (day, region, service, "aws4_request"):

@@ -7,11 +7,23 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whose AWS credentials sign: a profile, a pair of environment variables, or (all None) the standard chain."""
+    """Whose AWS credentials sign: a profile, a pair of environment variables, or (all None) the standard chain.
+
+    With a `role_arn` those only ask STS of `sts_region` for the role's credentials, and these sign.
+    """
 
     profile: str | None = None
     access_key_env: str | None = None
     secret_key_env: str | None = None
+    role_arn: str | None = None
+    external_id: str | None = None
+    role_session_name: str | None = None
+    sts_region: str | None = None
+
+    @property
+    def source(self) -> Identity:
+        """The same without the role: what STS is asked with."""
+        return Identity(self.profile, self.access_key_env, self.secret_key_env)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +32,15 @@ class Target:
 
     `models` are the names that select it, the first being the one listed at /v1/models (alias, endpoint name, id).
     `scheme`, `host`, `port` say where to connect, an IPv6 address without brackets; `authority` is what is signed and
-    sent as Host. `max_tokens` and `temperature` are used when the client sends none. `timeout_seconds` bounds one
-    attempt's whole answer.
+    sent as Host, `path_prefix` ("" or "/a/b") what stands before every path. `max_tokens` and `temperature` are used
+    when the client sends none. `timeout_seconds` bounds one attempt's whole answer, `max_body_bytes` its request body.
+
+    `route` "invocations" calls InvokeEndpoint, "openai" SageMaker's own OpenAI path. `streaming` False: the endpoint
+    answers whole only. `inference_component` to `custom_attributes` address what stands behind the endpoint;
+    `inference_id` asks for the exchange's request id to be sent along.
+
+    `prompt_template` names how a container that takes text only is prompted; `accept_eula` accepts the model's licence
+    on every call.
     """
 
     id: str
@@ -38,6 +57,23 @@ class Target:
     timeout_seconds: float = 60.0
     max_tokens: int | None = None
     temperature: float | None = 0.3
+    prompt_template: str | None = None
+    accept_eula: bool = False
+    path_prefix: str = ""
+    route: str = "invocations"
+    streaming: bool = True
+    max_body_bytes: int | None = None
+    inference_component: str | None = None
+    target_model: str | None = None
+    target_variant: str | None = None
+    target_container: str | None = None
+    custom_attributes: str | None = None
+    inference_id: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What AWS calls it, which no client is told."""
+        return tuple(name for name in (self.endpoint, self.inference_component, self.target_model) if name)
 
     @property
     def authority(self) -> str:

@@ -20,6 +20,7 @@ import orjson
 from extproc.errors import (
     ContextLengthExceeded,
     GatewayError,
+    GatewayMisconfigured,
     RateLimited,
     RequestTooLarge,
     UnknownModel,
@@ -48,6 +49,9 @@ _CONTEXT_OVERFLOW = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 
+# JumpStart's early Llama models, called without `accept_eula=true`.
+_LICENCE = re.compile(r"accept_eula|end-user license agreement|\bEULA\b")
+
 # A field of JSON that may be cut short before the string's end.
 _CUT_FIELD = r'"%s"\s*:\s*"((?:[^"\\]|\\.)*+)'
 _CUT_MESSAGE = re.compile(_CUT_FIELD % "(?:message|error|detail)", re.DOTALL)
@@ -59,6 +63,7 @@ _PARAM = re.compile(r"[A-Za-z_][\w.\[\]]{0,63}")
 REFUSED = "The model's container refused the request. Check its messages and parameters against what the model takes."
 FAILED = "The model's container failed. Try again; if it keeps failing, ask the operator."
 OVERLOADED = "The model is overloaded. Try again shortly."
+LICENCE = "The model's licence has not been accepted. The gateway's operator must set accept_eula for its target."
 MISSING = "The model, or the adapter, is not known to the container that should serve it. Ask the operator."
 
 
@@ -130,6 +135,9 @@ def judge(error: ContainerError, status: int, *, detail: str, hide: tuple[str, .
             param="messages",
             detail=detail,
         )
+    if caller and _LICENCE.search(error.message):
+        # Only the target's configuration can accept it.
+        return GatewayMisconfigured(LICENCE, code="upstream_config", detail=detail)
     if status == 413:
         return RequestTooLarge("The request is larger than the model's container takes. Shorten it.", detail=detail)
     if caller:

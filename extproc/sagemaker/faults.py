@@ -85,8 +85,8 @@ def classify(
         local = _local_reply(status, details, detail)
         if local is not None:
             return local
-    if status == 424 or kind == "ModelError":
-        return _model_error(said, detail, hide)
+    if status == 424 or kind in _MODEL_ERRORS:
+        return _model_error(said, detail, hide, status)
     if kind in _VALIDATION or (status == 400 and not kind):
         return _validation(said, detail, only_target)
     by_type = _BY_TYPE.get(kind)
@@ -186,11 +186,15 @@ def _local_reply(status: int, details: str, detail: str) -> GatewayError | None:
 _QUOTED = re.compile(r'Received (?:client|server) error \((\d+)\)(?:.*? with message "(.*)")?', re.DOTALL)
 
 
-def _model_error(said: Mapping[str, Any], detail: str, hide: tuple[str, ...]) -> GatewayError:
+# The second is the OpenAI route's, which has the container's own status.
+_MODEL_ERRORS = frozenset({"ModelError", "model_error"})
+
+
+def _model_error(said: Mapping[str, Any], detail: str, hide: tuple[str, ...], status: int) -> GatewayError:
     original, quoted = said.get("OriginalStatusCode"), said.get("OriginalMessage")
     wrapped = _QUOTED.search(_message(said))
     if not isinstance(original, int):
-        original = int(wrapped[1]) if wrapped else -1
+        original = int(wrapped[1]) if wrapped else (-1 if status == 424 else status)
     if not isinstance(quoted, str):
         quoted = wrapped[2] if wrapped and wrapped[2] else ""
     if original == 0:
@@ -200,7 +204,9 @@ def _model_error(said: Mapping[str, Any], detail: str, hide: tuple[str, ...]) ->
 
 
 _NO_SUCH_ENDPOINT, _COMPONENT_MISSING = "NO_SUCH_ENDPOINT", "INFERENCE_COMPONENT_NAME_MISSING"
-_VALIDATION = frozenset({"ValidationError", "ValidationException", _NO_SUCH_ENDPOINT, _COMPONENT_MISSING})
+_VALIDATION = frozenset(
+    {"ValidationError", "ValidationException", "validation_error", _NO_SUCH_ENDPOINT, _COMPONENT_MISSING}
+)
 _NO_ENDPOINT = re.compile(r"\bendpoint \S+ of account \d+ not found", re.IGNORECASE)
 _NO_CAPACITY = re.compile(r"has no capacity to process this request", re.IGNORECASE)
 _OUR_HEADERS = re.compile(

@@ -7,11 +7,14 @@ API_runtime_InvokeEndpointWithResponseStream.html.
 from __future__ import annotations
 
 import re
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from extproc.sagemaker.sigv4 import sign
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from extproc.routing.targets import Credentials, Target
 
 CONTENT_TYPE = "application/json"
@@ -21,25 +24,11 @@ ACCEPT = "application/json"
 _ENDPOINT_NAME = re.compile(r"[a-zA-Z0-9](?:-*[a-zA-Z0-9])*")
 _MAX_ENDPOINT_NAME = 63
 
-# Partition, the regions in it, and its DNS suffix: botocore's partitions.json, release 1.44.5.
-_PARTITIONS = (
-    ("aws", re.compile(r"(us|eu|ap|sa|ca|me|af|il|mx)-[a-z]+-\d+"), "amazonaws.com"),
-    ("aws-us-gov", re.compile(r"us-gov-[a-z]+-\d+"), "amazonaws.com"),
-    ("aws-cn", re.compile(r"cn-[a-z]+-\d+"), "amazonaws.com.cn"),
-    ("aws-eusc", re.compile(r"eusc-de-[a-z]+-\d+"), "amazonaws.eu"),
-    ("aws-iso", re.compile(r"us-iso-[a-z]+-\d+"), "c2s.ic.gov"),
-    ("aws-iso-b", re.compile(r"us-isob-[a-z]+-\d+"), "sc2s.sgov.gov"),
-    ("aws-iso-e", re.compile(r"eu-isoe-[a-z]+-\d+"), "cloud.adc-e.uk"),
-    ("aws-iso-f", re.compile(r"us-isof-[a-z]+-\d+"), "csp.hci.ic.gov"),
-)
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class InvalidEndpointName(ValueError):
     """A name that no SageMaker endpoint can have."""
-
-
-class UnknownRegion(ValueError):
-    """A region of no partition that we know the DNS suffix of."""
 
 
 def check_endpoint_name(name: str) -> str:
@@ -66,21 +55,6 @@ def endpoint_path(endpoint: str, *, stream: bool) -> str:
     return f"/endpoints/{check_endpoint_name(endpoint)}/{operation}"
 
 
-def runtime_host(region: str) -> str:
-    """Return the region's public SageMaker Runtime host (the plain variant: neither FIPS nor dual-stack).
-
-    Raises:
-        UnknownRegion: the message lists the partitions that are known.
-    """
-    for _, regions, suffix in _PARTITIONS:
-        if regions.fullmatch(region):
-            return f"runtime.sagemaker.{region}.{suffix}"
-    known = ", ".join(name for name, _, _ in _PARTITIONS)
-    raise UnknownRegion(
-        f"{region[:80]!r} is not a region of a known AWS partition ({known}); set `base_url` to reach it"
-    )
-
-
 def signed_request(
     target: Target,
     body_length: int,
@@ -89,6 +63,7 @@ def signed_request(
     stream: bool,
     credentials: Credentials,
     now: float,
+    headers: Mapping[str, str] = _NO_HEADERS,
 ) -> dict[str, str]:
     """Return every header, pseudo-headers included, that an attempt at this target must set.
 
@@ -99,14 +74,15 @@ def signed_request(
         stream: InvokeEndpointWithResponseStream rather than InvokeEndpoint.
         credentials: who signs.
         now: Unix seconds.
+        headers: further ones, lower case, to be sent and signed.
 
     Raises:
         InvalidEndpointName: the target's endpoint.
         Unsignable: a header or the credentials have characters that a header cannot carry.
     """
-    path = endpoint_path(target.endpoint, stream=stream)
+    path = target.path_prefix + endpoint_path(target.endpoint, stream=stream)
     # Every x-amzn-sagemaker-* header belongs here: what SageMaker acts on is signed.
-    signed = {"content-type": CONTENT_TYPE}
+    signed = {"content-type": CONTENT_TYPE, **headers}
     if stream:
         signed["x-amzn-sagemaker-accept"] = ACCEPT
     request = {

@@ -35,6 +35,7 @@ TRAILING = (
     "logprobs",
     "top_logprobs",
     "user",
+    "prompt_cache_key",
     "metadata",
     "stream",
     "stream_options",
@@ -52,6 +53,9 @@ def request(call: ChatCall, target: Target) -> bytes:
         if name not in body and name not in knobs and name not in OMITTED and name not in _ORDERED:
             body[name] = value
     body.update((name, knobs[name]) for name in TRAILING if name in knobs)
+    if target.route == "openai":
+        # Required there; the empty name stands for the model that the endpoint has.
+        body["model"] = ""
     return orjson.dumps(body)
 
 
@@ -124,16 +128,17 @@ class ChatStream:
 
     def feed(self, payload: bytes) -> list[Document]:
         """Take payload bytes, cut anywhere. Nothing comes after [DONE]."""
-        return [] if self._done else self._chunks(self._reader.feed(payload))
+        return [] if self._done else self.take(self._reader.feed(payload))
 
     def finish(self) -> list[Document]:
         """The payload has ended."""
-        return [] if self._done else self._chunks(self._reader.finish())
+        return [] if self._done else self.take(self._reader.finish())
 
-    def _chunks(self, payloads: list[sse.Payload]) -> list[Document]:
-        chunks = []
+    def take(self, payloads: list[sse.Payload]) -> list[Document]:
+        """Take what a reader has read; give the chunks."""
+        chunks: list[Document] = []
         for payload in payloads:
-            if payload is sse.DONE:
+            if self._done or payload is sse.DONE:
                 self._done = True
                 break
             chunk = _as_chunk(payload)

@@ -65,7 +65,7 @@ def sign(
     Raises:
         Unsignable: a control or non-ASCII character in a value, a header given twice or reserved, a query in the path.
     """
-    stamp = _stamp(int(now))
+    stamp = stamp_of(int(now))
     added = {"x-amz-date": stamp}
     if credentials.token:
         added["x-amz-security-token"] = credentials.token
@@ -79,7 +79,7 @@ def sign(
     day = stamp[:8]
     scope = f"{day}/{region}/{service}/aws4_request"
     request, names = canonical_request(method, path, signed, payload_hash)
-    key = _signing_key(credentials.secret_key, day, region, service)
+    key = signing_key(credentials.secret_key, day, region, service)
     signature = hmac.digest(key, string_to_sign(stamp, scope, request).encode(), "sha256").hex()
     authorization = (
         f"{ALGORITHM} Credential={credentials.access_key}/{scope}, SignedHeaders={names}, Signature={signature}"
@@ -118,7 +118,7 @@ def string_to_sign(stamp: str, scope: str, request: str) -> str:
 
 def forget_keys() -> None:
     """Drop every cached signing key and the secret it was cached under: for when credentials are replaced."""
-    _signing_key.cache_clear()
+    signing_key.cache_clear()
 
 
 @lru_cache(maxsize=256)
@@ -139,13 +139,13 @@ def _canonical_path(path: str) -> str:
 
 
 @lru_cache(maxsize=8)
-def _stamp(second: int) -> str:
+def stamp_of(second: int) -> str:
     """Return the time as x-amz-date wants it."""
     return datetime.fromtimestamp(second, UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
 @lru_cache(maxsize=64)
-def _signing_key(secret: str, day: str, region: str, service: str) -> bytes:
+def signing_key(secret: str, day: str, region: str, service: str) -> bytes:
     """Derive the key of one day, region and service: four HMACs, 7 µs, the same all day."""
     key = f"AWS4{secret}".encode()
     for part in (day, region, service, "aws4_request"):

@@ -1,6 +1,10 @@
-"""base_url: scheme, host and port, and nothing else."""
+"""base_url: scheme, host, port and a path prefix, and nothing else."""
 
 from __future__ import annotations
+
+import posixpath
+from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
@@ -23,10 +27,12 @@ from extproc.config.base_url import Origin, parse_base_url
         ("http://[::1]:9000", ("http", "::1", 9000)),
         ("https://[2001:DB8:0:0::1]", ("https", "2001:db8::1", 443)),
         ("http://sagemaker_east:80", ("http", "sagemaker_east", 80)),
+        ("https://proxy.example/sagemaker", ("https", "proxy.example", 443, "/sagemaker")),
+        ("https://proxy.example:8443/a-b/~c/_d/v1.0/", ("https", "proxy.example", 8443, "/a-b/~c/_d/v1.0")),
     ],
 )
-def test_accepted(url: str, origin: tuple[str, str, int] | None) -> None:
-    """An http or https origin is taken apart; names lower-cased, IPv6 without brackets, ports by scheme."""
+def test_accepted(url: str, origin: tuple[Any, ...] | None) -> None:
+    """An http or https URL is taken apart; names lower-cased, IPv6 without brackets, ports by scheme, paths kept."""
     expected = origin or ("https", "vpce-0a-b.runtime.sagemaker.us-east-1.vpce.amazonaws.com", 443)
     assert parse_base_url(url) == Origin(*expected)
 
@@ -37,9 +43,19 @@ def test_accepted(url: str, origin: tuple[str, str, int] | None) -> None:
         ("localhost:8080", "begins with"),
         ("ftp://h", "begins with"),
         ("//h", "begins with"),
-        ("https://h/endpoints", "no path"),
-        ("https://h?", "no path"),
-        ("https://h#", "no path"),
+        ("https://h/endpoints", "is added to it"),
+        ("https://h/a/endpoints/x/invocations", "is added to it"),
+        ("https://h//", "single slashes"),
+        ("https://h//a", "single slashes"),
+        ("https://h/a//b", "single slashes"),
+        ("https://h/a/../b", "single slashes"),
+        ("https://h/./b", "single slashes"),
+        ("https://h/%2e", "single slashes"),
+        ("https://h/a;b", "single slashes"),
+        ("https://h/" + "a" * 200, "single slashes"),
+        ("https://h?", "no query"),
+        ("https://h/a?b", "no query"),
+        ("https://h#", "no query"),
         ("https://user@h", "no user name"),
         ("https://:@h", "no user name"),
         ("https://", "host is missing"),
@@ -96,3 +112,5 @@ def test_any_text_is_an_origin_or_a_value_error(url: str) -> None:
     assert origin.host.isascii()
     assert set(origin.host) <= set("abcdefghijklmnopqrstuvwxyz0123456789.:_-")
     assert 1 <= origin.port <= 65535
+    # A proxy that resolves, decodes or merges finds nothing to do: what is signed arrives.
+    assert origin.path == "" or posixpath.normpath(unquote(origin.path)) == origin.path

@@ -231,6 +231,25 @@ def test_kind_that_nothing_serves_yet_is_a_warning(base: str) -> None:
     assert bool(served) is (("completion", "openai") not in _translators())
 
 
+@pytest.mark.parametrize("dialect", ["tgi", "lmi", "lmi-dynamic-batch", "bedrock-marketplace"])
+def test_a_container_that_takes_text_needs_a_template(base: str, dialect: str) -> None:
+    """Requests never guess, so that the configuration has to say how the model is prompted."""
+    with pytest.raises(ConfigurationError) as refused:
+        target(base, "aws_region: us-east-1", f"format: {dialect}")
+    (problem,) = refused.value.problems
+    assert (problem.code, problem.path) == (Code.CONFLICT, ("providers", "targets", 0, "format"))
+    assert target(base, "aws_region: us-east-1", f"format: {dialect}", "prompt_template: plain").format == dialect
+
+
+@pytest.mark.parametrize("dialect", ["openai", "auto", "jumpstart-llama2"])
+def test_a_template_that_nothing_uses_is_refused(base: str, dialect: str) -> None:
+    """A setting without effect is a misunderstanding."""
+    with pytest.raises(ConfigurationError) as refused:
+        target(base, "aws_region: us-east-1", f"format: {dialect}", "prompt_template: llama3")
+    (problem,) = refused.value.problems
+    assert (problem.code, problem.path[-1]) == (Code.CONFLICT, "prompt_template")
+
+
 def _translators() -> Mapping[tuple[str, str], object]:
     from extproc.translate import TRANSLATORS  # noqa: PLC0415  # beside its only use
 
@@ -264,3 +283,80 @@ def test_size_limits(base: str) -> None:
     """Both limits pass through in bytes."""
     text = f"{base}size_limits: {{max_body_bytes: 2048, max_response_bytes: 4096}}\n"
     assert compiled(text)[0].limits == Limits(2048, 4096)
+
+
+def test_what_addresses_a_model(base: str) -> None:
+    """Every field of the address arrives under its name; a multi-model target does not stream."""
+    lines = (
+        "aws_region: us-east-1",
+        "inference_component: copy",
+        "target_model: a/model.tar.gz",
+        "target_variant: blue",
+        "target_container: second",
+        "custom_attributes: accept_eula=true",
+        "inference_id: request_id",
+        "max_body_bytes: 4194304",
+        "base_url: https://proxy.example/sage/maker/",
+    )
+    found = target(base, *lines)
+    assert (found.inference_component, found.target_model, found.target_variant) == ("copy", "a/model.tar.gz", "blue")
+    assert (found.target_container, found.custom_attributes) == ("second", "accept_eula=true")
+    assert (found.inference_id, found.streaming, found.max_body_bytes) == (True, False, 4_194_304)
+    assert (found.host, found.path_prefix, found.route) == ("proxy.example", "/sage/maker", "invocations")
+
+
+@pytest.mark.parametrize(
+    ("lines", "streaming", "route"),
+    [((), True, "invocations"), (("streaming: false",), False, "invocations"), (("route: openai",), True, "openai")],
+)
+def test_how_a_target_is_asked(base: str, lines: tuple[str, ...], streaming: bool, route: str) -> None:
+    """Signed and streaming, unless the target says otherwise."""
+    found = target(base, "aws_region: us-east-1", *lines)
+    assert (found.streaming, found.route) == (streaming, route)
+
+
+FIPS, DUALSTACK = {"AWS_USE_FIPS_ENDPOINT": "true"}, {"AWS_USE_DUALSTACK_ENDPOINT": "TRUE"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "environ", "host"),
+    [
+        (("use_fips: true",), {}, "runtime-fips.sagemaker.us-east-1.amazonaws.com"),
+        (("use_dualstack: true",), {}, "runtime.sagemaker.us-east-1.api.aws"),
+        (("use_fips: true", "use_dualstack: true"), {}, "runtime.sagemaker-fips.us-east-1.api.aws"),
+        ((), FIPS, "runtime-fips.sagemaker.us-east-1.amazonaws.com"),
+        ((), FIPS | DUALSTACK, "runtime.sagemaker-fips.us-east-1.api.aws"),
+        (("use_fips: false",), FIPS, "runtime.sagemaker.us-east-1.amazonaws.com"),
+        ((), {"AWS_USE_FIPS_ENDPOINT": "no"}, "runtime.sagemaker.us-east-1.amazonaws.com"),
+    ],
+)
+def test_the_variant_of_the_host(base: str, lines: tuple[str, ...], environ: dict[str, str], host: str) -> None:
+    """The target's own word, else the environment's, as AWS's SDKs read it."""
+    assert target(base, "aws_region: us-east-1", *lines, environ=environ).host == host
+
+
+def test_an_endpoint_variable_and_fips_contradict_each_other(base: str) -> None:
+    """A target that asks for a FIPS host never connects to another one because of the environment."""
+    text = base.replace("aws_region: us-east-1\n", "aws_region: us-east-1\n      use_fips: true\n")
+    with pytest.raises(ConfigurationError) as caught:
+        compiled(text, {"AWS_ENDPOINT_URL": "https://h"})
+    (problem,) = caught.value.errors
+    assert (problem.code, problem.path) == (Code.CONFLICT, ("providers", "targets", 0, "use_fips"))
+    assert "AWS_ENDPOINT_URL in the environment" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("lines", "name", "external"),
+    [
+        ((), "kt-gateway", None),
+        (("aws_external_id: partner", "aws_role_session_name: mine"), "mine", "partner"),
+    ],
+)
+def test_a_role_is_assumed_in_the_endpoints_region(
+    base: str, lines: tuple[str, ...], name: str, external: str | None
+) -> None:
+    """On top of the target's other credentials, by STS of the same region and so of the same partition."""
+    role = "arn:aws-cn:iam::123456789012:role/invoke"
+    found = target(base, "aws_region: cn-north-1", "aws_profile: team", f"aws_role_arn: {role}", *lines).identity
+    assert found == Identity("team", None, None, role, external, name, "cn-north-1")
+    assert found.source == Identity("team")

@@ -76,6 +76,7 @@ def test_response_headers_arrive_with_cluster_attempts_and_outcomes():
                     "target": string(target),
                     "status": well_known.Value(number_value=status),
                     "error_type": string(kind),
+                    **({"date": string("Tue, 15 Nov 2033 08:12:31 GMT")} if target == "east" else {}),
                 }
             )
         )
@@ -99,7 +100,10 @@ def test_response_headers_arrive_with_cluster_attempts_and_outcomes():
         cluster="west",
         attempts=2,
         details="via_upstream",
-        outcomes=(AttemptOutcome("east", 400, "ThrottlingException"), AttemptOutcome("west", 200, "")),
+        outcomes=(
+            AttemptOutcome("east", 400, "ThrottlingException", "Tue, 15 Nov 2033 08:12:31 GMT"),
+            AttemptOutcome("west", 200, ""),
+        ),
     )
 
 

@@ -40,7 +40,7 @@ def streamed(client, endpoint, body):
 def test_invoke_endpoint(client, emulator, chat) -> None:
     """A whole answer arrives with its content type and variant."""
     answer = client.invoke_endpoint(
-        EndpointName="my-endpoint",
+        EndpointName="multi-model-endpoint",
         Body=chat(),
         ContentType="application/json",
         Accept="application/json",
@@ -52,7 +52,7 @@ def test_invoke_endpoint(client, emulator, chat) -> None:
     assert b'"Hello wide world"' in answer["Body"].read()
     assert (answer["ContentType"], answer["InvokedProductionVariant"]) == ("application/json", "AllTraffic")
     (entry,) = emulator.requests
-    assert (entry.path, entry.status, entry.body) == ("/endpoints/my-endpoint/invocations", 200, chat())
+    assert (entry.path, entry.status, entry.body) == ("/endpoints/multi-model-endpoint/invocations", 200, chat())
 
 
 @pytest.mark.parametrize(

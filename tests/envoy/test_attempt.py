@@ -25,6 +25,12 @@ NO_CAPACITY = (
     b'{"message":"Inference Component has no capacity to process this request. ApplicationAutoScaling may be"}'
 )
 
+
+def openai(code: str, message: str) -> bytes:
+    """An error body of SageMaker's OpenAI route; the message is JSON already."""
+    return f'{{"error":{{"message":"{message}","type":"server_error","code":"{code}"}}}}'.encode()
+
+
 RETRIED = {
     "500": {"status": 500},
     "502": {"status": 502},
@@ -52,11 +58,31 @@ RETRIED = {
     "access denied": aws(403, "AccessDeniedException"),
     "clock skew": aws(403, "InvalidSignatureException", b'{"message":"Signature expired: 20260101T000000Z is now"}'),
     "reset before headers": {"fault": "reset"},
+    "openai route, no endpoint": {
+        "status": 400,
+        "body": openai("validation_error", "Endpoint x of account 1 not found."),
+    },
+    "openai route, token refused": {"status": 401, "body": openai("invalid_token", "The token has expired")},
+    "openai route, token forbidden": {"status": 403, "body": openai("access_denied", "not authorized")},
+    "openai route, 424 of 503": {"status": 424, "body": openai("model_error", "Received server error (503) (400)")},
+    "401 without a word": {"status": 401},
 }
 
 FINAL = {
     "200": {"status": 200},
     "302": {"status": 302, "headers": (("location", "http://127.0.0.1:1/"),)},
+    "openai route, of the container": {
+        "status": 400,
+        "body": openai("model_error", 'Received client error (400) \\"x'),
+    },
+    "openai route, a quoted code": {
+        "status": 400,
+        "body": openai("model_error", '\\"code\\":\\"validation_error\\" Endpoint x of account 1 not found'),
+    },
+    "openai route, 403 of the container": {"status": 403, "body": openai("model_error", "Received client error (403)")},
+    "openai route, 401 of the container": {"status": 401, "body": openai("model_error", "Received client error (401)")},
+    "openai route, 424 of 400": {"status": 424, "body": openai("model_error", "Received client error (400) (500)")},
+    "openai route, invalid": {"status": 400, "body": openai("validation_error", "bad")},
     "400 of the container": {"status": 400, "body": b'{"error":{"message":"bad"}}'},
     "validation": aws(400, "ValidationError", b'{"ErrorCode":"VALIDATION","Message":"1 validation error"}'),
     "404": aws(404, "UnknownOperationException"),
@@ -235,3 +261,28 @@ def test_fifty_failovers_at_once_all_succeed(pair):
     assert [reply.body for reply in replies] == [b"west"] * 50
     assert len(west.received) == 50
     assert west.violations == []
+
+
+def test_the_worker_is_told_the_time_when_the_clock_is_wrong(pair):
+    """The Date of an answer that says that the signature is too old or too young; of no other answer."""
+    east, west = pair.upstreams.values()
+    skewed = aws(403, "InvalidSignatureException", b'{"message":"Signature expired: 1 is now earlier than 2"}')
+    date = ("date", "Tue, 15 Nov 2033 08:12:31 GMT")
+    east.answer = pair.answer(**{**skewed, "headers": (*skewed["headers"], date)})
+    west.answer = pair.answer(status=400, headers=(date,))
+    assert pair.post().status == 400
+    assert [outcome.get("date") for outcome in pair.outcomes()] == ["Tue, 15 Nov 2033 08:12:31 GMT", None]
+
+
+def test_the_worker_is_told_the_code_of_the_openai_route(pair):
+    """Where there is no AWS error type, the code of an OpenAI error stands for it."""
+    east, west = pair.upstreams.values()
+    east.answer = pair.answer(status=400, body=openai("validation_error", "Endpoint x of account 1 not found."))
+    west.answer = pair.answer(status=500, body=b"")
+    assert pair.post().status == 500
+    assert pair.outcomes()[0] == {
+        "target": "east",
+        "status": 400,
+        "error_type": "validation_error",
+        "error_code": "NO_SUCH_ENDPOINT",
+    }

@@ -128,6 +128,14 @@ def test_a_refusal_that_cannot_be_shown_is_told_in_our_words() -> None:
     assert (error.message[:20], error.param) == ("The model's containe", "n")
 
 
+def test_a_licence_that_nobody_accepted_is_the_operators_fault() -> None:
+    """JumpStart's own words ask the client to send a header that SageMaker takes from us alone."""
+    said = ContainerError("Need to pass custom_attributes='accept_eula=true' as part of header.")
+    error = judge(said, 400, detail="")
+    assert (type(error), error.openai_code) == (errors.GatewayMisconfigured, "upstream_config")
+    assert said.message not in error.message
+
+
 def test_names_to_hide_are_hidden() -> None:
     """The endpoint's name in a message hides it."""
     error = judge(ContainerError("prod-llama takes no n"), 400, detail="", hide=("prod-llama",))

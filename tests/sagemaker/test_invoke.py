@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from extproc.routing.targets import Credentials, Target
 from extproc.sagemaker import invoke
-from extproc.sagemaker.invoke import InvalidEndpointName, UnknownRegion, endpoint_path, runtime_host, signed_request
+from extproc.sagemaker.hosts import runtime_host
+from extproc.sagemaker.invoke import InvalidEndpointName, endpoint_path, signed_request
 from extproc.sagemaker.sigv4 import payload_hash, sign
 
 KEYS = Credentials("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
@@ -144,25 +145,21 @@ def test_endpoint_names_are_judged_as_the_service_model_does(name) -> None:
             invoke.check_endpoint_name(name)
 
 
-def test_hosts_are_those_of_botocore() -> None:
-    """For every region of every partition that botocore knows, the host is the one that its client would call."""
-    session = Session()
-    regions = [
-        region
-        for partition in session.get_available_partitions()
-        for region in session.get_available_regions("sagemaker-runtime", partition)
-    ]
-    assert {"us-east-1", "us-gov-west-1", "cn-north-1"} <= set(regions)
-    extra = ["eusc-de-east-1", "us-iso-east-1", "us-isob-east-1", "eu-isoe-west-1", "us-isof-south-1"]
-    for region in [*regions, *extra]:
-        client = boto3.client(
-            "sagemaker-runtime", region_name=region, aws_access_key_id="AKID", aws_secret_access_key="secret"
-        )
-        assert f"https://{runtime_host(region)}" == client.meta.endpoint_url
-
-
-@pytest.mark.parametrize("region", ["", "us-east", "US-EAST-1", "mars-1", "us-east-1.evil.example", "us-east-1\n"])
-def test_a_region_of_no_partition_is_refused(region) -> None:
-    """The error lists the partitions that are known, and says what to set instead."""
-    with pytest.raises(UnknownRegion, match=r"aws-us-gov.*aws-cn.*base_url"):
-        runtime_host(region)
+@pytest.mark.parametrize("stream", [False, True])
+def test_further_headers_are_sent_and_signed(stream) -> None:
+    """What addresses the model stands in the list of signed headers, and a prefix before the path is signed too."""
+    made = signed_request(
+        target(path_prefix="/proxy/east"),
+        body_length=len(BODY),
+        payload_hash=payload_hash(BODY),
+        stream=stream,
+        credentials=KEYS,
+        now=NOW,
+        headers={"x-amzn-sagemaker-inference-component": "copy"},
+    )
+    assert made[":path"].startswith("/proxy/east/endpoints/my-endpoint/invocations")
+    assert made["x-amzn-sagemaker-inference-component"] == "copy"
+    signed = made["authorization"].partition("SignedHeaders=")[2].partition(",")[0].split(";")
+    assert "x-amzn-sagemaker-inference-component" in signed
+    plain = request(stream=stream, path_prefix="/proxy/west")
+    assert plain["authorization"] != request(stream=stream)["authorization"]

@@ -222,7 +222,7 @@ def test_a_new_day_and_forgotten_keys_change_nothing() -> None:
     tomorrow = sigv4.sign(**{**PLAIN, "now": NOW + 86_400})
     assert tomorrow["authorization"].split("/")[1] != before["authorization"].split("/")[1]
     sigv4.forget_keys()
-    assert sigv4._signing_key.cache_info().currsize == 0
+    assert sigv4.signing_key.cache_info().currsize == 0
     assert sigv4.sign(**PLAIN) == before
     assert sigv4.sign(**{**PLAIN, "now": NOW + 86_400}) == tomorrow
 
@@ -231,4 +231,4 @@ def test_no_more_than_a_bounded_number_of_keys_is_kept() -> None:
     """Ever new credentials push old ones out of the cache."""
     for number in range(100):
         sigv4.sign(**{**PLAIN, "credentials": Credentials("AKID", f"secret-{number}")})
-    assert sigv4._signing_key.cache_info().currsize <= 64
+    assert sigv4.signing_key.cache_info().currsize <= 64

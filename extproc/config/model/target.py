@@ -8,6 +8,7 @@ from pydantic import Field
 
 from extproc.config.model.section import Section
 from extproc.config.one_of import OneOf
+from extproc.sagemaker.templates import TEMPLATES
 from extproc.translate import TRANSLATORS
 
 # API_runtime_InvokeEndpoint: EndpointName is at most 63 characters of [a-zA-Z0-9](-*[a-zA-Z0-9])*.
@@ -18,6 +19,14 @@ REGION = (
     r"^(us|eu|ap|sa|ca|me|af|il|mx|cn|us-gov|us-iso[a-z]?|eu-iso[a-z]?|eusc-[a-z]{2})"
     r"-(central|(north|south)(east|west)?|east|west)-[1-9][0-9]?$"
 )
+# The same form has an inference component, a variant and a container's host name.
+NAME = ENDPOINT_NAME
+# TargetModelHeader: \A\S[\p{Print}]*\z, 1 to 1024. Spaces at an end would not survive HTTP.
+PRINTABLE = r"^[!-~]+( +[!-~]+)*$"
+# API_AssumeRole: RoleArn, ExternalId and RoleSessionName.
+ROLE_ARN = r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/[!-~]+$"
+EXTERNAL_ID = r"^[A-Za-z0-9_+=,.@:/-]+$"
+ROLE_SESSION_NAME = r"^[A-Za-z0-9_+=,.@-]+$"
 ENVIRONMENT_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 
 
@@ -111,23 +120,153 @@ class Target(Section):
         description="Name of the environment variable that holds the secret key; goes with `aws_access_key_env`.",
         examples=["PROD_AWS_SECRET_ACCESS_KEY"],
     )
+    aws_role_arn: str | None = Field(
+        default=None,
+        pattern=ROLE_ARN,
+        min_length=20,
+        max_length=2048,
+        description=(
+            "Role whose credentials sign, assumed with the target's other credentials: an endpoint of another account."
+        ),
+        examples=["arn:aws:iam::123456789012:role/sagemaker-invoke"],
+    )
+    aws_external_id: str | None = Field(
+        default=None,
+        pattern=EXTERNAL_ID,
+        min_length=2,
+        max_length=1224,
+        description="External id that the role's trust policy asks for; goes with `aws_role_arn`.",
+        examples=["partner-7f3a"],
+    )
+    aws_role_session_name: str | None = Field(
+        default=None,
+        pattern=ROLE_SESSION_NAME,
+        min_length=2,
+        max_length=64,
+        description="Name of the role's session in CloudTrail; goes with `aws_role_arn`. Default: `kt-gateway`.",
+        examples=["kt-gateway"],
+    )
+    use_fips: bool | None = Field(
+        default=None,
+        description=(
+            "Connect to the region's FIPS host. The name follows AWS's rule and may not exist in every region. "
+            "Default: AWS_USE_FIPS_ENDPOINT, else `false`."
+        ),
+        examples=[True],
+    )
+    use_dualstack: bool | None = Field(
+        default=None,
+        description=(
+            "Connect to the region's dual-stack host, which has IPv6 addresses too. Default: "
+            "AWS_USE_DUALSTACK_ENDPOINT, else `false`."
+        ),
+        examples=[True],
+    )
+    route: Literal["invocations", "openai"] = Field(
+        default="invocations",
+        description=(
+            "`invocations`: InvokeEndpoint, signed with SigV4. `openai`: SageMaker's /openai/v1/chat/completions with "
+            "a bearer token, for containers that serve OpenAI's API; needs `sagemaker:CallWithBearerToken` too."
+        ),
+        examples=["openai"],
+    )
+    streaming: bool | None = Field(
+        default=None,
+        description=(
+            "`false` for endpoints that cannot stream, serverless ones: a stream is then made of the whole answer. "
+            "Default: `true`, but `false` with `target_model`."
+        ),
+        examples=[False],
+    )
+    inference_component: str | None = Field(
+        default=None,
+        pattern=NAME,
+        max_length=63,
+        description="Inference component of the endpoint, or an adapter's.",
+        examples=["llama-3-3-70b-copy"],
+    )
+    target_model: str | None = Field(
+        default=None,
+        pattern=PRINTABLE,
+        max_length=1024,
+        description="Artifact of a multi-model endpoint. Such endpoints do not stream.",
+        examples=["team-a/model.tar.gz"],
+    )
+    target_variant: str | None = Field(
+        default=None,
+        pattern=NAME,
+        max_length=63,
+        description="Production variant, instead of the one that SageMaker would choose by weight.",
+        examples=["variant-b"],
+    )
+    target_container: str | None = Field(
+        default=None,
+        pattern=NAME,
+        max_length=63,
+        description="Host name of the container, on multi-container endpoints with direct invocation.",
+        examples=["second-container"],
+    )
+    custom_attributes: str | None = Field(
+        default=None,
+        pattern=PRINTABLE,
+        max_length=1024,
+        description="Passed to the container as X-Amzn-SageMaker-Custom-Attributes.",
+        examples=["accept_eula=true"],
+    )
+    inference_id: Literal["request_id"] | None = Field(
+        default=None,
+        description=(
+            "`request_id` sends the exchange's x-request-id as InferenceId: SageMaker's data capture and the "
+            "container's log then name it."
+        ),
+        examples=["request_id"],
+    )
     provider_type: Literal["sagemaker"] = Field(
         default="sagemaker",
         description="Forces the SageMaker runtime. Needed only when `provider` does not begin with `sagemaker`.",
     )
     format: Annotated[str, OneOf(sorted({dialect for _, dialect in TRANSLATORS}))] = Field(
         default="openai",
-        description="What the endpoint's container speaks. JumpStart's model servers speak `openai`.",
+        description=(
+            "What the endpoint's container speaks: `openai` (vLLM, SGLang, LMI and TGI with messages), `tgi` or `lmi` "
+            "(`inputs` and `parameters`), `lmi-dynamic-batch`, `jumpstart-llama2` (dialogs), `bedrock-marketplace`; "
+            "`auto` asks as `openai` does and reads any answer. JumpStart's model servers speak `openai`."
+        ),
+    )
+    prompt_template: Annotated[str, OneOf(sorted(TEMPLATES))] | None = Field(
+        default=None,
+        description=(
+            "How the model is prompted when its container takes one text instead of messages: needed by the formats "
+            "`tgi`, `lmi`, `lmi-dynamic-batch` and `bedrock-marketplace`. `plain` is for models without roles."
+        ),
+        examples=["llama3"],
+    )
+    accept_eula: bool = Field(
+        default=False,
+        description=(
+            "Accepts the model's end-user licence on every call, as JumpStart's Llama 2 models demand "
+            "(`accept_eula=true` among the custom attributes)."
+        ),
     )
     base_url: str | None = Field(
         default=None,
         min_length=1,
         max_length=300,
         description=(
-            "Where to connect instead of https://runtime.sagemaker.{aws_region}.amazonaws.com: a VPC endpoint, a FIPS "
-            "host or an emulator. Scheme, host and port only."
+            "Where to connect instead of https://runtime.sagemaker.{aws_region}.amazonaws.com: a VPC endpoint's own "
+            "name, a proxy or an emulator. A path in it comes before the operation's, and is signed with it."
         ),
-        examples=["https://runtime-fips.sagemaker.us-east-1.amazonaws.com"],
+        examples=["https://vpce-0a1b-2c3d.runtime.sagemaker.us-east-1.vpce.amazonaws.com"],
+    )
+    max_body_bytes: int | None = Field(
+        default=None,
+        ge=1,
+        le=1_073_741_824,
+        description=(
+            "Largest request body that the endpoint takes (4 MB on serverless ones); a larger request goes to the "
+            "group's other targets, or is refused. Default: `size_limits.max_body_bytes`."
+        ),
+        examples=[4194304],
     )
     max_context_tokens: int | None = Field(
         default=None,

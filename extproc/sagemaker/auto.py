@@ -1,0 +1,72 @@
+"""The dialect `format: auto`: OpenAI's requests, and answers of whatever shape comes back.
+
+Requests never guess: a container is asked in OpenAI's format, always. Containers that take it but answer in their own
+(LMI with a custom output formatter, say) are understood all the same.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from extproc.openai import sse
+from extproc.openai.document import NotADocument, read
+from extproc.sagemaker import generation, openai
+from extproc.sagemaker.openai import request
+
+if TYPE_CHECKING:
+    from extproc.openai.chat import ChatCall
+    from extproc.openai.document import Document
+    from extproc.routing.targets import Target
+
+__all__ = ["request", "response", "stream"]
+
+# Fields by which a document is known to be a generated text; whatever has none of them is read as OpenAI's.
+_GENERATED = frozenset({"token", "generated_text", "generation", "outputs", "body"})
+
+
+def response(body: bytes, call: ChatCall, target: Target) -> Document:
+    """A whole answer, OpenAI's or a generated text. Raises UpstreamError when it is neither."""
+    try:
+        is_generated = not _GENERATED.isdisjoint(read(body))
+    except NotADocument:
+        # An array, as Hugging Face's containers answer, or nothing that anyone can read.
+        is_generated = True
+    answer: Document = (generation if is_generated else openai).response(body, call, target)
+    return answer
+
+
+def stream(call: ChatCall, target: Target) -> SniffedStream:
+    """The translation of a streamed answer."""
+    return SniffedStream(call, target)
+
+
+class SniffedStream:
+    """Reads all of a stream as what its first document is."""
+
+    def __init__(self, call: ChatCall, target: Target) -> None:
+        self._call, self._target = call, target
+        self._reader = sse.PayloadReader()
+        self._chosen: openai.ChatStream | generation.GeneratedStream | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether the answer's logical end was seen."""
+        return self._chosen is not None and self._chosen.complete
+
+    def feed(self, payload: bytes) -> list[Document]:
+        """Take payload bytes, cut anywhere."""
+        return self._take(self._reader.feed(payload))
+
+    def finish(self) -> list[Document]:
+        """The payload has ended."""
+        chunks = self._take(self._reader.finish())
+        return chunks if self._chosen is None else chunks + self._chosen.finish()
+
+    def _take(self, payloads: list[sse.Payload]) -> list[Document]:
+        if not payloads:
+            return []
+        if self._chosen is None:
+            first = payloads[0]
+            is_generated = first is not sse.DONE and not _GENERATED.isdisjoint(first)
+            self._chosen = (generation if is_generated else openai).stream(self._call, self._target)
+        return self._chosen.take(payloads)
