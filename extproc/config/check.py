@@ -223,7 +223,14 @@ def _identity(path: Path, target: dict[str, Any]) -> Iterator[Problem]:
 
 
 # What SageMaker's OpenAI route has no place for: it refuses the one header that was tried there, whatever its value.
-_INVOCATIONS_ONLY = ("target_model", "target_variant", "target_container", "custom_attributes", "inference_id")
+_INVOCATIONS_ONLY = (
+    "target_model",
+    "target_variant",
+    "target_container",
+    "custom_attributes",
+    "inference_id",
+    "sessions",
+)
 _ROLE = ("aws_external_id", "aws_role_session_name")
 
 

@@ -21,6 +21,7 @@ from extproc.emulator import (
     native,
     personalities,
     refusals,
+    sessions,
 )
 from extproc.emulator.answer import Answer
 from extproc.emulator.container import ContainerRefused
@@ -63,6 +64,7 @@ class Runtime:
     endpoints: frozenset[str] | None = None
     payload_limit: int = PAYLOAD_LIMIT
     faults: list[Fault] = field(default_factory=list)
+    sessions: set[str] = field(default_factory=set)
 
     def answer(self, received: Received, entry: Entry, now: float) -> Answer:
         """Answer one request and note in its entry what was done. `now` is Unix seconds."""
@@ -120,6 +122,10 @@ class Runtime:
             raise Refused(refusals.model_error(endpoint, self.region, refused.status, refused.body)) from refused
         if kind == "huge":
             completion = replace(completion, tokens=answer.huge_tokens(settings.bytes), tool=None)
+        if personalities.kind_of(endpoint) == "stateful":
+            made = _streamed(completion, kind, settings) if stream else _whole(completion, kind, settings)
+            opened = sessions.take(self.sessions, received, endpoint, self.region, now)
+            return replace(made, headers=(*made.headers, *opened))
         if own and completion.stream:
             return native.streamed(completion, kind, settings)
         return _streamed(completion, kind, settings) if stream else _whole(completion, kind, settings)
