@@ -223,8 +223,8 @@ class Target(Section):
     sessions: bool = Field(
         default=False,
         description=(
-            "The model is stateful: clients may send `x-sagemaker-session-id: new`, and then the session that a response "
-            "named in that header."
+            "The model is stateful: clients may send `x-sagemaker-session-id: new`, and then the session that a "
+            "response named in that header."
         ),
         examples=[True],
     )
