@@ -120,6 +120,8 @@ class EnvoyProcess:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
+            # Its own session: Ctrl-C reaches the supervisor only, which lets open answers end first.
+            start_new_session=True,
         )
         self._watch = asyncio.create_task(self._wait_for_exit(self._process))
 

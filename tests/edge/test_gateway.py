@@ -79,25 +79,33 @@ def test_a_signal_during_the_start_ends_it(gateway, monkeypatch, moment):
     assert logged[-1]["event"] == "stopped before it was ready"
 
 
-def test_a_signal_during_a_reload_ends_it(gateway):
-    """The reload is given up, nothing of it is left, and the status is 0."""
-
-    async def scene(stage):
-        stage.write(gateway.configuration("second", west=9))
-        os.kill(os.getpid(), signal.SIGHUP)
-        await gateway.until(lambda: len(stage.pool._alive) == 2)
-
-    status, logged = gateway.play(scene)
-    assert status == 0
-    assert "configuration reloaded" not in [line["event"] for line in logged]
-
-
 async def hanging(gateway, stage):
     """An exchange that Envoy holds open: its body never ends."""
     _, writer = await asyncio.open_connection("127.0.0.1", stage.settings.listen.port)
     writer.write(b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{")
     await gateway.until(stage.front.envoy.active_requests)
     return writer
+
+
+def test_a_signal_during_a_reload_ends_it(gateway):
+    """The reload is given up at once, while open answers are still drained; the status is 0."""
+
+    async def scene(stage):
+        before = stage.workers()
+        writer = await hanging(gateway, stage)
+        stage.write(gateway.configuration("second", west=9))
+        os.kill(os.getpid(), signal.SIGHUP)
+        await gateway.until(lambda: len(stage.pool._alive) == 2)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await gateway.until(lambda: len(stage.pool._alive) == 1)
+        assert stage.workers() == before
+        assert "stopped" not in stage.events()
+        writer.close()
+        await stage.event("stopped")
+
+    status, logged = gateway.play(scene)
+    assert status == 0
+    assert "configuration reloaded" not in [line["event"] for line in logged]
 
 
 def test_a_second_signal_ends_the_drain(gateway):

@@ -228,6 +228,8 @@ def start_gateway(
             stderr=sink,
             env=environment(**(CREDENTIALS if env is None else env)),
             cwd=directory,
+            # A process group of its own, as a shell gives each job.
+            start_new_session=True,
         )
     gateway = Gateway(port, directory, process, stderr)
     if ready:
