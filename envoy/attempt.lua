@@ -37,6 +37,7 @@ local WORDS = {
 local KEPT = {
   ["content-type"] = true, ["content-length"] = true, ["transfer-encoding"] = true, ["content-encoding"] = true,
   ["x-amzn-errortype"] = true, ["x-amzn-requestid"] = true, ["x-amz-retry-after"] = true, ["retry-after"] = true,
+  ["x-amzn-sagemaker-new-session-id"] = true, ["x-amzn-sagemaker-closed-session-id"] = true,
 }
 
 local function count(outcomes)

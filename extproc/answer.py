@@ -23,6 +23,21 @@ if TYPE_CHECKING:
     from extproc.routing.targets import Target
 
 EVENT_STREAM = "application/vnd.amazon.eventstream"
+# The head of a stream for the client.
+EVENTS = (("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache"))
+# What an upstream's answer carries that is no business of the client's.
+UPSTREAM_HEADERS = (
+    "x-amzn-requestid",
+    "x-amzn-errortype",
+    "x-amzn-invoked-production-variant",
+    "x-amzn-sagemaker-content-type",
+    "x-amzn-sagemaker-custom-attributes",
+    "x-amzn-sagemaker-new-session-id",
+    "x-amzn-sagemaker-closed-session-id",
+    "x-kt-retriable",
+    "content-length",
+    "content-encoding",
+)
 # Where a container does not report usage. English has about 4 characters a token; other scripts have fewer.
 CHARACTERS_PER_TOKEN = 4
 

@@ -21,6 +21,7 @@ from extproc.policies.verdict import Phase, PolicyFailed
 from extproc.record import fault
 from extproc.routing.plan import plan
 from extproc.sagemaker import addressing, eula, invoke, native, sigv4
+from extproc.sagemaker import session as sticky
 from extproc.translate import translator
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from extproc.policies.verdict import Guard
     from extproc.record import ExchangeRecord
     from extproc.routing.targets import Credentials, Identity, Target
+    from extproc.sagemaker.session import Session
 
 # Where the route looks for the order of targets, and attempt.lua for what each attempt must carry.
 PLAN = "kt.plan"
@@ -62,6 +64,7 @@ def ask(
     record: ExchangeRecord,
     now: float,
     clock: Mapping[str, float] = _IN_TIME,
+    session: Session | None = None,
 ) -> Asked:
     """Judge a chat request and make it ready for every target it may go to.
 
@@ -73,6 +76,7 @@ def ask(
         record: told of model, plan and findings.
         now: Unix seconds, for the signatures.
         clock: seconds by which AWS's clock is ahead of ours, by region.
+        session: that the client wants to go on with, or to have.
 
     Raises:
         GatewayError: the request ends here, and how.
@@ -81,10 +85,10 @@ def ask(
     record.model, record.stream = call.model, call.stream
     candidates = plan(runtime.by_model, call.model, "chat", credentials)
     judge(call, guard, record)
-    targets = _within_context(call, candidates)
+    targets = sticky.first(_within_context(call, candidates), session)
     record.planned = tuple(target.id for target in targets)
     times = {target.region: now + clock.get(target.region, 0.0) for target in targets}
-    asked = _signed(call, targets, credentials, times, record.request_id)
+    asked = _signed(call, targets, credentials, times, request_id=record.request_id, session=session)
     record.planned = tuple(target.id for target in asked.targets)
     return asked
 
@@ -135,7 +139,9 @@ def _signed(
     targets: tuple[Target, ...],
     credentials: Mapping[Identity, Credentials],
     times: Mapping[str, float],
+    *,
     request_id: str,
+    session: Session | None,
 ) -> Asked:
     bodies: dict[tuple[object, ...], tuple[bytes, str]] = {}
     attempts: dict[str, object] = {}
@@ -170,7 +176,10 @@ def _signed(
                 stream=stream,
                 credentials=keys,
                 now=now,
-                headers=eula.accepted(target, addressing.headers(target, call.document, request_id)),
+                headers={
+                    **eula.accepted(target, addressing.headers(target, call.document, request_id)),
+                    **sticky.header(target, session, stream=stream),
+                },
             )
         # Envoy replays the first target's body; another's travels with its attempt.
         attempts[target.id] = attempt if body is first else {**attempt, "body": body.decode()}

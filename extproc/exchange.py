@@ -43,6 +43,7 @@ from extproc.events import (
 from extproc.openai import error_body
 from extproc.record import ExchangeRecord
 from extproc.sagemaker import faults
+from extproc.sagemaker import session as sticky
 from extproc.serve import audit_unavailable, serve
 
 if TYPE_CHECKING:
@@ -60,19 +61,6 @@ NO_HEALTHY_HOST = "NoHealthyHost"
 MAX_PATH = 1024
 # Envoy's own limit (max_headers_count) is 100, and it fails the exchange when what we add goes over it.
 MAX_HEADERS = 95
-# The head of a stream for the client.
-EVENTS = (("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache"))
-# What an upstream's answer carries that is no business of the client's.
-UPSTREAM_HEADERS = (
-    "x-amzn-requestid",
-    "x-amzn-errortype",
-    "x-amzn-invoked-production-variant",
-    "x-amzn-sagemaker-content-type",
-    "x-amzn-sagemaker-custom-attributes",
-    "x-kt-retriable",
-    "content-length",
-    "content-encoding",
-)
 
 
 class State(Enum):
@@ -112,6 +100,7 @@ class Exchange:
         self._surroundings = surroundings
         self._guard: Guard = runtime.chain.guard()
         self._state = State.START
+        self._session: sticky.Session | None = None
         self._asked: Asked | None = None
         self._target: Target | None = None
         self._head: ResponseHeaders | None = None
@@ -182,6 +171,7 @@ class Exchange:
             raise self._too_large()
         if event.end_of_stream:
             raise MalformedRequest("The request has no body; send a JSON object.")
+        self._session = sticky.parse(headers.get(sticky.HEADER, ""))
         self._state = State.ASKING
         return (Continue(metadata=CLAIM),)
 
@@ -197,6 +187,7 @@ class Exchange:
             record=self.record,
             now=now,
             clock=self._surroundings.clock,
+            session=self._session,
         )
         self.record.asked = now
         self._state = State.ASKED
@@ -228,16 +219,16 @@ class Exchange:
         # The target's own time runs from its attempt; with failovers before it that began at the latest now.
         began = record.asked if event.attempts <= 1 and record.asked is not None else now
         self.deadline = began + self._target.timeout_seconds
-        headers = (*EVENTS, *self._target_header())
+        headers = (*answer.EVENTS, *self._target_header())
         # From here on the status is sent: an error becomes an event of the stream.
         self._state, self._stream = State.STREAMING, stream
-        return (Continue(headers, UPSTREAM_HEADERS, BodyMode.STREAMED),)
+        return (Continue(headers, answer.UPSTREAM_HEADERS, BodyMode.STREAMED),)
 
     def _await_whole(self, event: ResponseHeaders, now: float) -> tuple[Action, ...]:
         if event.end_of_stream:
             return self._on_whole(ResponseBody(b"", end_of_stream=True), now)
         self._state = State.BUFFERING
-        return (Continue(self._target_header(), UPSTREAM_HEADERS, BodyMode.BUFFERED),)
+        return (Continue(self._target_header(), answer.UPSTREAM_HEADERS, BodyMode.BUFFERED),)
 
     def _await_fault(self, event: ResponseHeaders, now: float) -> tuple[Action, ...]:
         self._state = State.FAILING
@@ -254,7 +245,7 @@ class Exchange:
                 "The model's answer is larger than this gateway passes on.", detail="max_response_bytes"
             )
         body = answer.whole(event.body, asked=self._asked, target=self._target, guard=self._guard, record=self.record)
-        headers = EVENTS if self._asked.call.stream else (("content-type", "application/json"),)
+        headers = answer.EVENTS if self._asked.call.stream else (("content-type", "application/json"),)
         return self._end((Replace(body, headers),), None, now)
 
     def _on_fault(self, event: ResponseBody, _: float) -> tuple[Action, ...]:
@@ -359,7 +350,10 @@ class Exchange:
         return actions
 
     def _target_header(self) -> tuple[tuple[str, str], ...]:
-        return (("x-kt-target", self._target.id),) if self._target is not None else ()
+        target, head = self._target, self._head
+        if target is None or head is None:
+            return ()
+        return (("x-kt-target", target.id), *sticky.answered(target, head.headers))
 
     def _too_large(self) -> RequestTooLarge:
         limit = self._runtime.limits.max_body_bytes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -27,6 +28,7 @@ from extproc.policies.table import build
 from extproc.policies.verdict import ALLOW, Finding, Phase, Place, Text, Verdict
 from extproc.record import ExchangeRecord
 from extproc.routing.targets import Credentials, Identity, Target
+from extproc.sagemaker.session import Session
 from extproc.testing import CREDENTIALS, MODEL, NOW, chat_body, credentials_for, make_runtime, make_target
 
 WORDS = [
@@ -390,3 +392,23 @@ def test_what_addresses_a_model_is_signed_and_comes_after_the_policies() -> None
     assert attempt["x-amzn-sagemaker-inference-id"] == "request-1"
     assert attempt["x-amzn-sagemaker-prefix-aware-id"] == "of [WORD_REDACTED]"
     verify(received(asked, "east"), {CREDENTIALS.access_key: CREDENTIALS}, "us-east-1", NOW)
+
+
+def test_a_session_is_asked_for_where_it_is() -> None:
+    """Its target comes first with its id, signed; another target of the model is asked for a new one."""
+    stateful = [replace(target, sessions=True) for target in (EAST, WEST)]
+    runtime = make_runtime(*stateful)
+    record = ExchangeRecord(started=NOW, config={})
+    asked = ask(
+        chat_body("Hi").body,
+        runtime=runtime,
+        guard=runtime.chain.guard(),
+        credentials=credentials_for(runtime),
+        record=record,
+        now=NOW,
+        session=Session("west", "1f2e"),
+    )
+    assert record.planned == ("west", "east")
+    named = {name: attempt["x-amzn-sagemaker-session-id"] for name, attempt in attempts(asked).items()}
+    assert named == {"west": "1f2e", "east": "NEW_SESSION"}
+    verify(received(asked, "west"), {CREDENTIALS.access_key: CREDENTIALS}, "us-west-2", NOW)

@@ -345,3 +345,27 @@ def test_a_target_that_cannot_stream_fails_with_a_status() -> None:
     """What it says wrongly, whole, is an error body."""
     playbook = whole_only(answer_headers("east"), ResponseBody(b"no JSON", end_of_stream=True)).ends("failed", 502)
     assert playbook.error["type"] == "server_error"
+
+
+def test_a_session_is_opened_and_told() -> None:
+    """The client's header reaches the attempt; the session that SageMaker opened comes back with its target's name."""
+    head = chat_headers(x_sagemaker_session_id="new")
+    playbook = play(head, chat_body("Hi"), targets=[make_target("east", sessions=True)])
+    (replace,) = playbook.actions[-1:]
+    assert isinstance(replace, Replace)
+    assert replace.metadata["kt.attempts"]["east"]["x-amzn-sagemaker-session-id"] == "NEW_SESSION"
+    opened = {"x-amzn-sagemaker-new-session-id": "1f2e; Expires=2027-01-15T09:00:00Z"}
+    answered = answer_headers("east")
+    playbook.feed(testing.answer_headers("east", headers={**answered.headers, **opened}))
+    (head_action,) = playbook.actions[-1:]
+    assert isinstance(head_action, Continue)
+    assert dict(head_action.set_headers)["x-sagemaker-session-id"] == "east:1f2e; Expires=2027-01-15T09:00:00Z"
+    assert set(opened) <= set(head_action.remove_headers)
+
+
+def test_a_session_that_is_none_is_refused() -> None:
+    """A header that names no session, and one that asks a model without sessions for one: 400, nothing is sent."""
+    broken = play(chat_headers(x_sagemaker_session_id="?")).ends("rejected", 400)
+    assert "x-sagemaker-session-id" in broken.error["message"]
+    unknown = play(chat_headers(x_sagemaker_session_id="new"), chat_body("Hi")).ends("rejected", 400)
+    assert unknown.error["code"] == "unsupported_parameter"

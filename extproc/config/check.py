@@ -230,6 +230,7 @@ _INVOCATIONS_ONLY = (
     "custom_attributes",
     "inference_id",
     "accept_eula",
+    "sessions",
 )
 _ROLE = ("aws_external_id", "aws_role_session_name")
 

@@ -142,6 +142,7 @@ def _target(
         target_container=target.target_container,
         custom_attributes=target.custom_attributes,
         inference_id=target.inference_id == "request_id",
+        sessions=target.sessions,
     )
 
 

@@ -70,6 +70,8 @@ def check(received: Received, endpoint: str, component: str | None, *, stream: b
         raise Refused(_validation("Target model is required for multi-model endpoints, and for these only."))
     if model is not None and model.startswith(b"loading"):
         raise Refused(refusals.BY_KIND["not-ready"])
+    if stream and received.header(b"x-amzn-sagemaker-session-id") == b"NEW_SESSION":
+        raise Refused(_invalid("sessionId", _NAME))
     if stream and kind in ("multi-model", "serverless"):
         raise Refused(_validation(f"Endpoint {endpoint} does not support response streaming."))
     if kind == "serverless" and len(received.body) > SERVERLESS_BYTES:

@@ -35,6 +35,7 @@ TEXT = {
 ENDPOINTS = {
     "components": "an endpoint of inference components: one must be named (missing* is none, empty* has no copy)",
     "multi-model": "a multi-model endpoint: a target model must be named (loading* is not ready); it cannot stream",
+    "stateful": "a container with sessions: NEW_SESSION opens one, an unknown one is its 424",
     "serverless": "a serverless endpoint: bodies up to 4 MiB; it cannot stream",
 }
 BEFORE_HEADERS = {

@@ -22,6 +22,7 @@ from extproc.emulator import (
     native,
     personalities,
     refusals,
+    sessions,
     text_generation,
 )
 from extproc.emulator.answer import Answer
@@ -66,6 +67,7 @@ class Runtime:
     endpoints: frozenset[str] | None = None
     payload_limit: int = PAYLOAD_LIMIT
     faults: list[Fault] = field(default_factory=list)
+    sessions: set[str] = field(default_factory=set)
 
     def answer(self, received: Received, entry: Entry, now: float) -> Answer:
         """Answer one request and note in its entry what was done. `now` is Unix seconds."""
@@ -129,6 +131,10 @@ class Runtime:
             raise Refused(refusals.model_error(endpoint, self.region, refused.status, refused.body)) from refused
         if kind == "huge":
             completion = replace(completion, tokens=answer.huge_tokens(settings.bytes), tool=None)
+        if personalities.kind_of(endpoint) == "stateful":
+            made = _streamed(completion, kind, settings) if stream else _whole(completion, kind, settings)
+            opened = sessions.take(self.sessions, received, endpoint, self.region, now)
+            return replace(made, headers=(*made.headers, *opened))
         if own and completion.stream:
             return native.streamed(completion, kind, settings)
         return _streamed(completion, kind, settings) if stream else _whole(completion, kind, settings)

@@ -39,6 +39,7 @@ WRITABLE = (
     "retry-after",
     "x-accel-buffering",
     "x-request-id",
+    "x-sagemaker-session-id",
     "x-should-retry",
     "x-kt-.*",
     "x-amz-.*",

@@ -37,7 +37,7 @@ class Target:
 
     `route` "invocations" calls InvokeEndpoint, "openai" SageMaker's own OpenAI path. `streaming` False: the endpoint
     answers whole only. `inference_component` to `custom_attributes` address what stands behind the endpoint;
-    `inference_id` asks for the exchange's request id to be sent along.
+    `inference_id` asks for the exchange's request id to be sent along; `sessions` says that the model keeps state.
 
     `prompt_template` names how a container that takes text only is prompted; `accept_eula` accepts the model's licence
     on every call.
@@ -69,6 +69,7 @@ class Target:
     target_container: str | None = None
     custom_attributes: str | None = None
     inference_id: bool = False
+    sessions: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:

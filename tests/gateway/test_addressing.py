@@ -240,3 +240,35 @@ def test_a_path_prefix_is_sent_and_signed(gateway, regions, stream):
     """The emulator verifies the signature over the path that it received, prefix and all."""
     assert asked(gateway, "proxied", stream=stream)[0] == "alpha bravo"
     assert regions[0].requests()[-1]["path"].startswith("/proxy/v1.0/endpoints/chat/invocations")
+
+
+def test_a_session_sticks_to_its_target_and_is_made_anew_on_failover(gateways, regions, launch):
+    """The client carries it: opened by the first answer, kept in streams, another one in the other region."""
+    targets = "".join(
+        launch.target(f"s-{region.name}", region, "stateful", model="stateful", sessions=True) for region in regions
+    )
+    gateway = gateways(launch.pack(targets + launch.target("plain", regions[0], "chat")))
+    session = {"x-sagemaker-session-id": "new"}
+    _, target, raw = asked(gateway, "stateful", stream=False, extra_headers=session)
+    assert target == "s-us-east-1"
+    first = raw.headers["x-sagemaker-session-id"]
+    assert first.startswith("s-us-east-1:us-east-1-")
+    for stream in (False, True):
+        _, target, raw = asked(gateway, "stateful", stream=stream, extra_headers={"x-sagemaker-session-id": first})
+        assert target == "s-us-east-1"
+        assert "x-sagemaker-session-id" not in raw.headers
+    assert [entry["headers"].get("x-amzn-sagemaker-session-id") for entry in regions[0].requests()] == [
+        "NEW_SESSION",
+        *[first.partition(":")[2].partition(";")[0]] * 2,
+    ]
+    fault = json.dumps({"endpoint": "stateful", "kind": "throttle", "times": 1}).encode()
+    assert launch.get(f"{regions[0].url}/emulator/faults", method="POST", body=fault)[0] in (200, 204)
+    _, target, raw = asked(gateway, "stateful", stream=False, extra_headers={"x-sagemaker-session-id": first})
+    second = raw.headers["x-sagemaker-session-id"]
+    assert target == "s-us-west-2"
+    assert second.startswith("s-us-west-2:us-west-2-")
+    # From now on the second region comes first for this client.
+    assert asked(gateway, "stateful", stream=True, extra_headers={"x-sagemaker-session-id": second})[1] == "s-us-west-2"
+    for model, value in (("plain", "new"), ("stateful", "nonsense")):
+        with pytest.raises(openai.BadRequestError):
+            asked(gateway, model, stream=False, extra_headers={"x-sagemaker-session-id": value})

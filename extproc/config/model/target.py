@@ -221,6 +221,14 @@ class Target(Section):
         ),
         examples=["request_id"],
     )
+    sessions: bool = Field(
+        default=False,
+        description=(
+            "The model is stateful: clients may send `x-sagemaker-session-id: new`, and then the session that a "
+            "response named in that header."
+        ),
+        examples=[True],
+    )
     provider_type: Literal["sagemaker"] = Field(
         default="sagemaker",
         description="Forces the SageMaker runtime. Needed only when `provider` does not begin with `sagemaker`.",
