@@ -51,6 +51,7 @@ def spoken(tmp_path_factory, regions, launch):
         for fault in ("stream-error", "truncated"):
             # The third event of every container is in the middle of the answer, and a failure its last.
             targets += launch.target(f"{kind}-{fault}", east, f"{kind}-{fault}--after2", **DIALECTS[kind])
+    targets += launch.target("tgi-whole", east, "tgi-whole", streaming=False, **DIALECTS["tgi"])
     targets += launch.target("unaccepted", east, "llama2-unaccepted", format="jumpstart-llama2")
     targets += launch.target("group-tgi", east, "tgi-throttled", model="group", **DIALECTS["tgi"])
     targets += launch.target("group-openai", west, "chat", model="group")
@@ -231,3 +232,16 @@ def test_failover_goes_from_one_dialect_to_another(spoken, stream):
     answer = raw.parse()
     assert (text_of(answer) if stream else answer.choices[0].message.content) == "alpha bravo"
     assert raw.headers["x-kt-target"] == "mixed-lmi"
+
+
+def test_a_container_that_cannot_stream_is_asked_whole(spoken, regions):
+    """Its answer becomes the stream that the client asked for, judged and with usage."""
+    regions[0].reset()
+    stream = spoken.client().chat.completions.create(
+        model="tgi-whole", messages=asking(spell(SAID)), stream=True, stream_options={"include_usage": True}
+    )
+    chunks = list(stream)
+    assert text_of(chunks) == KEPT
+    assert chunks[-1].usage.total_tokens > 0
+    (body,) = regions[0].bodies()
+    assert "stream" not in body
