@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -10,7 +9,6 @@ import pytest
 
 from extproc.ask import ATTEMPTS, GRACE_SECONDS, PLAN, Asked, ask
 from extproc.config.runtime import Runtime
-from extproc.emulator.bearer import verify as verify_bearer
 from extproc.emulator.received import Received
 from extproc.emulator.refusals import Refused
 from extproc.emulator.verify import verify
@@ -20,15 +18,13 @@ from extproc.errors import (
     GatewayUnavailable,
     MalformedRequest,
     PolicyRefusal,
-    RequestTooLarge,
     UnknownModel,
 )
 from extproc.policies.base import Rule
 from extproc.policies.table import build
 from extproc.policies.verdict import ALLOW, Finding, Phase, Place, Text, Verdict
 from extproc.record import ExchangeRecord
-from extproc.routing.targets import Credentials, Identity, Target
-from extproc.sagemaker.session import Session
+from extproc.routing.targets import Credentials, Identity
 from extproc.testing import CREDENTIALS, MODEL, NOW, chat_body, credentials_for, make_runtime, make_target
 
 WORDS = [
@@ -282,133 +278,3 @@ def test_the_model_and_the_kind_of_answer_are_recorded() -> None:
     asked, record = asking(make_runtime(), stream=True, stream_options={"include_usage": True})
     assert (record.model, record.stream, asked.call.include_usage) == (MODEL, True, True)
     assert orjson.loads(asked.body)["stream_options"] == {"include_usage": True}
-
-
-WHOLE_ONLY = make_target("whole", streaming=False)
-
-
-@pytest.mark.parametrize(
-    ("targets", "paths", "streams"),
-    [
-        ((EAST, WHOLE_ONLY), ["invocations-response-stream", "invocations"], [True, None]),
-        ((WHOLE_ONLY, EAST), ["invocations", "invocations-response-stream"], [None, True]),
-        ((WHOLE_ONLY,), ["invocations"], [None]),
-    ],
-)
-def test_a_target_that_cannot_stream_is_asked_for_the_whole(
-    targets: tuple[Target, ...], paths: list[str], streams: list[bool | None]
-) -> None:
-    """Its operation is the other, and nothing in its signed body asks for a stream."""
-    runtime = make_runtime(*targets)
-    asked, _ = asking(runtime, stream=True, stream_options={"include_usage": True})
-    keys = {CREDENTIALS.access_key: CREDENTIALS}
-    for target, path, stream in zip(targets, paths, streams, strict=True):
-        request = received(asked, target.id)
-        verify(request, keys, target.region, NOW)
-        assert request.path.decode().rpartition("/")[2] == path
-        document = orjson.loads(request.body)
-        assert document.get("stream") is stream
-        assert ("stream_options" in document) == (stream is True)
-    # The client's call is what it was.
-    assert asked.call.stream
-    assert asked.call.include_usage
-
-
-def test_the_openai_route_has_a_token_and_an_empty_model() -> None:
-    """No signature in its attempt; beside a signed one it has a body of its own, alone it has Envoy's."""
-    own = make_target("own", route="openai", inference_component="copy")
-    asked, _ = asking(make_runtime(EAST, own))
-    signed, native = attempts(asked)["east"], attempts(asked)["own"]
-    assert signed["authorization"].startswith("AWS4-HMAC-SHA256 ")
-    assert native["authorization"].startswith("Bearer sagemaker-api-key-")
-    assert native[":path"].endswith("/inference-components/copy/openai/v1/chat/completions")
-    assert "x-amz-date" not in native
-    assert orjson.loads(native["body"])["model"] == ""
-    assert "model" not in orjson.loads(asked.body)
-    assert int(native["content-length"]) == len(native["body"])
-    alone, _ = asking(make_runtime(own))
-    assert "body" not in attempts(alone)["own"]
-    assert orjson.loads(alone.body)["model"] == ""
-
-
-def test_targets_that_do_not_take_as_much_are_left_out() -> None:
-    """By the size of what they would be sent; times and retries are those of the targets that are left."""
-    small, large = make_target("small", max_body_bytes=150, timeout_seconds=300.0), make_target("large")
-    runtime = make_runtime(small, large)
-    fits, record = asking(runtime)
-    assert len(fits.body) <= 150
-    assert record.planned == ("small", "large")
-    asked, record = asking(runtime, "x" * 150)
-    assert (list(attempts(asked)), record.planned) == (["large"], ("large",))
-    assert [target.id for target in asked.targets] == ["large"]
-    assert dict(asked.set_headers)["x-envoy-max-retries"] == "0"
-    assert dict(asked.set_headers)["x-envoy-upstream-rq-per-try-timeout-ms"] == "60000"
-
-
-def test_a_body_that_no_target_takes_is_refused() -> None:
-    """413, with the most that could have been sent."""
-    runtime = make_runtime(make_target("a", max_body_bytes=150), make_target("b", max_body_bytes=151))
-    error, _ = refused(runtime, RequestTooLarge, "x" * 200)
-    assert "151 bytes" in error.message
-
-
-def test_each_region_is_signed_for_by_its_own_clock() -> None:
-    """What was learnt of a region's clock moves its signatures and tokens, and no others."""
-    own = make_target("own", route="openai", region="us-west-2")
-    runtime = make_runtime(EAST, WEST, own)
-    record = ExchangeRecord(started=NOW, config={})
-    asked = ask(
-        chat_body("Hi").body,
-        runtime=runtime,
-        guard=runtime.chain.guard(),
-        credentials=credentials_for(runtime),
-        record=record,
-        now=NOW,
-        clock={"us-west-2": 1000.0},
-    )
-    keys = {CREDENTIALS.access_key: CREDENTIALS}
-    verify(received(asked, "east"), keys, "us-east-1", NOW)
-    verify(received(asked, "west"), keys, "us-west-2", NOW + 1000)
-    verify_bearer(received(asked, "own"), keys, "us-west-2", NOW + 1000)
-    with pytest.raises(Refused):
-        verify(received(asked, "west"), keys, "us-west-2", NOW)
-
-
-def test_what_addresses_a_model_is_signed_and_comes_after_the_policies() -> None:
-    """The prompt cache key is the one that the policies left."""
-    target = make_target("east", inference_component="copy", inference_id=True)
-    runtime = make_runtime(target, policies=[DLP])
-    record = ExchangeRecord(started=NOW, config={}, request_id="request-1")
-    asked = ask(
-        chat_body("Hi", prompt_cache_key="of SECRET").body,
-        runtime=runtime,
-        guard=runtime.chain.guard(),
-        credentials=credentials_for(runtime),
-        record=record,
-        now=NOW,
-    )
-    attempt = attempts(asked)["east"]
-    assert attempt["x-amzn-sagemaker-inference-component"] == "copy"
-    assert attempt["x-amzn-sagemaker-inference-id"] == "request-1"
-    assert attempt["x-amzn-sagemaker-prefix-aware-id"] == "of [WORD_REDACTED]"
-    verify(received(asked, "east"), {CREDENTIALS.access_key: CREDENTIALS}, "us-east-1", NOW)
-
-
-def test_a_session_is_asked_for_where_it_is() -> None:
-    """Its target comes first with its id, signed; another target of the model is asked for a new one."""
-    stateful = [replace(target, sessions=True) for target in (EAST, WEST)]
-    runtime = make_runtime(*stateful)
-    record = ExchangeRecord(started=NOW, config={})
-    asked = ask(
-        chat_body("Hi").body,
-        runtime=runtime,
-        guard=runtime.chain.guard(),
-        credentials=credentials_for(runtime),
-        record=record,
-        now=NOW,
-        session=Session("west", "1f2e"),
-    )
-    assert record.planned == ("west", "east")
-    named = {name: attempt["x-amzn-sagemaker-session-id"] for name, attempt in attempts(asked).items()}
-    assert named == {"west": "1f2e", "east": "NEW_SESSION"}
-    verify(received(asked, "west"), {CREDENTIALS.access_key: CREDENTIALS}, "us-west-2", NOW)
