@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from extproc.sagemaker.prompt import PROMPTED
 from extproc.translate import TRANSLATORS
 
 Said = Callable[..., list[str]]
@@ -25,8 +26,6 @@ def told(base: str, said: Said) -> Callable[..., list[str]]:
 @pytest.mark.parametrize(("kind", "dialect"), sorted(TRANSLATORS))
 def test_every_format_that_a_kind_has_is_taken(told: Callable[..., list[str]], kind: str, dialect: str) -> None:
     """With a template where a chat needs one, and nothing is said."""
-    from extproc.sagemaker.prompt import PROMPTED  # noqa: PLC0415  # beside its only use
-
     prompted = kind == "chat" and dialect in PROMPTED
     assert told(kind, f"format: {dialect}", *(["prompt_template: plain"] if prompted else [])) == []
 
@@ -37,7 +36,8 @@ def test_every_format_that_a_kind_has_is_taken(told: Callable[..., list[str]], k
         ("chat", ["format: tei"], "no chat endpoint is spoken to in format tei; expected one of [auto, bedrock"),
         ("embedding", ["format: tgi"], "expected one of [cohere, huggingface, jumpstart, lmi, openai, tei, voyage]"),
         ("embedding", ["format: auto"], "no embedding endpoint is spoken to in format auto"),
-        ("chat", ["format: tgi"], "nothing says how the model is prompted"),
+        ("chat", ["format: jumpstart-llama2", "prompt_template: llama3"], "has no meaning for chat requests"),
+        ("chat", ["prompt_template: llama3"], "has no meaning for chat requests in format openai"),
         ("completion", ["format: tgi", "prompt_template: llama3"], "has no meaning for completion requests"),
         ("embedding", ["prompt_template: llama3"], "has no meaning for embedding requests"),
         ("embedding", ["streaming: false"], "streaming: has no meaning for embedding requests"),
@@ -68,3 +68,12 @@ def test_settings_of_embeddings_are_taken_where_they_count(
 ) -> None:
     """Nothing is said about them."""
     assert told("embedding", f"format: {dialect}", f"options: {{{options}}}") == []
+
+
+@pytest.mark.parametrize("dialect", sorted(PROMPTED))
+def test_a_container_that_takes_text_needs_a_template(told: Callable[..., list[str]], dialect: str) -> None:
+    """Requests never guess, so that the configuration has to say how a chat's model is prompted."""
+    (problem,) = told("chat", f"format: {dialect}")
+    assert "targets[0].format: " in problem
+    assert "add prompt_template" in problem
+    assert told("completion", f"format: {dialect}") == []
