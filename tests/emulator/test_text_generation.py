@@ -7,7 +7,7 @@ import pytest
 
 from extproc.emulator.container import ContainerRefused
 from extproc.emulator.knobs import DEFAULT
-from extproc.emulator.personalities import TEXT, fault_of
+from extproc.emulator.personalities import TEXT, container_of
 from extproc.emulator.text_generation import PERSONALITIES
 from extproc.openai.chat import ChatCall
 from extproc.routing.targets import Target
@@ -113,4 +113,4 @@ def test_lmi_stops_early_when_nothing_is_said() -> None:
 )
 def test_a_name_may_add_a_fault(name, kind, fault) -> None:
     """After the container's kind."""
-    assert fault_of(name, kind) == fault
+    assert container_of(name, name) == (kind, fault)
