@@ -41,12 +41,15 @@ def _read_cohere(document: dict[str, Any], _: Call) -> Asked:
         raise _cohere_refused("valid input_type must be provided with the provided model")
     if document.get("truncate") not in (None, "NONE", "START", "END"):
         raise _cohere_refused("truncate must be one of NONE, START, END")
+    dimensions = document.get("output_dimension")
+    if dimensions is not None and (type(dimensions) is not int or not 1 <= dimensions <= _LONGEST):
+        raise _cohere_refused(f"output_dimension must be from 1 to {_LONGEST}")
     forms = document.get("embedding_types")
     if forms is None:
-        return Asked(texts, forms=())
+        return Asked(texts, dimensions=dimensions or DIMENSIONS, forms=())
     if not isinstance(forms, list) or not forms or not _FORMS.keys() >= set(map(str, forms)):
         raise _cohere_refused(f"embedding_types must be some of {', '.join(_FORMS)}")
-    return Asked(texts, forms=tuple(forms))
+    return Asked(texts, dimensions=dimensions or DIMENSIONS, forms=tuple(forms))
 
 
 def _cohere_item(asked: Asked, index: int) -> Any:
