@@ -8,7 +8,7 @@ from zlib import crc32
 import pytest
 from botocore.eventstream import ChecksumMismatch, EventStreamBuffer
 
-from extproc.emulator import answer
+from extproc.emulator import answer, legacy_completions
 from extproc.emulator.answer import Cut, Reset, Send, Stall, Wait
 from extproc.emulator.container import complete
 from extproc.emulator.knobs import DEFAULT, Knobs
@@ -141,8 +141,23 @@ def test_each_container_has_its_stream(kind) -> None:
     content_type, source = answer.events(completion(), kind)
     made = b"".join(source)
     assert content_type == ("application/jsonlines" if kind == "jsonlines" else "text/event-stream; charset=utf-8")
-    assert made.endswith(b"data: [DONE]\n\n") == (kind in {"chat", "huge"})
-    assert (made == b"") == (kind == "empty-body")
+    assert made.endswith(b"data: [DONE]\n\n") == (kind in {"chat", "sglang", "huge"})
+
+
+@pytest.mark.parametrize(
+    ("fault", "stream", "expected"),
+    [
+        ("not-json", False, ("application/json", [b"This is { not JSON"])),
+        ("not-json", True, ("text/event-stream; charset=utf-8", [b"data: This is ", b"not JSON {\n\n"])),
+        ("empty-body", False, ("application/json", [])),
+        ("empty-body", True, ("text/event-stream; charset=utf-8", [])),
+        ("truncated", True, None),
+        ("", False, None),
+    ],
+)
+def test_what_is_no_answer_stands_instead_of_one(fault, stream, expected) -> None:
+    """Nonsense and nothing, in either form; every other fault leaves the answer to its container."""
+    assert answer.instead(fault, stream=stream) == expected
 
 
 def test_a_container_not_asked_to_stream_answers_whole() -> None:
@@ -151,6 +166,19 @@ def test_a_container_not_asked_to_stream_answers_whole() -> None:
     (document,) = source
     assert content_type == "application/json"
     assert b'"chat.completion"' in document
+
+
+@pytest.mark.parametrize("kind", ["chat", "jsonlines", "no-done"])
+def test_completions_go_the_same_ways(kind) -> None:
+    """A legacy completion is a document, server-sent events or JSON lines, as a chat completion is."""
+    asked = {"prompt": "one two", "stream": True}
+    content_type, source = answer.events(legacy_completions.complete(asked, DEFAULT, "m", 0, 1), kind)
+    made = b"".join(source)
+    assert content_type == answer.events(completion(), kind)[0]
+    assert b'"object":"text_completion"' in made
+    assert made.endswith(b"[DONE]\n\n") == (kind == "chat")
+    whole = legacy_completions.complete({"prompt": "one two"}, DEFAULT, "m", 0, 1)
+    assert b'"text":"one two"' in next(answer.events(whole, kind)[1])
 
 
 def test_a_huge_answer_is_as_large_as_asked() -> None:
