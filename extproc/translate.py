@@ -14,7 +14,7 @@ from extproc.sagemaker import (
     openai,
     tgi,
 )
-from extproc.sagemaker.embedding import cohere, huggingface, jumpstart, tei, voyage
+from extproc.sagemaker.embedding import cohere, huggingface, jina, jumpstart, tei, voyage
 from extproc.sagemaker.embedding import lmi as lmi_embedding
 from extproc.sagemaker.embedding import openai as openai_embedding
 
@@ -73,6 +73,7 @@ _EMBEDDINGS: Mapping[str, Translator] = {
     "huggingface": huggingface,
     "jumpstart": jumpstart,
     "cohere": cohere,
+    "jina": jina,
     "voyage": voyage,
 }
 # By the kind of a target and its format. A container that generates text does so for a chat as for a plain prompt.

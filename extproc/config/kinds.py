@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _OF_GENERATION = ("max_tokens", "temperature")
 # Settings of embeddings → the formats that have a use for them.
-_OF_EMBEDDING = {"input_type": ("cohere", "voyage"), "pooling": ("huggingface",)}
+_OF_EMBEDDING = {"input_type": ("cohere", "jina", "voyage"), "pooling": ("huggingface",)}
 
 
 def check(target: Target, kind: str, path: Path) -> Iterator[Problem]:

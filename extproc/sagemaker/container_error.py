@@ -138,7 +138,11 @@ def judge(error: ContainerError, status: int, *, detail: str, hide: tuple[str, .
         # Only the target's configuration can accept it.
         return GatewayMisconfigured(LICENCE, code="upstream_config", detail=detail)
     if status == 413:
-        return RequestTooLarge("The request is larger than the model's container takes. Shorten it.", detail=detail)
+        # TEI counts texts as well as bytes, and says which are too many.
+        shown = presentable(error.message, hide=hide)
+        return RequestTooLarge(
+            shown or "The request is larger than the model's container takes. Shorten it.", detail=detail
+        )
     if caller:
         shown = presentable(error.message, hide=hide)
         return UpstreamRejected(shown or REFUSED, param=error.param, code=error.code, detail=detail)

@@ -34,7 +34,11 @@ def test_every_format_that_a_kind_has_is_taken(told: Callable[..., list[str]], k
     ("kind", "lines", "message"),
     [
         ("chat", ["format: tei"], "no chat endpoint is spoken to in format tei; expected one of [auto, bedrock"),
-        ("embedding", ["format: tgi"], "expected one of [cohere, huggingface, jumpstart, lmi, openai, tei, voyage]"),
+        (
+            "embedding",
+            ["format: tgi"],
+            "expected one of [cohere, huggingface, jina, jumpstart, lmi, openai, tei, voyage]",
+        ),
         ("embedding", ["format: auto"], "no embedding endpoint is spoken to in format auto"),
         ("chat", ["format: jumpstart-llama2", "prompt_template: llama3"], "has no meaning for chat requests"),
         ("chat", ["prompt_template: llama3"], "has no meaning for chat requests in format openai"),
@@ -61,7 +65,12 @@ def test_what_does_not_go_together_is_refused(
 
 @pytest.mark.parametrize(
     ("dialect", "options"),
-    [("cohere", "input_type: search_query"), ("voyage", "input_type: query"), ("huggingface", "pooling: cls")],
+    [
+        ("cohere", "input_type: search_query"),
+        ("voyage", "input_type: query"),
+        ("jina", "input_type: retrieval.query"),
+        ("huggingface", "pooling: cls"),
+    ],
 )
 def test_settings_of_embeddings_are_taken_where_they_count(
     told: Callable[..., list[str]], dialect: str, options: str

@@ -42,10 +42,10 @@ class Options(Section):
     )
     input_type: str | None = Field(
         default=None,
-        pattern=r"^[a-z_]{1,64}$",
+        pattern=r"^[a-z_.-]{1,64}$",
         description=(
             "What texts to be embedded are for, when the client does not say: `search_document` or `search_query` "
-            "(cohere; default `search_document`), `document` or `query` (voyage)."
+            "(cohere; default `search_document`), `document` or `query` (voyage), a task (jina)."
         ),
         examples=["search_query"],
     )
@@ -257,7 +257,7 @@ class Target(Section):
             "messages), `tgi` or `lmi` (`inputs` and `parameters`), `lmi-dynamic-batch`, `jumpstart-llama2` (dialogs), "
             "`bedrock-marketplace`; `auto` asks as `openai` does and reads any answer. JumpStart's model servers speak "
             "`openai`. Embedding: `openai` (vLLM), `tei`, `lmi`, `huggingface` (inference toolkit), `jumpstart` "
-            "(`text_inputs`), `cohere`, `voyage`."
+            "(`text_inputs`), `cohere`, `jina`, `voyage`."
         ),
     )
     prompt_template: Annotated[str, OneOf(sorted(TEMPLATES))] | None = Field(
