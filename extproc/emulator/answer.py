@@ -82,8 +82,10 @@ def whole(body: bytes, kind: str, knobs: Knobs) -> Iterable[Step] | None:
     return None
 
 
-def events(completion: Completion, kind: str) -> tuple[str, Iterator[bytes]]:
+def events(completion: Completion, kind: str, knobs: Knobs) -> tuple[str, Iterator[bytes]]:
     """Return the container's content type and its stream."""
+    if knobs.raw is not None:
+        return dialect.SSE, written(knobs.raw)
     if kind == "not-json":
         return dialect.SSE, iter([b"data: This is ", b"not JSON {\n\n"])
     if kind == "empty-body":
@@ -94,6 +96,11 @@ def events(completion: Completion, kind: str) -> tuple[str, Iterator[bytes]]:
     if kind == "jsonlines":
         return dialect.JSON_LINES, dialect.json_lines(completion)
     return dialect.SSE, dialect.server_sent_events(completion, done=kind != "no-done")
+
+
+def written(raw: tuple[str, ...]) -> Iterator[bytes]:
+    """Give the events that the knob `raw` lists."""
+    return (event.encode() for event in raw)
 
 
 def stream(source: Iterator[bytes], kind: str, knobs: Knobs) -> Iterator[Step]:

@@ -49,7 +49,7 @@ def check_model(document: Mapping[str, Any], endpoint: str) -> None:
 
 def streamed(completion: Completion, kind: str, settings: Knobs) -> Answer:
     """The container's own stream, as it comes."""
-    content_type, events = answer.events(completion, kind)
+    content_type, events = answer.events(completion, kind, settings)
     return Answer(200, (("content-type", content_type),), b"", _steps(events, kind, settings), settings.write_bytes)
 
 

@@ -193,7 +193,7 @@ def _whole(completion: container.Completion, kind: str, settings: Knobs) -> Answ
     if kind in ("not-json", "empty-body"):
         content_type, body = dialect.JSON, b"This is { not JSON" if kind == "not-json" else b""
     elif completion.stream:
-        content_type, events = answer.events(completion, kind)
+        content_type, events = answer.events(completion, kind, settings)
         body = b"".join(events)
     else:
         content_type, body = dialect.JSON, dialect.document(completion)
@@ -203,7 +203,7 @@ def _whole(completion: container.Completion, kind: str, settings: Knobs) -> Answ
 
 def _streamed(completion: container.Completion, kind: str, settings: Knobs) -> Answer:
     """InvokeEndpointWithResponseStream: the container's body in PayloadParts."""
-    content_type, events = answer.events(completion, kind)
+    content_type, events = answer.events(completion, kind, settings)
     headers = (("content-type", _EVENT_STREAM), ("x-amzn-sagemaker-content-type", content_type), _VARIANT)
     return Answer(200, headers, b"", answer.stream(events, kind, settings), settings.write_bytes)
 
@@ -217,7 +217,7 @@ def _text_whole(personality: text_generation.Personality, said: Said, fault: str
 
 def _text_streamed(personality: text_generation.Personality, said: Said, fault: str, settings: Knobs) -> Answer:
     """InvokeEndpointWithResponseStream of a container that generates text."""
-    events = personality.events(said)
+    events = personality.events(said) if settings.raw is None else answer.written(settings.raw)
     if fault == "stream-error":
         # In its own words; the table of faults has vLLM's.
         events = chain(islice(events, settings.after), [personality.error])

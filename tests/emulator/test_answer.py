@@ -23,7 +23,7 @@ def completion(*, stream=True):
 
 def events(kind="chat"):
     """The container's stream."""
-    return list(answer.events(completion(), kind)[1])
+    return list(answer.events(completion(), kind, DEFAULT)[1])
 
 
 def steps(kind, knobs=DEFAULT):
@@ -138,7 +138,7 @@ def test_a_whole_answer_goes_out_at_once_unless_asked() -> None:
 @pytest.mark.parametrize("kind", CONTAINERS)
 def test_each_container_has_its_stream(kind) -> None:
     """Events and content type are those of the container's dialect."""
-    content_type, source = answer.events(completion(), kind)
+    content_type, source = answer.events(completion(), kind, DEFAULT)
     made = b"".join(source)
     assert content_type == ("application/jsonlines" if kind == "jsonlines" else "text/event-stream; charset=utf-8")
     assert made.endswith(b"data: [DONE]\n\n") == (kind in {"chat", "huge"})
@@ -147,10 +147,18 @@ def test_each_container_has_its_stream(kind) -> None:
 
 def test_a_container_not_asked_to_stream_answers_whole() -> None:
     """On the streaming operation, a request without `stream` gets one JSON document in frames."""
-    content_type, source = answer.events(completion(stream=False), "chat")
+    content_type, source = answer.events(completion(stream=False), "chat", DEFAULT)
     (document,) = source
     assert content_type == "application/json"
     assert b'"chat.completion"' in document
+
+
+def test_a_container_writes_what_it_is_given() -> None:
+    """With `raw` every event is the test's own, one frame each, and nothing comes before or after."""
+    knobs = Knobs(raw=("\ufeffdata: {}\r\n", ": ü\n"))
+    _, source = answer.events(completion(), "chat", knobs)
+    payloads = [message.payload for message in messages(answer.stream(source, "chat", knobs))]
+    assert payloads == [b"\xef\xbb\xbfdata: {}\r\n", b": \xc3\xbc\n"]
 
 
 def test_a_huge_answer_is_as_large_as_asked() -> None:
