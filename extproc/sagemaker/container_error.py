@@ -5,6 +5,7 @@
     LMI            {"error": "<text>", "code": 424}
     DJL server     {"code": 503, "type": "WlmCapacityException", "message": "<text>"}
     FastAPI        {"detail": "<text>"}
+    AWS            {"ErrorCode": "…", "Message": "<text>"}, where a container calls a service and passes its error on
 
 SageMaker quotes at most 2,048 characters of it, so the JSON may be cut anywhere.
 """
@@ -99,9 +100,8 @@ def from_document(document: Any) -> ContainerError:
     if isinstance(inner, dict):
         document = inner
         inner = None
-    message = next(
-        (value for value in (inner, document.get("message"), document.get("detail")) if isinstance(value, str)), ""
-    )
+    worded = (inner, *(document.get(name) for name in ("message", "Message", "detail")))
+    message = next((value for value in worded if isinstance(value, str)), "")
     kind = next((value for value in (document.get("error_type"), document.get("type")) if isinstance(value, str)), "")
     code, param = document.get("code"), document.get("param")
     status = next((v for v in (code, document.get("http_status_code")) if isinstance(v, int) and 400 <= v < 600), 0)
