@@ -55,7 +55,7 @@ _LICENCE = re.compile(r"accept_eula|end-user license agreement|\bEULA\b")
 
 # A field of JSON that may be cut short before the string's end.
 _CUT_FIELD = r'"%s"\s*:\s*"((?:[^"\\]|\\.)*+)'
-_CUT_MESSAGE = re.compile(_CUT_FIELD % "(?:message|error|detail)", re.DOTALL)
+_CUT_MESSAGE = re.compile(_CUT_FIELD % "(?:[mM]essage|error|detail)", re.DOTALL)
 _CUT_TYPE = re.compile(_CUT_FIELD % "error_type")
 # What may be repeated as `code` and `param`: names, not values.
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")

@@ -1,6 +1,6 @@
 """A container's error, whatever its shape, as both OpenAI SDKs show it: they lose the words of every shape but OpenAI's.
 
-SageMaker wraps the container's body in a 424; reference for the shapes: extproc/sagemaker/container_error.py.
+SageMaker wraps the container's body in a 424; the shapes and who writes them: extproc/sagemaker/container_error.py.
 """
 
 from __future__ import annotations
