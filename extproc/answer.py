@@ -6,18 +6,19 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from extproc.errors import CallerError, GatewayError, GatewayUnavailable, PolicyRefusal, UpstreamError
+from extproc.errors import GatewayError
+from extproc.judge import censor, judge, policy_failure, refusal
 from extproc.openai import context, sse, text
+from extproc.openai.endpoint import GENERATIONS, Generation
 from extproc.openai.replay import replay
 from extproc.openai.stream import Relay
-from extproc.policies.verdict import Block, Guard, Phase, Place, PolicyFailed, Text
-from extproc.record import fault
+from extproc.policies.verdict import Guard, Phase, PolicyFailed
 from extproc.sagemaker import eventstream, faults
-from extproc.translate import translator
+from extproc.translate import stream_translator, translator
 
 if TYPE_CHECKING:
     from extproc.ask import Asked
-    from extproc.openai.chat import ChatCall
+    from extproc.openai.call import Call
     from extproc.openai.document import Document
     from extproc.record import ExchangeRecord
     from extproc.routing.targets import Target
@@ -48,62 +49,28 @@ def whole(body: bytes, *, asked: Asked, target: Target, guard: Guard, record: Ex
     Raises:
         GatewayError: the answer cannot be used, or a policy refused it.
     """
+    call = asked.call
     try:
-        document = _identified(translator("chat", target.format).response(body, asked.call, target), record)
+        document = translator(call.kind, target.format).response(body, call, target)
     except GatewayError as error:
         censor(error, guard)
         raise
+    endpoint = GENERATIONS.get(call.kind)
+    if endpoint is None:
+        # Vectors: counts and numbers of our own writing, in which there is nothing to judge.
+        _account(record, {**document["usage"], "completion_tokens": 0}, call, 0)
+        return orjson.dumps(document)
+    document = _identified(document, endpoint, record)
     record.finished_with(choice.get("finish_reason") for choice in document["choices"])
-    slots = text.response_slots(document, text.function_names(asked.call.document))
+    slots = text.response_slots(document, text.function_names(call.document))
     # As in a stream: what the model said, and not what else the container tells.
     said = sum(len(slot.text.text) for slot in slots if slot.text.place.path[2:3] == ("message",))
-    _account(record, document.get("usage"), asked.call, said)
-    try:
-        judgement = guard.judge([slot.text for slot in slots])
-    except PolicyFailed as failure:
-        raise policy_failure(failure) from failure
-    record.found(Phase.RESPONSE, judgement.findings, judgement.scores)
-    record.skipped_policies.update(judgement.failed)
-    if judgement.block is not None:
-        raise refusal(judgement.block, record)
-    for slot, judged in zip(slots, judgement.texts, strict=True):
-        if judged != slot.text.text:
-            slot.replace(judged)
-    if not asked.call.stream:
-        return orjson.dumps(document)
-    chunks = replay(document, include_usage=asked.call.include_usage)
-    return b"".join([*map(sse.event, chunks), sse.DONE_EVENT])
-
-
-def refusal(block: Block, record: ExchangeRecord) -> PolicyRefusal:
-    """The error a blocked answer becomes."""
-    record.blocked(Phase.RESPONSE, block)
-    return PolicyRefusal(block.message, code="output_blocked", policy=block.policy)
-
-
-def policy_failure(failure: PolicyFailed) -> GatewayUnavailable:
-    """The error that a policy's failure on an answer becomes: it is never let through unguarded."""
-    return GatewayUnavailable(
-        "A policy of the gateway failed, so the answer was not let through. Try again, or ask the operator.",
-        detail=f"policy {failure.policy} failed: {fault(failure.__cause__)}",
-    )
-
-
-def censor(error: GatewayError, guard: Guard) -> None:
-    """Let the policies judge what an error repeats of the upstream's words, for the client and for the record."""
-    if isinstance(error, UpstreamError | CallerError):
-        error.message = _judged(error.message, guard) or "The model's container refused the request or failed."
-    if error.detail:
-        error.detail = _judged(error.detail, guard) or "withheld: the policies did not pass what the upstream said"
-
-
-def _judged(said: str, guard: Guard) -> str | None:
-    place = Place(Phase.RESPONSE, "assistant", "other", path=("error", "message"))
-    try:
-        judgement = guard.judge([Text(place, said)])
-    except PolicyFailed:
-        return None
-    return None if judgement.block is not None else judgement.texts[0]
+    _account(record, document.get("usage"), call, said)
+    judge(slots, Phase.RESPONSE, guard, record)
+    if not call.stream:
+        return orjson.dumps(endpoint.whole(document))
+    chunks = replay(document, include_usage=call.include_usage)
+    return b"".join([*(sse.event(endpoint.chunk(chunk)) for chunk in chunks), sse.DONE_EVENT])
 
 
 class StreamedAnswer:
@@ -119,7 +86,8 @@ class StreamedAnswer:
         self._guard = guard
         self._record = record
         self._frames = eventstream.Decoder() if framed else None
-        self._payload = translator("chat", target.format).stream(asked.call, target)
+        self._endpoint = GENERATIONS[asked.call.kind]
+        self._payload = stream_translator(asked.call.kind, target.format).stream(asked.call, target)
         functions = text.function_names(asked.call.document)
         self._relay = Relay(guard, asked.call.model, asked.call.include_usage, functions)
 
@@ -136,7 +104,7 @@ class StreamedAnswer:
             censor(error, self._guard)
             out.append(self.fail(error))
         except PolicyFailed as failure:
-            out.append(self.fail(policy_failure(failure)))
+            out.append(self.fail(policy_failure(failure, Phase.RESPONSE)))
         except eventstream.EventStreamFault as broken:
             out.append(self.fail(faults.broken_off(f"event stream: {broken!r}")))
         except sse.PayloadFault as broken:
@@ -173,39 +141,43 @@ class StreamedAnswer:
                 return
 
     def _payloads(self, data: bytes, out: list[bytes]) -> None:
-        for chunk in self._payload.feed(data):
-            out.extend(sse.event(released) for released in self._relay.push(_identified(chunk, self._record)))
+        self._relayed(self._payload.feed(data), out)
+
+    def _relayed(self, chunks: list[Document], out: list[bytes]) -> None:
+        for chunk in chunks:
+            self._write(self._relay.push(_identified(chunk, self._endpoint, self._record)), out)
             self._stop_if_refused()
+
+    def _write(self, chunks: list[Document], out: list[bytes]) -> None:
+        out.extend(sse.event(self._endpoint.chunk(chunk)) for chunk in chunks)
 
     def _stop_if_refused(self) -> None:
         if self._relay.block is not None:
-            raise refusal(self._relay.block, self._record)
+            raise refusal(self._relay.block, Phase.RESPONSE, self._record)
         if self._relay.error is not None:
             raise self._relay.error
 
     def _finish(self, out: list[bytes]) -> None:
         if self._frames is not None:
             self._frames.finish()
-        for chunk in self._payload.finish():
-            out.extend(sse.event(released) for released in self._relay.push(_identified(chunk, self._record)))
-            self._stop_if_refused()
+        self._relayed(self._payload.finish(), out)
         if not self._payload.complete:
             raise faults.broken_off("the stream ended before the answer was complete")
-        out.extend(sse.event(released) for released in self._relay.finish())
+        self._write(self._relay.finish(), out)
         self._stop_if_refused()
         out.append(sse.DONE_EVENT)
         self.ended = True
         self.account()
 
 
-def _identified(document: Document, record: ExchangeRecord) -> Document:
+def _identified(document: Document, endpoint: Generation, record: ExchangeRecord) -> Document:
     """An answer, or a chunk of it, with the id and the time that clients expect and most containers do not tell."""
-    document.setdefault("id", f"chatcmpl-{record.request_id}")
+    document.setdefault("id", endpoint.ID_PREFIX + record.request_id)
     document.setdefault("created", int(record.started))
     return document
 
 
-def _account(record: ExchangeRecord, usage: object, call: ChatCall, characters: int) -> None:
+def _account(record: ExchangeRecord, usage: object, call: Call, characters: int) -> None:
     """Tokens as the container counted them; what it does not tell is estimated, and marked so."""
     told = usage if isinstance(usage, dict) else {}
     prompt, completion = _count(told.get("prompt_tokens")), _count(told.get("completion_tokens"))

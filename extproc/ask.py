@@ -9,16 +9,10 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from extproc.errors import (
-    ContextLengthExceeded,
-    GatewayUnavailable,
-    PolicyRefusal,
-    RequestTooLarge,
-    UnsupportedParameter,
-)
-from extproc.openai import chat, context, text
-from extproc.policies.verdict import Phase, PolicyFailed
-from extproc.record import fault
+from extproc.errors import ContextLengthExceeded, RequestTooLarge, UnsupportedParameter
+from extproc.judge import judge
+from extproc.openai import context, text
+from extproc.policies.verdict import Phase
 from extproc.routing.plan import plan
 from extproc.sagemaker import addressing, eula, invoke, native, sigv4
 from extproc.sagemaker import session as sticky
@@ -28,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from extproc.config.runtime import Runtime
-    from extproc.openai.chat import ChatCall
+    from extproc.openai.call import Call
+    from extproc.openai.endpoint import Endpoint
     from extproc.policies.verdict import Guard
     from extproc.record import ExchangeRecord
     from extproc.routing.targets import Credentials, Identity, Target
@@ -48,7 +43,7 @@ _IN_TIME: Mapping[str, float] = MappingProxyType({})
 class Asked:
     """A request ready to go: what goes upstream, to whom, and what the answer must be turned back with."""
 
-    call: ChatCall
+    call: Call
     targets: tuple[Target, ...]
     body: bytes
     set_headers: tuple[tuple[str, str], ...]
@@ -58,6 +53,7 @@ class Asked:
 def ask(
     body: bytes,
     *,
+    endpoint: Endpoint,
     runtime: Runtime,
     guard: Guard,
     credentials: Mapping[Identity, Credentials],
@@ -66,10 +62,11 @@ def ask(
     clock: Mapping[str, float] = _IN_TIME,
     session: Session | None = None,
 ) -> Asked:
-    """Judge a chat request and make it ready for every target it may go to.
+    """Judge a request and make it ready for every target it may go to.
 
     Args:
         body: the client's body, whole.
+        endpoint: that it came to.
         runtime: the configuration the exchange started with.
         guard: its policies.
         credentials: a snapshot by identity.
@@ -81,44 +78,18 @@ def ask(
     Raises:
         GatewayError: the request ends here, and how.
     """
-    call = chat.parse(body)
+    call = endpoint.parse(body)
     record.model, record.stream = call.model, call.stream
-    candidates = plan(runtime.by_model, call.model, "chat", credentials)
-    judge(call, guard, record)
+    candidates = plan(runtime.by_model, call.model, call.kind, credentials)
+    judge(text.request_slots(call.document), Phase.REQUEST, guard, record)
     targets = sticky.first(_within_context(call, candidates), session)
-    record.planned = tuple(target.id for target in targets)
     times = {target.region: now + clock.get(target.region, 0.0) for target in targets}
     asked = _signed(call, targets, credentials, times, request_id=record.request_id, session=session)
     record.planned = tuple(target.id for target in asked.targets)
     return asked
 
 
-def judge(call: ChatCall, guard: Guard, record: ExchangeRecord) -> None:
-    """Let the policies judge every text of the request, and write back what they rewrote.
-
-    Raises:
-        PolicyRefusal: a policy blocked.
-        GatewayUnavailable: a policy failed, and requests do not pass unguarded.
-    """
-    slots = text.request_slots(call.document)
-    try:
-        judgement = guard.judge([slot.text for slot in slots])
-    except PolicyFailed as failure:
-        raise GatewayUnavailable(
-            "A policy of the gateway failed, so the request was not let through. Try again, or ask the operator.",
-            detail=f"policy {failure.policy} failed: {fault(failure.__cause__)}",
-        ) from failure
-    record.found(Phase.REQUEST, judgement.findings, judgement.scores)
-    record.skipped_policies.update(judgement.failed)
-    if judgement.block is not None:
-        record.blocked(Phase.REQUEST, judgement.block)
-        raise PolicyRefusal(judgement.block.message, code="input_blocked", policy=judgement.block.policy)
-    for slot, judged in zip(slots, judgement.texts, strict=True):
-        if judged != slot.text.text:
-            slot.replace(judged)
-
-
-def _within_context(call: ChatCall, candidates: tuple[Target, ...]) -> tuple[Target, ...]:
+def _within_context(call: Call, candidates: tuple[Target, ...]) -> tuple[Target, ...]:
     """The targets whose context the request fits; the first one's refusal when it fits none."""
     refusal: ContextLengthExceeded | None = None
     fitting = []
@@ -135,7 +106,7 @@ def _within_context(call: ChatCall, candidates: tuple[Target, ...]) -> tuple[Tar
 
 
 def _signed(
-    call: ChatCall,
+    call: Call,
     targets: tuple[Target, ...],
     credentials: Mapping[Identity, Credentials],
     times: Mapping[str, float],
@@ -153,7 +124,7 @@ def _signed(
         key = _translation(target, stream=stream)
         if key not in bodies:
             try:
-                body = translator("chat", target.format).request(call if stream else _whole(call), target)
+                body = translator(call.kind, target.format).request(call if stream else _whole(call), target)
             except UnsupportedParameter as error:
                 # Another target of the group may speak a dialect that can say it.
                 refusal = refusal or error
@@ -210,11 +181,11 @@ def _signed(
 
 def _translation(target: Target, *, stream: bool) -> tuple[object, ...]:
     """All that a translation can depend on."""
-    options = (target.temperature, target.max_tokens, target.max_context_tokens)
+    options = (target.temperature, target.max_tokens, target.max_context_tokens, target.input_type)
     return (target.format, target.prompt_template, *options, target.route, stream)
 
 
-def _whole(call: ChatCall) -> ChatCall:
+def _whole(call: Call) -> Call:
     """The same call for a target that cannot stream; what it answers is made a stream again afterwards."""
     if not call.stream:
         return call

@@ -21,6 +21,7 @@ from extproc import record as outcomes
 from extproc.actions import Action, BodyMode, Continue, Release, Replace, Respond
 from extproc.ask import Asked, ask
 from extproc.errors import (
+    ContextLengthExceeded,
     GatewayError,
     GatewayUnavailable,
     MalformedRequest,
@@ -40,7 +41,9 @@ from extproc.events import (
     ResponseHeaders,
     ResponseTrailers,
 )
-from extproc.openai import error_body
+from extproc.judge import censor
+from extproc.openai import context, error_body
+from extproc.openai.endpoint import ENDPOINTS
 from extproc.record import ExchangeRecord
 from extproc.sagemaker import faults
 from extproc.sagemaker import session as sticky
@@ -181,6 +184,7 @@ class Exchange:
             raise self._too_large()
         asked = self._asked = ask(
             event.body,
+            endpoint=ENDPOINTS[self.record.path],
             runtime=self._runtime,
             guard=self._guard,
             credentials=self._surroundings.credentials,
@@ -264,7 +268,10 @@ class Exchange:
             hide=tuple(name for target in targets for name in target.names),
             only_target=len(targets) == 1,
         )
-        answer.censor(error, self._guard)
+        if isinstance(error, ContextLengthExceeded) and self._asked is not None:
+            # Containers do not say it, or in their own words.
+            error.param = context.PLACES[self._asked.call.kind][0]
+        censor(error, self._guard)
         raise error
 
     def _on_chunk(self, event: ResponseBody, now: float) -> tuple[Action, ...]:

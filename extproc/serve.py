@@ -10,6 +10,7 @@ import orjson
 from extproc.actions import Respond
 from extproc.errors import GatewayUnavailable, MethodNotAllowed, UnknownModel, UnknownUrl
 from extproc.openai import models
+from extproc.openai.endpoint import ENDPOINTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from extproc.record import ExchangeRecord
     from extproc.routing.targets import Credentials, Identity
 
-CHAT = "/v1/chat/completions"
 MODELS = "/v1/models"
 READY = "/readyz"
 _JSON = (("content-type", "application/json"),)
@@ -36,7 +36,7 @@ def serve(
         UnknownUrl, MethodNotAllowed, UnknownModel: no such path, method or model.
     """
     path, method = record.path, record.method
-    if path == CHAT:
+    if path in ENDPOINTS:
         _allow(method, "POST", path)
         return None
     if path == READY:

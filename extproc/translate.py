@@ -1,8 +1,8 @@
-"""Which translator serves a client's endpoint in front of a container's dialect. A new dialect is one line here."""
+"""Which translator serves a kind of request in front of a container's dialect. A new dialect is one line here."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from extproc.errors import GatewayMisconfigured
 from extproc.sagemaker import (
@@ -14,11 +14,14 @@ from extproc.sagemaker import (
     openai,
     tgi,
 )
+from extproc.sagemaker.embedding import cohere, huggingface, jumpstart, tei, voyage
+from extproc.sagemaker.embedding import lmi as lmi_embedding
+from extproc.sagemaker.embedding import openai as openai_embedding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from extproc.openai.chat import ChatCall
+    from extproc.openai.call import Call
     from extproc.openai.document import Document
     from extproc.routing.targets import Target
 
@@ -38,39 +41,72 @@ class StreamTranslation(Protocol):
 
 
 class Translator(Protocol):
-    """One dialect of one endpoint. A module with these three functions is one."""
+    """One dialect of one endpoint. A module with these functions is one."""
 
-    def request(self, call: ChatCall, target: Target) -> bytes:
+    def request(self, call: Call, target: Target) -> bytes:
         """The body for the container: deterministic, so that equal prompts share a prefix. The call is not changed."""
 
-    def response(self, body: bytes, call: ChatCall, target: Target) -> Document:
-        """A whole answer in OpenAI's format. Raises UpstreamError when the body is no answer."""
+    def response(self, body: bytes, call: Call, target: Target) -> Document:
+        """A whole answer: a chat completion, or OpenAI's list of embeddings. Raises UpstreamError when it is none."""
 
-    def stream(self, call: ChatCall, target: Target) -> StreamTranslation:
+
+class StreamTranslator(Translator, Protocol):
+    """One whose answers are generated, and so may be streamed."""
+
+    def stream(self, call: Call, target: Target) -> StreamTranslation:
         """The translation of a streamed answer."""
 
 
+_GENERATIONS: Mapping[str, StreamTranslator] = {
+    "openai": openai,
+    "auto": auto,
+    "tgi": tgi,
+    "lmi": lmi,
+    "lmi-dynamic-batch": lmi_dynamic_batch,
+    "jumpstart-llama2": jumpstart_llama2,
+    "bedrock-marketplace": bedrock_marketplace,
+}
+_EMBEDDINGS: Mapping[str, Translator] = {
+    "openai": openai_embedding,
+    "tei": tei,
+    "lmi": lmi_embedding,
+    "huggingface": huggingface,
+    "jumpstart": jumpstart,
+    "cohere": cohere,
+    "voyage": voyage,
+}
+# By the kind of a target and its format. A container that generates text does so for a chat as for a plain prompt.
+STREAM_TRANSLATORS: Mapping[tuple[str, str], StreamTranslator] = {
+    (kind, dialect): module for kind in ("chat", "completion") for dialect, module in _GENERATIONS.items()
+}
 TRANSLATORS: Mapping[tuple[str, str], Translator] = {
-    ("chat", "openai"): openai,
-    ("chat", "auto"): auto,
-    ("chat", "tgi"): tgi,
-    ("chat", "lmi"): lmi,
-    ("chat", "lmi-dynamic-batch"): lmi_dynamic_batch,
-    ("chat", "jumpstart-llama2"): jumpstart_llama2,
-    ("chat", "bedrock-marketplace"): bedrock_marketplace,
+    **STREAM_TRANSLATORS,
+    **{("embedding", dialect): module for dialect, module in _EMBEDDINGS.items()},
 }
 
 
-def translator(endpoint: str, dialect: str) -> Translator:
-    """The translator for a client endpoint ("chat") and a target's format.
+def translator(kind: str, dialect: str) -> Translator:
+    """The translator of a target's kind and format.
 
     Raises:
         GatewayMisconfigured: there is none; lint refuses such a target before it can serve.
     """
+    return _found(TRANSLATORS, kind, dialect)
+
+
+def stream_translator(kind: str, dialect: str) -> StreamTranslator:
+    """The same for a kind whose answers may be streamed. Raises as `translator` does."""
+    return _found(STREAM_TRANSLATORS, kind, dialect)
+
+
+_T = TypeVar("_T")
+
+
+def _found(table: Mapping[tuple[str, str], _T], kind: str, dialect: str) -> _T:
     try:
-        return TRANSLATORS[endpoint, dialect]
+        return table[kind, dialect]
     except KeyError:
         raise GatewayMisconfigured(
-            f"The gateway cannot serve {endpoint} requests from a target of format '{dialect}'; its operator must "
+            f"The gateway cannot serve {kind} requests from a target of format '{dialect}'; its operator must "
             f"change the target's format."
         ) from None

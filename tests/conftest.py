@@ -6,11 +6,20 @@ import re
 import threading
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 import pytest
 
+from extproc.ask import ATTEMPTS, Asked, ask
+from extproc.emulator.received import Received
+from extproc.openai import chat
+from extproc.record import ExchangeRecord
 from extproc.routing.targets import Credentials
+from extproc.testing import NOW, chat_body, credentials_for
+
+if TYPE_CHECKING:
+    from extproc.config.runtime import Runtime
 
 _ANSWER = """\
 <AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult>
@@ -86,3 +95,51 @@ def sts():
     service = SecurityTokenService()
     yield service
     service.stop()
+
+
+class Asking:
+    """Asks for one request in every test of extproc/ask.py, at the playbook's time."""
+
+    def __call__(self, runtime: Runtime, text: str = "Hi", **fields: Any) -> tuple[Asked, ExchangeRecord]:
+        """What becomes of a chat in which the user says `text`, and what is recorded of it.
+
+        `fields` are the request's; or of `ask`: endpoint, credentials, clock, session; or `body`, the whole of it.
+        """
+        record = ExchangeRecord(started=NOW, config={}, request_id="request-1")
+        return self._ask(runtime, text, record, fields), record
+
+    def refused(
+        self, runtime: Runtime, kind: type[Exception], text: str = "Hi", **fields: Any
+    ) -> tuple[Any, ExchangeRecord]:
+        """The error that the same ends in, and what is recorded of it."""
+        record = ExchangeRecord(started=NOW, config={}, request_id="request-1")
+        with pytest.raises(kind) as raised:
+            self._ask(runtime, text, record, fields)
+        return raised.value, record
+
+    @staticmethod
+    def attempts(asked: Asked) -> dict[str, dict[str, str]]:
+        """What each attempt is to send, by target."""
+        listed: dict[str, dict[str, str]] = asked.metadata[ATTEMPTS]
+        return listed
+
+    def received(self, asked: Asked, target: str) -> Received:
+        """The request as SageMaker receives it when this target is attempted."""
+        attempt = dict(self.attempts(asked)[target])
+        body = attempt.pop("body", asked.body.decode()).encode()
+        path, host = attempt.pop(":path").encode(), attempt.pop(":authority").encode()
+        headers = [(name.encode(), value.encode()) for name, value in attempt.items()]
+        return Received(b"POST", path, ((b"host", host), *headers), body)
+
+    @staticmethod
+    def _ask(runtime: Runtime, text: str, record: ExchangeRecord, fields: dict[str, Any]) -> Asked:
+        given = {name: fields.pop(name) for name in ("endpoint", "credentials", "clock", "session") if name in fields}
+        settings = {"endpoint": chat, "credentials": credentials_for(runtime), **given}
+        body = fields.pop("body", None) or chat_body(text, **fields).body
+        return ask(body, runtime=runtime, guard=runtime.chain.guard(), record=record, now=NOW, **settings)
+
+
+@pytest.fixture(scope="session")
+def asking() -> Asking:
+    """Asking(): called, it asks."""
+    return Asking()

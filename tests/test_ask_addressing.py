@@ -8,61 +8,18 @@ from typing import Any
 import orjson
 import pytest
 
-from extproc.ask import ATTEMPTS, Asked, ask
-from extproc.config.runtime import Runtime
 from extproc.emulator.bearer import verify as verify_bearer
-from extproc.emulator.received import Received
 from extproc.emulator.refusals import Refused
 from extproc.emulator.verify import verify
 from extproc.errors import RequestTooLarge
 from extproc.policies.table import build
-from extproc.record import ExchangeRecord
 from extproc.routing.targets import Target
 from extproc.sagemaker.session import Session
-from extproc.testing import CREDENTIALS, NOW, chat_body, credentials_for, make_runtime, make_target
+from extproc.testing import CREDENTIALS, NOW, make_runtime, make_target
 
 DLP = build("dlp-filter", {"patterns": [{"name": "word", "regex": "SECRET", "action": "redact"}]})
 EAST, WEST = make_target("east"), make_target("west", region="us-west-2", host="west.example", port=8443)
 KEYS = {CREDENTIALS.access_key: CREDENTIALS}
-
-
-def asking(
-    runtime: Runtime,
-    text: str = "Hi",
-    *,
-    clock: dict[str, float] | None = None,
-    session: Session | None = None,
-    **fields: Any,
-) -> tuple[Asked, ExchangeRecord]:
-    """What becomes of a chat in which the user says `text`, and what is recorded of it."""
-    record = ExchangeRecord(started=NOW, config={}, request_id="request-1")
-    body, guard, credentials = chat_body(text, **fields).body, runtime.chain.guard(), credentials_for(runtime)
-    asked = ask(
-        body,
-        runtime=runtime,
-        guard=guard,
-        credentials=credentials,
-        record=record,
-        now=NOW,
-        clock=clock or {},
-        session=session,
-    )
-    return asked, record
-
-
-def attempts(asked: Asked) -> dict[str, dict[str, str]]:
-    """What each attempt is to send, by target."""
-    listed: dict[str, dict[str, str]] = asked.metadata[ATTEMPTS]
-    return listed
-
-
-def received(asked: Asked, target: str) -> Received:
-    """The request as SageMaker receives it when this target is attempted."""
-    attempt = dict(attempts(asked)[target])
-    body = attempt.pop("body", asked.body.decode()).encode()
-    path, host = attempt.pop(":path").encode(), attempt.pop(":authority").encode()
-    headers = [(name.encode(), value.encode()) for name, value in attempt.items()]
-    return Received(b"POST", path, ((b"host", host), *headers), body)
 
 
 WHOLE_ONLY = make_target("whole", streaming=False)
@@ -77,13 +34,13 @@ WHOLE_ONLY = make_target("whole", streaming=False)
     ],
 )
 def test_a_target_that_cannot_stream_is_asked_for_the_whole(
-    targets: tuple[Target, ...], paths: list[str], streams: list[bool | None]
+    asking: Any, targets: tuple[Target, ...], paths: list[str], streams: list[bool | None]
 ) -> None:
     """Its operation is the other, and nothing in its signed body asks for a stream."""
     runtime = make_runtime(*targets)
     asked, _ = asking(runtime, stream=True, stream_options={"include_usage": True})
     for target, path, stream in zip(targets, paths, streams, strict=True):
-        request = received(asked, target.id)
+        request = asking.received(asked, target.id)
         verify(request, KEYS, target.region, NOW)
         assert request.path.decode().rpartition("/")[2] == path
         document = orjson.loads(request.body)
@@ -94,11 +51,11 @@ def test_a_target_that_cannot_stream_is_asked_for_the_whole(
     assert asked.call.include_usage
 
 
-def test_the_openai_route_has_a_token_and_an_empty_model() -> None:
+def test_the_openai_route_has_a_token_and_an_empty_model(asking: Any) -> None:
     """No signature in its attempt; beside a signed one it has a body of its own, alone it has Envoy's."""
     own = make_target("own", route="openai", inference_component="copy")
     asked, _ = asking(make_runtime(EAST, own))
-    signed, native = attempts(asked)["east"], attempts(asked)["own"]
+    signed, native = asking.attempts(asked)["east"], asking.attempts(asked)["own"]
     assert signed["authorization"].startswith("AWS4-HMAC-SHA256 ")
     assert native["authorization"].startswith("Bearer sagemaker-api-key-")
     assert native[":path"].endswith("/inference-components/copy/openai/v1/chat/completions")
@@ -107,11 +64,11 @@ def test_the_openai_route_has_a_token_and_an_empty_model() -> None:
     assert "model" not in orjson.loads(asked.body)
     assert int(native["content-length"]) == len(native["body"])
     alone, _ = asking(make_runtime(own))
-    assert "body" not in attempts(alone)["own"]
+    assert "body" not in asking.attempts(alone)["own"]
     assert orjson.loads(alone.body)["model"] == ""
 
 
-def test_targets_that_do_not_take_as_much_are_left_out() -> None:
+def test_targets_that_do_not_take_as_much_are_left_out(asking: Any) -> None:
     """By the size of what they would be sent; times and retries are those of the targets that are left."""
     small, large = make_target("small", max_body_bytes=150, timeout_seconds=300.0), make_target("large")
     runtime = make_runtime(small, large)
@@ -119,49 +76,49 @@ def test_targets_that_do_not_take_as_much_are_left_out() -> None:
     assert len(fits.body) <= 150
     assert record.planned == ("small", "large")
     asked, record = asking(runtime, "x" * 150)
-    assert (list(attempts(asked)), record.planned) == (["large"], ("large",))
+    assert (list(asking.attempts(asked)), record.planned) == (["large"], ("large",))
     assert [target.id for target in asked.targets] == ["large"]
     assert dict(asked.set_headers)["x-envoy-max-retries"] == "0"
     assert dict(asked.set_headers)["x-envoy-upstream-rq-per-try-timeout-ms"] == "60000"
 
 
-def test_a_body_that_no_target_takes_is_refused() -> None:
+def test_a_body_that_no_target_takes_is_refused(asking: Any) -> None:
     """413, with the most that could have been sent."""
     runtime = make_runtime(make_target("a", max_body_bytes=150), make_target("b", max_body_bytes=151))
     with pytest.raises(RequestTooLarge, match="151 bytes"):
         asking(runtime, "x" * 200)
 
 
-def test_each_region_is_signed_for_by_its_own_clock() -> None:
+def test_each_region_is_signed_for_by_its_own_clock(asking: Any) -> None:
     """What was learnt of a region's clock moves its signatures and tokens, and no others."""
     own = make_target("own", route="openai", region="us-west-2")
     runtime = make_runtime(EAST, WEST, own)
     asked, _ = asking(runtime, clock={"us-west-2": 1000.0})
-    verify(received(asked, "east"), KEYS, "us-east-1", NOW)
-    verify(received(asked, "west"), KEYS, "us-west-2", NOW + 1000)
-    verify_bearer(received(asked, "own"), KEYS, "us-west-2", NOW + 1000)
+    verify(asking.received(asked, "east"), KEYS, "us-east-1", NOW)
+    verify(asking.received(asked, "west"), KEYS, "us-west-2", NOW + 1000)
+    verify_bearer(asking.received(asked, "own"), KEYS, "us-west-2", NOW + 1000)
     with pytest.raises(Refused):
-        verify(received(asked, "west"), KEYS, "us-west-2", NOW)
+        verify(asking.received(asked, "west"), KEYS, "us-west-2", NOW)
 
 
-def test_what_addresses_a_model_is_signed_and_comes_after_the_policies() -> None:
+def test_what_addresses_a_model_is_signed_and_comes_after_the_policies(asking: Any) -> None:
     """The prompt cache key is the one that the policies left."""
     target = make_target("east", inference_component="copy", inference_id=True)
     runtime = make_runtime(target, policies=[DLP])
     asked, _ = asking(runtime, prompt_cache_key="of SECRET")
-    attempt = attempts(asked)["east"]
+    attempt = asking.attempts(asked)["east"]
     assert attempt["x-amzn-sagemaker-inference-component"] == "copy"
     assert attempt["x-amzn-sagemaker-inference-id"] == "request-1"
     assert attempt["x-amzn-sagemaker-prefix-aware-id"] == "of [WORD_REDACTED]"
-    verify(received(asked, "east"), KEYS, "us-east-1", NOW)
+    verify(asking.received(asked, "east"), KEYS, "us-east-1", NOW)
 
 
-def test_a_session_is_asked_for_where_it_is() -> None:
+def test_a_session_is_asked_for_where_it_is(asking: Any) -> None:
     """Its target comes first with its id, signed; another target of the model is asked for a new one."""
     stateful = [replace(target, sessions=True) for target in (EAST, WEST)]
     runtime = make_runtime(*stateful)
     asked, record = asking(runtime, session=Session("west", "1f2e"))
     assert record.planned == ("west", "east")
-    named = {name: attempt["x-amzn-sagemaker-session-id"] for name, attempt in attempts(asked).items()}
+    named = {name: attempt["x-amzn-sagemaker-session-id"] for name, attempt in asking.attempts(asked).items()}
     assert named == {"west": "1f2e", "east": "NEW_SESSION"}
-    verify(received(asked, "west"), KEYS, "us-west-2", NOW)
+    verify(asking.received(asked, "west"), KEYS, "us-west-2", NOW)

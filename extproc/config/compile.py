@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from extproc.config import kinds
 from extproc.config.base_url import Origin, parse_base_url
 from extproc.config.jumpstart import CONTEXT_WINDOWS
 from extproc.config.model.audit_logger import AuditLogger
@@ -19,8 +20,6 @@ from extproc.policies.syntax import PatternError
 from extproc.policies.table import build
 from extproc.routing.targets import Identity, Target
 from extproc.sagemaker.hosts import UnknownRegion, runtime_host
-from extproc.sagemaker.prompt import PROMPTED
-from extproc.translate import TRANSLATORS
 
 if TYPE_CHECKING:
     from pathlib import Path as FilePath
@@ -107,10 +106,7 @@ def _target(
         model=target.model,
         endpoint_name=target.sagemaker_endpoint_name,
     )
-    if (endpoint.kind, target.format) not in TRANSLATORS:
-        message = f"this gateway does not serve {endpoint.kind} requests yet; no request will reach the target"
-        problems.append(Problem(Code.NOT_SERVED, (*path, "provider"), message, severity=Severity.WARNING))
-    _prompt_template(target, endpoint, path, problems)
+    problems += kinds.check(target, endpoint.kind, path)
     region = _region(target, path, environ, profile_region, problems)
     origin = None if region is None else _origin(target, region, path, environ, problems)
     if region is None or origin is None:
@@ -132,6 +128,8 @@ def _target(
         temperature=target.options.temperature,
         prompt_template=target.prompt_template,
         accept_eula=target.accept_eula,
+        input_type=target.options.input_type,
+        pooling=target.options.pooling,
         path_prefix=origin.path,
         route=target.route,
         streaming=target.target_model is None if target.streaming is None else target.streaming,
@@ -144,16 +142,6 @@ def _target(
         inference_id=target.inference_id == "request_id",
         sessions=target.sessions,
     )
-
-
-def _prompt_template(target: TargetSection, endpoint: Endpoint, path: Path, problems: list[Problem]) -> None:
-    prompted = endpoint.kind == "chat" and target.format in PROMPTED
-    if prompted and target.prompt_template is None:
-        message = f"format {target.format} takes one text, and nothing says how the model is prompted"
-        problems.append(Problem(Code.CONFLICT, (*path, "format"), message, "add prompt_template: llama3, for example"))
-    elif target.prompt_template is not None and not prompted:
-        message = f"has no meaning for {endpoint.kind} requests in format {target.format}"
-        problems.append(Problem(Code.CONFLICT, (*path, "prompt_template"), message, "remove it", at_key=True))
 
 
 def _region(

@@ -46,7 +46,6 @@ class Code(Enum):
     W104  requests would cross a public network in clear text
     W105  requests go where an AWS endpoint variable of the environment says
     W106  the configuration is switched off: all traffic is refused
-    W107  no request can reach a target of this kind and format yet
     """
 
     UNKNOWN_POLICY = "E001"
@@ -68,7 +67,6 @@ class Code(Enum):
     CLEAR_TEXT = "W104"
     ENDPOINT_FROM_ENVIRONMENT = "W105"
     DISABLED = "W106"
-    NOT_SERVED = "W107"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Where text lives in a request and in a whole answer: all of it, so that no policy can be walked around.
 
 Every string of every message is text unless `places` lists it as structural or binary. Beside the messages:
+    prompt, suffix, input                     of completions and embeddings: kind "content", role "user"
     tools[], functions[], response_format     every string but types and names: kind "tool_definition", role "system"
     prediction                                what the answer is expected to be: kind "content", role "assistant"
     any other field of a request              kind "other", role "user" (`user`, `metadata`, `stop`, RAG `documents`),
@@ -39,6 +40,8 @@ SETTINGS = frozenset(
         "audio",
     }
 )
+# What a completion goes on from, and what is embedded: a text or a list of them.
+CONTENT = frozenset({"prompt", "suffix", "input"})
 DEFINITIONS = frozenset({"tools", "functions", "response_format"})
 ANSWER_STRUCTURE = frozenset({"id", "object", "created", "model", "system_fingerprint", "service_tier", "usage"})
 # The same text as the message's, token by token.
@@ -100,7 +103,7 @@ def function_names(document: Document) -> frozenset[str]:
 
 
 def request_slots(document: Document) -> list[Slot]:
-    """Every text of a chat request that `chat.parse` accepted, in the order of its fields."""
+    """Every text of a request that its endpoint's `parse` accepted, in the order of its fields."""
     slots: list[Slot] = []
     for name, value in document.items():
         if name == "messages":
@@ -111,12 +114,13 @@ def request_slots(document: Document) -> list[Slot]:
         elif name == "prediction" and value is not None:
             _add_message(slots, value, ("prediction",), phase=Phase.REQUEST, role="assistant")
         elif name != "model":  # which no container is sent
-            _add_other(slots, document, name, Phase.REQUEST, "user", settings=name in SETTINGS)
+            kind = "content" if name in CONTENT else "other"
+            _add_other(slots, document, name, Phase.REQUEST, "user", kind=kind, settings=name in SETTINGS)
     return slots
 
 
 def response_slots(document: Document, functions: frozenset[str] | None = None) -> list[Slot]:
-    """Every text of a whole answer that `completion.finish` accepted: of each choice, and of fields unknown to us.
+    """Every text of a whole answer that `whole_answer.finish` accepted: of each choice, and of fields unknown to us.
 
     `functions` are those that the request defined; None takes every name that looks like one for a function's.
     """
@@ -211,11 +215,18 @@ def _add_definitions(slots: list[Slot], document: Document, name: str) -> None:
 
 
 def _add_other(
-    slots: list[Slot], document: Document, name: str, phase: Phase, role: str, *, settings: bool = False
+    slots: list[Slot],
+    document: Document,
+    name: str,
+    phase: Phase,
+    role: str,
+    *,
+    kind: str = "other",
+    settings: bool = False,
 ) -> None:
     for container, key, string, path in strings(document, name, (name,)):
         if settings and is_name(string):
             continue
-        slots.append(Slot(Text(Place(phase, role, "other", 0, path), string), container, key))
+        slots.append(Slot(Text(Place(phase, role, kind, 0, path), string), container, key))
     if not is_key(name):
         slots.append(Slot(Text(Place(phase, role, "other", 0, (name,)), name), document, Key(name)))

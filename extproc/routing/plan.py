@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from extproc.errors import GatewayUnavailable, UnknownModel
+from extproc.openai.endpoint import ENDPOINTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,10 +31,16 @@ def plan(
         UnknownModel: no target of that kind answers to the name.
         GatewayUnavailable: there are targets, but credentials for none of them.
     """
-    group = [target for target in by_model.get(model, ()) if target.kind == kind]
+    named = by_model.get(model, ())
+    group = [target for target in named if target.kind == kind]
     if not group:
+        kinds = {target.kind for target in named}
+        elsewhere = [path for path, endpoint in ENDPOINTS.items() if endpoint.KIND in kinds]
         raise UnknownModel(
-            f"The model `{model}` does not exist or is not served here. GET /v1/models lists the models.", param="model"
+            f"The model `{model}` is not served at this path, but at {' and '.join(elsewhere)}."
+            if elsewhere
+            else f"The model `{model}` does not exist or is not served here. GET /v1/models lists the models.",
+            param="model",
         )
     usable = tuple(target for target in group if target.identity in credentials)
     if not usable:

@@ -40,7 +40,8 @@ class Target:
     `inference_id` asks for the exchange's request id to be sent along; `sessions` says that the model keeps state.
 
     `prompt_template` names how a container that takes text only is prompted; `accept_eula` accepts the model's licence
-    on every call.
+    on every call. Of embeddings, `input_type` is what the texts are for when the client does not say, and `pooling` how
+    a text's vector is made of its tokens', "mean" or "cls".
     """
 
     id: str
@@ -59,6 +60,8 @@ class Target:
     temperature: float | None = 0.3
     prompt_template: str | None = None
     accept_eula: bool = False
+    input_type: str | None = None
+    pooling: str = "mean"
     path_prefix: str = ""
     route: str = "invocations"
     streaming: bool = True

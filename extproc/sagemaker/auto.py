@@ -14,7 +14,7 @@ from extproc.sagemaker import generation, openai
 from extproc.sagemaker.openai import request
 
 if TYPE_CHECKING:
-    from extproc.openai.chat import ChatCall
+    from extproc.openai.call import Call
     from extproc.openai.document import Document
     from extproc.routing.targets import Target
 
@@ -24,7 +24,7 @@ __all__ = ["request", "response", "stream"]
 _GENERATED = frozenset({"token", "generated_text", "generation", "outputs", "body"})
 
 
-def response(body: bytes, call: ChatCall, target: Target) -> Document:
+def response(body: bytes, call: Call, target: Target) -> Document:
     """A whole answer, OpenAI's or a generated text. Raises UpstreamError when it is neither."""
     try:
         is_generated = not _GENERATED.isdisjoint(read(body))
@@ -35,7 +35,7 @@ def response(body: bytes, call: ChatCall, target: Target) -> Document:
     return answer
 
 
-def stream(call: ChatCall, target: Target) -> SniffedStream:
+def stream(call: Call, target: Target) -> SniffedStream:
     """The translation of a streamed answer."""
     return SniffedStream(call, target)
 
@@ -43,7 +43,7 @@ def stream(call: ChatCall, target: Target) -> SniffedStream:
 class SniffedStream:
     """Reads all of a stream as what its first document is."""
 
-    def __init__(self, call: ChatCall, target: Target) -> None:
+    def __init__(self, call: Call, target: Target) -> None:
         self._call, self._target = call, target
         self._reader = sse.PayloadReader()
         self._chosen: openai.ChatStream | generation.GeneratedStream | None = None

@@ -14,14 +14,14 @@ from extproc.sagemaker import parameters, prompt
 from extproc.sagemaker.generation import response, stream
 
 if TYPE_CHECKING:
-    from extproc.openai.chat import ChatCall
+    from extproc.openai.call import Call
     from extproc.openai.document import Document
     from extproc.routing.targets import Target
 
 __all__ = ["request", "response", "stream"]
 
 
-def request(call: ChatCall, target: Target) -> bytes:
+def request(call: Call, target: Target) -> bytes:
     """The body for the container.
 
     Raises:

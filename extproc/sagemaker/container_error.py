@@ -131,8 +131,7 @@ def judge(error: ContainerError, status: int, *, detail: str, hide: tuple[str, .
     if caller and _CONTEXT_OVERFLOW.search(error.message):
         shown = presentable(error.message, hide=hide)
         return ContextLengthExceeded(
-            shown or "The messages and the completion asked for are longer than the model's context. Shorten them.",
-            param="messages",
+            shown or "The request and the completion asked for are longer than the model's context. Shorten them.",
             detail=detail,
         )
     if caller and _LICENCE.search(error.message):

@@ -13,7 +13,7 @@ from extproc.errors import UnsupportedParameter
 from extproc.openai.places import REASONING
 
 if TYPE_CHECKING:
-    from extproc.openai.chat import ChatCall
+    from extproc.openai.call import Call
     from extproc.openai.document import Document
 
 ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
@@ -30,7 +30,7 @@ class Turn:
     at: int
 
 
-def turns(call: ChatCall) -> tuple[Turn, ...]:
+def turns(call: Call) -> tuple[Turn, ...]:
     """Every message as a turn.
 
     Raises:

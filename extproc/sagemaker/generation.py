@@ -18,7 +18,7 @@ from extproc.sagemaker.generated import NotGenerated, Piece, Token
 from extproc.sagemaker.stop import StopFilter
 
 if TYPE_CHECKING:
-    from extproc.openai.chat import ChatCall
+    from extproc.openai.call import Call
     from extproc.routing.targets import Target
 
 # A container's word for why it ended. Others (vLLM's is the very text that it stopped at) mean stop.
@@ -32,7 +32,7 @@ _REASONS = {
 NOT_UNDERSTOOD = "The model's answer could not be understood. Try again; if it keeps failing, ask the operator."
 
 
-def response(body: bytes, call: ChatCall, target: Target) -> Document:
+def response(body: bytes, call: Call, target: Target) -> Document:
     """A whole answer.
 
     Raises:
@@ -61,7 +61,7 @@ def response(body: bytes, call: ChatCall, target: Target) -> Document:
     return {"object": "chat.completion", "model": call.model, "choices": [choice], "usage": answer.usage()}
 
 
-def stream(call: ChatCall, target: Target) -> GeneratedStream:
+def stream(call: Call, target: Target) -> GeneratedStream:
     """The translation of a streamed answer."""
     return GeneratedStream(call, target)
 
@@ -69,7 +69,7 @@ def stream(call: ChatCall, target: Target) -> GeneratedStream:
 class GeneratedStream:
     """Chunks out of token documents. Memory is bounded: by the reader's line, and by the longest stop sequence."""
 
-    def __init__(self, call: ChatCall, target: Target) -> None:
+    def __init__(self, call: Call, target: Target) -> None:
         self._reader = sse.PayloadReader()
         self._answer = _Answer(call, target)
         self._begun = False
@@ -136,7 +136,7 @@ Said = tuple[str, list[Token]]
 class _Answer:
     """The text of one answer as its pieces come, up to the first stop sequence, and what is reported about it."""
 
-    def __init__(self, call: ChatCall, target: Target) -> None:
+    def __init__(self, call: Call, target: Target) -> None:
         self._call = call
         self._filter = StopFilter(parameters.ends(call, target))
         self._limit = parameters.max_new_tokens(call, target)
@@ -149,7 +149,7 @@ class _Answer:
         self._tokens: deque[tuple[int, Token]] = deque()
         self._spelled = 0
         self.open_ended = False
-        self.wants_logprobs = call.document.get("logprobs") is True
+        self.wants_logprobs = call.logprobs is not None
 
     def add(self, piece: Piece) -> Said:
         """Take a piece; give the text that it lets go, and that text's tokens."""
@@ -186,7 +186,7 @@ class _Answer:
         told = {"prompt_tokens": self._prompt_tokens, "completion_tokens": self._completion_tokens}
         guessed = [name for name, number in told.items() if number is None]
         if self._prompt_tokens is None:
-            told["prompt_tokens"] = prompt_tokens(self._call) if "messages" in self._call.document else 0
+            told["prompt_tokens"] = prompt_tokens(self._call)
         if self._completion_tokens is None:
             told["completion_tokens"] = -(-self._bytes // BYTES_PER_TOKEN)
         usage: Document = {**told, "total_tokens": sum(number or 0 for number in told.values())}

@@ -1,5 +1,6 @@
-"""The dialect `format: openai`: containers that take OpenAI's chat requests on /invocations (vLLM, SGLang, LMI, TGI).
+"""The dialect `format: openai`: containers that take OpenAI's requests on /invocations (vLLM, SGLang, LMI, TGI).
 
+They tell a chat from a completion by `messages` or `prompt`. What answers a completion is read as a chat's answer.
 Streams are SSE with [DONE] (vLLM, SGLang, TGI), or JSON lines without any terminator (LMI's async handler): then the
 logical end is a finish_reason on every choice.
 """
@@ -11,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from extproc.errors import UpstreamFailed
-from extproc.openai import completion, sse
+from extproc.openai import sse, whole_answer
 from extproc.openai.document import Document, NotADocument, read
 from extproc.sagemaker.faults import from_answer
 
 if TYPE_CHECKING:
-    from extproc.openai.chat import ChatCall
+    from extproc.openai.call import Call
     from extproc.routing.targets import Target
 
 # SageMaker's prefix-aware routing hashes the first 1 to 64 KiB of the body's bytes: what stays the same from turn to
 # turn comes first, and what varies between callers of the same prompt comes last.
-LEADING = ("messages", "tools", "functions", "tool_choice", "function_call", "response_format")
+LEADING = ("messages", "prompt", "suffix", "tools", "functions", "tool_choice", "function_call", "response_format")
 TRAILING = (
     "max_tokens",
     "max_completion_tokens",
@@ -44,7 +45,7 @@ TRAILING = (
 OMITTED = frozenset({"model"})
 
 
-def request(call: ChatCall, target: Target) -> bytes:
+def request(call: Call, target: Target) -> bytes:
     """The body for the container. Fields we do not know keep their order, between the leading and the trailing ones."""
     knobs = _knobs(call, target)
     document = call.document
@@ -62,7 +63,7 @@ def request(call: ChatCall, target: Target) -> bytes:
 _ORDERED = frozenset((*LEADING, *TRAILING))
 
 
-def _knobs(call: ChatCall, target: Target) -> dict[str, Any]:
+def _knobs(call: Call, target: Target) -> dict[str, Any]:
     """The trailing fields: the client's, with the target's defaults where the client set none."""
     document = call.document
     # null means unset to OpenAI; older containers refuse it.
@@ -86,7 +87,7 @@ def _knobs(call: ChatCall, target: Target) -> dict[str, Any]:
     return knobs
 
 
-def response(body: bytes, call: ChatCall, target: Target) -> Document:
+def response(body: bytes, call: Call, target: Target) -> Document:
     """A whole answer.
 
     Raises:
@@ -98,15 +99,15 @@ def response(body: bytes, call: ChatCall, target: Target) -> Document:
         error = from_answer(document, streamed=False)
         if error is not None:
             raise error
-        return completion.finish(document, call.model)
-    except (NotADocument, completion.NotACompletion) as fault:
+        return whole_answer.finish(document, call.model)
+    except (NotADocument, whole_answer.NotAnAnswer) as fault:
         raise UpstreamFailed(
             "The model's answer could not be understood. Try again; if it keeps failing, ask the operator.",
             detail=f"container answer: {fault}",
         ) from fault
 
 
-def stream(call: ChatCall, target: Target) -> ChatStream:
+def stream(call: Call, target: Target) -> ChatStream:
     """The translation of a streamed answer."""
     del call, target
     return ChatStream()
@@ -160,13 +161,16 @@ class ChatStream:
 
 
 def _as_chunk(document: Document) -> Document:
-    """A chunk: a container that ignores `stream` answers with a whole completion, which is one big chunk."""
+    """A chat's chunk out of a completion's, or out of a whole answer: what a container that ignores `stream` sends."""
     choices = document.get("choices")
     if not isinstance(choices, list):
         return document
     for choice in choices:
-        if isinstance(choice, dict) and "delta" not in choice and isinstance(choice.get("message"), dict):
-            document["object"] = "chat.completion.chunk"
+        if not isinstance(choice, dict) or "delta" in choice:
+            continue
+        if isinstance(choice.get("text"), str):
+            choice["delta"] = {"content": choice.pop("text")}
+        elif isinstance(choice.get("message"), dict):
             delta = choice["delta"] = choice.pop("message")
             for at, call in enumerate(delta.get("tool_calls") or ()):
                 if isinstance(call, dict):

@@ -12,11 +12,12 @@ from extproc.sagemaker.templates import TEMPLATES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from extproc.openai.chat import ChatCall
+    from extproc.openai.call import Call
     from extproc.routing.targets import Target
 
-# LMI stops after 30 tokens and old TGI after 20 when nothing is said; 1,024 is TGI's newer default.
-DEFAULT_MAX_NEW_TOKENS = 1024
+# LMI stops after 30 tokens and old TGI after 20 when nothing is said; 1,024 is TGI's newer default, 16 is what OpenAI
+# promises for completions.
+DEFAULT_MAX_NEW_TOKENS = {"chat": 1024, "completion": 16}
 # TGI's --max-stop-sequences, and OpenAI's own bound.
 MAX_STOPS = 4
 # Texts that may still become a stop are held back, so that their length is bounded.
@@ -26,10 +27,13 @@ MAX_TOP_LOGPROBS = 5
 
 # Every dialect has a place for these.
 _ALWAYS = frozenset(
-    {"messages", "model", "stream", "stream_options", "max_tokens", "max_completion_tokens", "temperature", "top_p"}
+    {
+        *("messages", "prompt", "model", "stream", "stream_options"),
+        *("max_tokens", "max_completion_tokens", "temperature", "top_p"),
+    }
 )
 # About the call, not about the answer: they change nothing that a model says.
-_ABOUT_THE_CALL = frozenset(
+ABOUT_THE_CALL = frozenset(
     {"user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"}
 )
 # Dialect → what it can express besides; fields that are not OpenAI's are the container's own, taken as they are.
@@ -54,8 +58,10 @@ EXPRESSED: Mapping[str, frozenset[str]] = {
 _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "n": (1,),
     "best_of": (1,),
-    "presence_penalty": (0,),
-    "frequency_penalty": (0,),
+    "echo": (False,),
+    "suffix": ("",),
+    "presence_penalty": (0, 0.0),
+    "frequency_penalty": (0, 0.0),
     "logprobs": (False,),
     "top_logprobs": (0,),
     "logit_bias": ({},),
@@ -70,7 +76,7 @@ _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
 }
 
 
-def check(call: ChatCall, dialect: str) -> None:
+def check(call: Call, dialect: str) -> None:
     """Refuse what the dialect cannot express.
 
     Raises:
@@ -78,10 +84,15 @@ def check(call: ChatCall, dialect: str) -> None:
     """
     expressed = EXPRESSED[dialect]
     for name, value in call.document.items():
-        if value is None or name in _ALWAYS or name in _ABOUT_THE_CALL or value in _NEUTRAL.get(name, ()):
+        if value is None or name in _ALWAYS or name in ABOUT_THE_CALL or _is_neutral(name, value):
             continue
         if name not in expressed:
             raise unsupported(name[:64], "its container has no such setting")
+
+
+def _is_neutral(name: str, value: Any) -> bool:
+    # By type too: a completion's `logprobs` of 0 asks for something, a chat's of False does not.
+    return any(type(value) is type(neutral) and value == neutral for neutral in _NEUTRAL.get(name, ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +105,7 @@ class Sampling:
     greedy: bool
 
 
-def sampling(call: ChatCall, target: Target) -> Sampling:
+def sampling(call: Call, target: Target) -> Sampling:
     """The client's sampling, with the target's defaults, inside what the containers accept.
 
     TGI refuses a temperature of 0 and a top_p of 0 or 1: the first two mean greedy decoding, the last means nothing.
@@ -110,7 +121,7 @@ def sampling(call: ChatCall, target: Target) -> Sampling:
     return Sampling(max_new_tokens(call, target), temperature, top_p, greedy)
 
 
-def drawing(call: ChatCall, target: Target) -> dict[str, Any]:
+def drawing(call: Call, target: Target) -> dict[str, Any]:
     """The sampling as Hugging Face's containers spell it; `do_sample` says outright what some of them infer."""
     how = sampling(call, target)
     knobs: dict[str, Any] = {"max_new_tokens": how.max_new_tokens}
@@ -121,18 +132,21 @@ def drawing(call: ChatCall, target: Target) -> dict[str, Any]:
     return {**knobs, **drawn}
 
 
-def max_new_tokens(call: ChatCall, target: Target) -> int:
+def max_new_tokens(call: Call, target: Target) -> int:
     """The limit that is always sent: the client's, else the target's, else ours, or what the context leaves of it.
 
     A limit of ours must not be why a container refuses a prompt that fits.
     """
     asked = context.completion_tokens(call, target)
-    if asked or target.max_context_tokens is None:
-        return asked or DEFAULT_MAX_NEW_TOKENS
-    return max(1, min(DEFAULT_MAX_NEW_TOKENS, target.max_context_tokens - context.prompt_tokens(call)))
+    if asked:
+        return asked
+    default = DEFAULT_MAX_NEW_TOKENS[call.kind]
+    if target.max_context_tokens is None:
+        return default
+    return max(1, min(default, target.max_context_tokens - context.prompt_tokens(call)))
 
 
-def stops(call: ChatCall) -> tuple[str, ...]:
+def stops(call: Call) -> tuple[str, ...]:
     """The client's stop sequences.
 
     Raises:
@@ -147,12 +161,12 @@ def stops(call: ChatCall) -> tuple[str, ...]:
     return asked
 
 
-def ends(call: ChatCall, target: Target) -> tuple[str, ...]:
+def ends(call: Call, target: Target) -> tuple[str, ...]:
     """Every text that ends an answer: the client's stops, and those of the target's template."""
     template = TEMPLATES.get(target.prompt_template or "")
     return (*stops(call), *(template.ends if template else ()))
 
 
-def own(call: ChatCall, *names: str) -> dict[str, Any]:
+def own(call: Call, *names: str) -> dict[str, Any]:
     """The fields of these names that the client set, null meaning unset."""
     return {name: call.document[name] for name in names if call.document.get(name) is not None}

@@ -1,34 +1,39 @@
-"""The one text that a conversation becomes for a target whose container takes no messages."""
+"""The one text that a request becomes for a target whose container takes no messages."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from extproc.errors import GatewayMisconfigured
-from extproc.sagemaker.conversation import turns
+from extproc.sagemaker.conversation import turns, unsupported
 from extproc.sagemaker.templates import TEMPLATES, Template
 
 if TYPE_CHECKING:
-    from extproc.openai.chat import ChatCall
+    from extproc.openai.call import Call
     from extproc.routing.targets import Target
 
 # The formats whose containers take a text, and so need the target's template.
 PROMPTED = frozenset({"tgi", "lmi", "lmi-dynamic-batch", "bedrock-marketplace"})
 
 
-def of(call: ChatCall, target: Target) -> str:
-    """The prompt by the target's template.
+def of(call: Call, target: Target) -> str:
+    """A conversation's prompt by the target's template; a completion's as it is.
 
     Raises:
-        UnsupportedParameter: a message is not text, or the roles' order has no form in the template.
-        GatewayMisconfigured: the target has no template; lint refuses it before it can serve.
+        UnsupportedParameter: a message is not text, the roles' order has no form in the template, or there are several
+            prompts.
+        GatewayMisconfigured: a chat's target has no template; lint refuses it before it can serve.
     """
+    if call.kind == "completion":
+        if len(call.texts) != 1:
+            raise unsupported("prompt", "its container takes one prompt at a time")
+        return call.texts[0]
     return _template(target).prompt(turns(call))
 
 
-def stops(target: Target) -> tuple[str, ...]:
+def stops(call: Call, target: Target) -> tuple[str, ...]:
     """The ends of an answer that the template's containers must be told."""
-    return _template(target).stops
+    return () if call.kind == "completion" else _template(target).stops
 
 
 def _template(target: Target) -> Template:

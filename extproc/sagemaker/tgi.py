@@ -14,14 +14,14 @@ from extproc.sagemaker.conversation import unsupported
 from extproc.sagemaker.generation import response, stream
 
 if TYPE_CHECKING:
-    from extproc.openai.chat import ChatCall
+    from extproc.openai.call import Call
     from extproc.openai.document import Document
     from extproc.routing.targets import Target
 
 __all__ = ["request", "response", "stream"]
 
 
-def request(call: ChatCall, target: Target) -> bytes:
+def request(call: Call, target: Target) -> bytes:
     """The body for the container: the prompt first, what varies between callers of the same prompt last.
 
     Raises:
@@ -36,13 +36,14 @@ def request(call: ChatCall, target: Target) -> bytes:
     if seed is not None:
         # An unsigned number there; any fixed mapping of seeds makes answers repeatable.
         knobs["seed"] = seed & 0xFFFF_FFFF_FFFF_FFFF
-    top = call.document.get("top_logprobs")
+    name = "logprobs" if call.kind == "completion" else "top_logprobs"
+    top = call.document.get(name)
     if top:
-        if type(top) is not int or not 0 < top <= parameters.MAX_TOP_LOGPROBS or not call.document.get("logprobs"):
-            raise unsupported("top_logprobs", f"1 to {parameters.MAX_TOP_LOGPROBS}, together with logprobs, is allowed")
+        if type(top) is not int or not 0 < top <= parameters.MAX_TOP_LOGPROBS or call.logprobs is None:
+            raise unsupported(name, f"1 to {parameters.MAX_TOP_LOGPROBS}, together with logprobs, is allowed")
         knobs["top_n_tokens"] = top
     # The client's first: every one of them, and of the template's, is also enforced on the answer.
-    stops = (*parameters.stops(call), *prompt.stops(target))[: parameters.MAX_STOPS]
+    stops = (*parameters.stops(call), *prompt.stops(call, target))[: parameters.MAX_STOPS]
     if stops:
         knobs["stop"] = list(stops)
     body: Document = {"inputs": prompt.of(call, target), "parameters": knobs}

@@ -9,7 +9,7 @@ from extproc.emulator.container import ContainerRefused
 from extproc.emulator.knobs import DEFAULT
 from extproc.emulator.personalities import TEXT, fault_of
 from extproc.emulator.text_generation import PERSONALITIES
-from extproc.openai.chat import ChatCall
+from extproc.openai.call import Call
 from extproc.routing.targets import Target
 from extproc.translate import translator
 
@@ -41,7 +41,7 @@ def test_every_kind_has_its_container() -> None:
 def test_what_a_container_writes_is_read_again(kind, limit) -> None:
     """Request, answer and stream of each container through its dialect: the same text both ways."""
     document = {"messages": [{"role": "user", "content": "One two three"}], "max_tokens": limit}
-    call = ChatCall("m", True, True, {**document, "stream": True})
+    call = Call("m", True, True, {**document, "stream": True})
     dialect = translator("chat", DIALECTS[kind])
     said = complete(kind, orjson.loads(dialect.request(call, TARGET)))
     whole = dialect.response(PERSONALITIES[kind].whole(said), call, TARGET)
@@ -57,7 +57,7 @@ def test_what_a_container_writes_is_read_again(kind, limit) -> None:
 @pytest.mark.parametrize("kind", sorted(DIALECTS))
 def test_a_container_fails_in_its_own_words(kind) -> None:
     """And its dialect never takes them for an answer."""
-    call = ChatCall("m", True, True, {"messages": [{"role": "user", "content": "x"}], "stream": True})
+    call = Call("m", True, True, {"messages": [{"role": "user", "content": "x"}], "stream": True})
     stream = translator("chat", DIALECTS[kind]).stream(call, TARGET)
     chunks = stream.feed(PERSONALITIES[kind].error)
     reasons = [choice["finish_reason"] for chunk in chunks for choice in chunk.get("choices", ())]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from extproc.openai.chat import ChatCall
+from extproc.openai.call import Call
 from extproc.policies.verdict import Block, Finding, Judgement, Place, Released, Text
 
 if TYPE_CHECKING:
@@ -91,12 +91,12 @@ def word_guard() -> type[WordGuard]:
 
 
 @pytest.fixture
-def call() -> Callable[..., ChatCall]:
+def call() -> Callable[..., Call]:
     """A parsed call with these fields beside its model."""
 
-    def make(**fields: Any) -> ChatCall:
+    def make(**fields: Any) -> Call:
         document = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], **fields}
         options = document.get("stream_options") or {}
-        return ChatCall("m", bool(document.get("stream")), bool(options.get("include_usage")), document)
+        return Call("m", bool(document.get("stream")), bool(options.get("include_usage")), document)
 
     return make

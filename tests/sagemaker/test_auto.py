@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.errors import UpstreamFailed
-from extproc.openai.chat import ChatCall
+from extproc.openai.call import Call
 from extproc.openai.sse import PayloadFault
 from extproc.routing.targets import Target
 from extproc.sagemaker import auto, openai
 
-CALL = ChatCall("m", True, False, {"messages": [{"role": "user", "content": "Hi"}]})
+CALL = Call("m", True, False, {"messages": [{"role": "user", "content": "Hi"}]})
 TARGET = Target(id="t", endpoint="e", models=("m",), region="us-east-1")
 CHUNKS = [
     {"choices": [{"index": 0, "delta": {"content": "a"}, "finish_reason": None}]},

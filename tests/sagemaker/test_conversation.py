@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from extproc.errors import UnsupportedParameter
-from extproc.openai.chat import ChatCall
+from extproc.openai.call import Call
 from extproc.sagemaker.conversation import Turn, alternating, merged, turns
 
 
-def call(*messages: dict[str, Any]) -> ChatCall:
+def call(*messages: dict[str, Any]) -> Call:
     """A call with these messages."""
-    return ChatCall("m", stream=False, include_usage=False, document={"messages": list(messages)})
+    return Call("m", stream=False, include_usage=False, document={"messages": list(messages)})
 
 
 IMAGE = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}

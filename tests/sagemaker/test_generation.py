@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.errors import GatewayError, RateLimited, UpstreamError, UpstreamFailed
-from extproc.openai.chat import ChatCall
+from extproc.openai.call import Call
 from extproc.openai.sse import PayloadFault
 from extproc.routing.targets import Target
 from extproc.sagemaker import generation
@@ -21,9 +21,9 @@ WORDS = ("One", " two", " Ünïcode 🙂", " four")
 TEXT = "".join(WORDS)
 
 
-def call(**document: Any) -> ChatCall:
+def call(**document: Any) -> Call:
     """A call with that document."""
-    return ChatCall("m", True, True, {"messages": MESSAGES, **document})
+    return Call("m", True, True, {"messages": MESSAGES, **document})
 
 
 def target(**fields: Any) -> Target:
@@ -87,7 +87,7 @@ TRUNCATED = {
 }
 
 
-def stream(payload: bytes, cuts: list[int] | None = None, asked: ChatCall | None = None, **fields: Any) -> Any:
+def stream(payload: bytes, cuts: list[int] | None = None, asked: Call | None = None, **fields: Any) -> Any:
     """The chunks of a payload cut there, and whether it was complete."""
     edges = [0, *sorted(cut % (len(payload) + 1) for cut in cuts or ()), len(payload)]
     translation = generation.stream(asked or call(), target(**fields))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.errors import UnsupportedParameter
-from extproc.openai.chat import ChatCall
+from extproc.openai.call import Call
 from extproc.routing.targets import Target
 from extproc.sagemaker import jumpstart_llama2
 
@@ -19,7 +19,7 @@ TARGET = Target(id="t", endpoint="e", models=("m",), region="us-east-1")
 
 def dialogs(*messages: dict[str, Any]) -> list[list[dict[str, Any]]]:
     """The dialogs of a request."""
-    call = ChatCall("m", False, False, {"messages": list(messages)})
+    call = Call("m", False, False, {"messages": list(messages)})
     sent: list[list[dict[str, Any]]] = orjson.loads(jumpstart_llama2.request(call, TARGET))["inputs"]
     return sent
 
@@ -46,7 +46,7 @@ def test_the_server_cannot_be_made_to_see_another_turn() -> None:
 
 def test_a_stop_is_refused() -> None:
     """The server knows none."""
-    call = ChatCall("m", False, False, {"messages": [{"role": "user", "content": "x"}], "stop": "END"})
+    call = Call("m", False, False, {"messages": [{"role": "user", "content": "x"}], "stop": "END"})
     with pytest.raises(UnsupportedParameter) as refused:
         jumpstart_llama2.request(call, TARGET)
     assert refused.value.param == "stop"

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from extproc.errors import UnsupportedParameter
-from extproc.openai.chat import ChatCall
+from extproc.openai.call import Call
 from extproc.routing.targets import Target
 from extproc.sagemaker import lmi
 
@@ -17,7 +17,7 @@ TARGET = Target(id="t", endpoint="e", models=("m",), region="us-east-1", prompt_
 
 def body(**document: Any) -> dict[str, Any]:
     """The body of a request."""
-    call = ChatCall("m", False, False, {"messages": [{"role": "user", "content": "Hi"}], **document})
+    call = Call("m", False, False, {"messages": [{"role": "user", "content": "Hi"}], **document})
     sent: dict[str, Any] = orjson.loads(lmi.request(call, TARGET))
     return sent
 

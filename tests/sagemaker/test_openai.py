@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.errors import ContextLengthExceeded, RateLimited, UpstreamError, UpstreamFailed
-from extproc.openai.chat import ChatCall
+from extproc.openai.call import Call
 from extproc.openai.sse import PayloadFault
 from extproc.routing.targets import Target
 from extproc.sagemaker import openai
 
-CALL = ChatCall("m", stream=True, include_usage=False, document={"model": "m", "messages": []})
+CALL = Call("m", stream=True, include_usage=False, document={"model": "m", "messages": []})
 TARGET = Target(id="t", endpoint="e", models=("m",), region="us-east-1")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from extproc.errors import UnsupportedParameter
-from extproc.openai.chat import ChatCall
+from extproc.openai.call import Call
 from extproc.routing.targets import Target
 from extproc.sagemaker.parameters import EXPRESSED, MAX_STOP_CHARACTERS, ends, max_new_tokens, sampling, stops
 from extproc.translate import TRANSLATORS, translator
@@ -52,9 +52,9 @@ VALUES: dict[str, tuple[Any, set[str]]] = {
 }
 
 
-def call(**document: Any) -> ChatCall:
+def call(**document: Any) -> Call:
     """A call with that document."""
-    return ChatCall("m", False, False, {"messages": [{"role": "user", "content": "Hi"}], **document})
+    return Call("m", False, False, {"messages": [{"role": "user", "content": "Hi"}], **document})
 
 
 def target(**fields: Any) -> Target:

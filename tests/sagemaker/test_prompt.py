@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from extproc.errors import GatewayMisconfigured
-from extproc.openai.chat import ChatCall
+from extproc.openai.call import Call
 from extproc.routing.targets import Target
 from extproc.sagemaker import prompt
 from extproc.translate import TRANSLATORS, translator
 
-CALL = ChatCall("m", False, False, {"messages": [{"role": "user", "content": "Hi"}]})
+CALL = Call("m", False, False, {"messages": [{"role": "user", "content": "Hi"}]})
 
 
 def target(template: str | None) -> Target:

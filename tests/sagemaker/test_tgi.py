@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.errors import UnsupportedParameter
-from extproc.openai.chat import ChatCall
+from extproc.openai.call import Call
 from extproc.routing.targets import Target
 from extproc.sagemaker import tgi
 from extproc.sagemaker.templates import TEMPLATES
@@ -18,7 +18,7 @@ from extproc.sagemaker.templates import TEMPLATES
 
 def parameters(template: str = "plain", **document: Any) -> dict[str, Any]:
     """The parameters of a request."""
-    call = ChatCall("m", False, False, {"messages": [{"role": "user", "content": "Hi"}], **document})
+    call = Call("m", False, False, {"messages": [{"role": "user", "content": "Hi"}], **document})
     target = Target(id="t", endpoint="e", models=("m",), region="us-east-1", prompt_template=template)
     found: dict[str, Any] = orjson.loads(tgi.request(call, target))["parameters"]
     return found

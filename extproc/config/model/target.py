@@ -40,6 +40,23 @@ class Options(Section):
         description="Most tokens in the completion, when the client names no limit. Default: the model's own.",
         examples=[1024],
     )
+    input_type: str | None = Field(
+        default=None,
+        pattern=r"^[a-z_]{1,64}$",
+        description=(
+            "What texts to be embedded are for, when the client does not say: `search_document` or `search_query` "
+            "(cohere; default `search_document`), `document` or `query` (voyage)."
+        ),
+        examples=["search_query"],
+    )
+    pooling: Literal["mean", "cls"] = Field(
+        default="mean",
+        description=(
+            "How a text's vector is made of its tokens' where the container does not do it (huggingface): their mean, "
+            "or the first token's."
+        ),
+        examples=["cls"],
+    )
     temperature: float | None = Field(
         default=0.3,
         ge=0,
@@ -236,15 +253,17 @@ class Target(Section):
     format: Annotated[str, OneOf(sorted({dialect for _, dialect in TRANSLATORS}))] = Field(
         default="openai",
         description=(
-            "What the endpoint's container speaks: `openai` (vLLM, SGLang, LMI and TGI with messages), `tgi` or `lmi` "
-            "(`inputs` and `parameters`), `lmi-dynamic-batch`, `jumpstart-llama2` (dialogs), `bedrock-marketplace`; "
-            "`auto` asks as `openai` does and reads any answer. JumpStart's model servers speak `openai`."
+            "What the endpoint's container speaks. Chat and completion: `openai` (vLLM, SGLang, LMI and TGI with "
+            "messages), `tgi` or `lmi` (`inputs` and `parameters`), `lmi-dynamic-batch`, `jumpstart-llama2` (dialogs), "
+            "`bedrock-marketplace`; `auto` asks as `openai` does and reads any answer. JumpStart's model servers speak "
+            "`openai`. Embedding: `openai` (vLLM), `tei`, `lmi`, `huggingface` (inference toolkit), `jumpstart` "
+            "(`text_inputs`), `cohere`, `voyage`."
         ),
     )
     prompt_template: Annotated[str, OneOf(sorted(TEMPLATES))] | None = Field(
         default=None,
         description=(
-            "How the model is prompted when its container takes one text instead of messages: needed by the formats "
+            "How a chat model is prompted when its container takes one text instead of messages: needed by the formats "
             "`tgi`, `lmi`, `lmi-dynamic-batch` and `bedrock-marketplace`. `plain` is for models without roles."
         ),
         examples=["llama3"],

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from extproc.openai.document import Document
 
 
-class NotACompletion(ValueError):
-    """The document is no chat completion. The text says what is missing, and never quotes it."""
+class NotAnAnswer(ValueError):
+    """The document is no answer to a chat or a completion. The text says what is missing, and never quotes it."""
 
 
 def finish(document: Document, model: str) -> Document:
@@ -20,20 +20,23 @@ def finish(document: Document, model: str) -> Document:
     Containers answer with their own name of the model (a path, a LoRA adapter), or with none (LMI rolling batch).
 
     Raises:
-        NotACompletion: no choices, or a choice without a message.
+        NotAnAnswer: no choices, or a choice without a message.
     """
     choices = document.get("choices")
     if not isinstance(choices, list) or not choices:
-        raise NotACompletion("it has no choices")
+        raise NotAnAnswer("it has no choices")
     for at, choice in enumerate(choices):
+        if isinstance(choice, dict) and isinstance(choice.get("text"), str):
+            # Of a completion, whose text is all the message there is.
+            choice["message"] = {"content": choice.pop("text")}
         if not isinstance(choice, dict) or not isinstance(choice.get("message"), dict):
-            raise NotACompletion(f"choice {at} has no message")
+            raise NotAnAnswer(f"choice {at} has no message")
         message = choice["message"]
         message.setdefault("role", "assistant")
         structure.calls(message)
         structure.choice(choice, at)
         if choice.get("finish_reason") == "error":
             # djl-serving's rolling batch reports a failed generation so, with status 200.
-            raise NotACompletion(f"choice {at} finished with an error")
+            raise NotAnAnswer(f"choice {at} finished with an error")
     structure.envelope(document, "chat.completion", model)
     return document

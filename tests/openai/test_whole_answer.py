@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from extproc.openai.completion import NotACompletion, finish
+from extproc.openai.whole_answer import NotAnAnswer, finish
 
 
 def test_the_model_is_echoed_as_the_client_named_it() -> None:
@@ -35,5 +35,5 @@ def test_the_model_is_echoed_as_the_client_named_it() -> None:
 )
 def test_what_is_no_completion_is_refused(document: Any) -> None:
     """A client's SDK would stumble over an answer without choices or messages; a failed generation is no answer."""
-    with pytest.raises(NotACompletion):
+    with pytest.raises(NotAnAnswer):
         finish(document, "m")

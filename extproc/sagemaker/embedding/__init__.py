@@ -1,0 +1,1 @@
+"""The dialects of containers that embed texts, one file each."""
