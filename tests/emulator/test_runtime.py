@@ -55,7 +55,11 @@ def test_a_stream_names_the_containers_type(ask, signed) -> None:
 def test_a_stream_is_what_the_knob_says(endpoint, ask, signed) -> None:
     """`raw` takes the place of the container's own events, in every dialect."""
     path = f"/endpoints/{endpoint}/invocations-response-stream"
-    said = {"messages": [{"role": "user", "content": "Hello"}], "inputs": "Hello", "emulator": {"raw": [": on", "data"]}}
+    said = {
+        "messages": [{"role": "user", "content": "Hello"}],
+        "inputs": "Hello",
+        "emulator": {"raw": [": on", "data"]},
+    }
     answer, _ = ask(signed(path, json.dumps(said).encode()))
     sent = [step.data for step in answer.steps]
     assert [b": on" in sent[0], b"data" in sent[1], len(sent)] == [True, True, 2]

@@ -56,4 +56,4 @@ def read(stream: openai.Stream, seen: dict, *, usage: bool) -> None:
 
 
 if __name__ == "__main__":
-    print(json.dumps({row["name"]: see(row, sys.argv[1]) for row in json.load(sys.stdin)}))
+    json.dump({row["name"]: see(row, sys.argv[1]) for row in json.load(sys.stdin)}, sys.stdout)

@@ -1,4 +1,4 @@
-"""A container's error, whatever its shape, as both OpenAI SDKs show it: they lose the words of every shape but OpenAI's.
+"""A container's error of any shape as both OpenAI SDKs show it: they lose the words of every shape but OpenAI's.
 
 SageMaker wraps the container's body in a 424; the shapes and who writes them: extproc/sagemaker/container_error.py.
 """

@@ -1,4 +1,4 @@
-"""What users of both OpenAI SDKs see of every error: class, fields, how often they try, and how long they pause between.
+"""What users of both OpenAI SDKs see of every error: its class and fields, how often they try, and when again.
 
 The SDKs are as installed, their retries at the default of two; only the pauses are shortened (sdk.py, sdk.mjs).
 """
