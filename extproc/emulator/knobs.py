@@ -32,8 +32,8 @@ class Knobs:
         tokens: answer with so many words instead.
         token_chars: cut words into tokens of so many characters.
         finish_reason: instead of stop, length or tool_calls.
-        raw: what a stream's container writes, event by event, exactly so: no event of its own, no end, no [DONE]. Faults
-            and framing do to it what they do to any stream.
+        raw: what a stream's container writes, event by event, exactly so: no event of its own, no end, no [DONE].
+            Faults and framing do to it what they do to any stream.
         delay_ms: before each event of a stream; of a whole answer, before its headers.
         events_per_frame: so many events in one frame.
         frame_bytes: so many bytes of payload in each frame, wherever events end.
