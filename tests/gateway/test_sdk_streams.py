@@ -118,18 +118,19 @@ LOST = {"python": "APIConnectionError", "node": "TypeError"}
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory, regions, launch):
     """A gateway that judges nothing: what a test makes a container write stands in its request."""
-    targets = launch.target("chat", regions[0], "chat")
+    routes = {"chat": "invocations", "native": "openai"}
+    targets = "".join(launch.target(name, regions[0], name, route=route) for name, route in routes.items())
     running = launch.gateway(tmp_path_factory.mktemp("streams"), launch.pack(targets))
     yield running
     assert running.stop() == 0
 
 
-def body(name: str) -> dict:
+def body(name: str, model: str = "chat") -> dict:
     """The request of a row; the container takes its time where it matters that the answer has begun."""
     expected = TABLE[name]
     pace = {"delay_ms": 100} if expected.knobs else {}
     return {
-        "model": "chat",
+        "model": model,
         "messages": [{"role": "user", "content": "hello"}],
         "stream": True,
         **expected.request,
@@ -170,11 +171,12 @@ def test_a_stream_is_whole_or_raises(told, name):
     assert seen["type"]
 
 
+@pytest.mark.parametrize("model", ["chat", "native"])
 @pytest.mark.parametrize("name", [name for name, expected in TABLE.items() if "fault" not in expected.knobs])
-def test_what_leaves_is_the_least_that_sdks_need(gateway, name):
-    """Events of one data line, blank lines between, a finish reason and [DONE] after success alone, an error else."""
+def test_what_leaves_is_the_least_that_sdks_need(gateway, name, model):
+    """From both of SageMaker's routes: events of one line, a finish and [DONE] after success, one error otherwise."""
     expected = TABLE[name]
-    answer = gateway.http().post("/v1/chat/completions", json=body(name))
+    answer = gateway.http().post("/v1/chat/completions", json=body(name, model))
     assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
     assert answer.content.endswith(b"\n\n")
     events = answer.content.removesuffix(b"\n\n").split(b"\n\n")
