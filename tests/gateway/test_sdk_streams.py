@@ -79,6 +79,9 @@ TABLE = {
     "usage on every chunk": Seen(
         tuple(text.replace('"choices"', f'"usage":{USAGE},"choices"') for text in WHOLE), request=ASKED
     ),
+    "usage on the finish": Seen(
+        (FIRST, SECOND, END.replace('"choices"', f'"usage":{USAGE},"choices"'), DONE), request=ASKED
+    ),
     "no choices": Seen((f"data: {{{ID}}}\n\n", FIRST, SECOND, END, f'data: {{{ID},"usage":{USAGE}}}\n\n', DONE)),
     "choices null": Seen((f'data: {{{ID},"choices":null}}\n\n', *WHOLE)),
     "choices empty": Seen((f'data: {{{ID},"choices":[]}}\n\n', *WHOLE)),
@@ -195,3 +198,17 @@ def test_what_leaves_is_the_least_that_sdks_need(gateway, name, model):
     assert all("usage" in chunk for chunk in without)
     assert len(without) == (1 if expected.request else 0)
     assert "boom" not in answer.text
+
+
+HELPED = ("as it should be", "choices empty, with more", "no delta", "no finish", "no choices", "usage on the finish")
+
+
+@pytest.mark.parametrize("name", HELPED)
+def test_the_sdks_own_helper_puts_the_answer_together(gateway, name):
+    """client.chat.completions.stream gives the whole message and its finish, where chunks were mended too."""
+    asked = body(name)
+    knobs = {"emulator": asked.pop("emulator")}
+    del asked["stream"]
+    with gateway.client().chat.completions.stream(**asked, extra_body=knobs) as stream:
+        final = stream.get_final_completion()
+    assert (final.choices[0].message.content, final.choices[0].finish_reason) == (TEXT, "stop")
