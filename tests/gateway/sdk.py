@@ -30,8 +30,9 @@ def see(row: dict, url: str) -> dict:
         extra = {"extra_body": row["extra"]} if "extra" in row else {}
         try:
             answer = method(*positional, **row.get("with", {}), **extra)
-            if row.get("with", {}).get("stream"):
-                read(answer, seen, usage="stream_options" in row["with"])
+            asked = row.get("with", {})
+            if asked.get("stream"):
+                read(answer, seen, usage=asked.get("stream_options", {}).get("include_usage", False))
             elif row["call"] == "models.list":
                 seen["text"] = "".join(f"{model.id} " for model in answer)
             else:
