@@ -7,14 +7,14 @@ from typing import Any
 import orjson
 import pytest
 
-from extproc.answer import StreamedAnswer, policy_failure, whole
+from extproc.answer import StreamedAnswer, whole
 from extproc.ask import Asked
 from extproc.errors import GatewayError, GatewayUnavailable, PolicyRefusal, UpstreamFailed
 from extproc.openai import chat, context
 from extproc.policies.base import Rule
 from extproc.policies.chain import Chain
 from extproc.policies.table import build
-from extproc.policies.verdict import Phase, Place, PolicyFailed, Text, Verdict
+from extproc.policies.verdict import Phase, Place, Text, Verdict
 from extproc.policies.window import HOLD_LIMIT
 from extproc.record import ExchangeRecord
 from extproc.sagemaker.eventstream import encode
@@ -208,11 +208,6 @@ def test_a_policy_that_fails_on_an_answer() -> None:
     assert "private" not in raised.value.message + raised.value.detail
     _, record = judged(completion("private").body, Chain((Broken(),), fail_open=True))
     assert record.skipped_policies == {"broken"}
-
-
-def test_a_policy_that_failed_without_a_cause() -> None:
-    """A guard of another make may raise PolicyFailed by itself."""
-    assert policy_failure(PolicyFailed("p")).detail == "policy p failed: NoneType"
 
 
 # Streams.

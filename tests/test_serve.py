@@ -10,6 +10,7 @@ import pytest
 from extproc.actions import Respond
 from extproc.config.runtime import AuditSettings, Pack, Runtime
 from extproc.errors import GatewayError, MethodNotAllowed, UnknownModel, UnknownUrl
+from extproc.openai.endpoint import ENDPOINTS
 from extproc.record import ExchangeRecord
 from extproc.routing.targets import Identity
 from extproc.serve import audit_unavailable, serve
@@ -36,9 +37,10 @@ def document(answer: Respond | None, status: int = 200) -> dict[str, Any]:
     return read
 
 
-def test_chats_need_an_upstream() -> None:
+@pytest.mark.parametrize("path", ENDPOINTS)
+def test_what_sagemaker_answers_needs_an_upstream(path: str) -> None:
     """Nothing is answered here, and the exchange is audited."""
-    assert ask("/v1/chat/completions", "POST") == (None, True)
+    assert ask(path, "POST") == (None, True)
 
 
 @pytest.mark.parametrize("path", ["/v1/models", "/v1/models/"])
@@ -76,6 +78,8 @@ def test_one_model(path: str, name: str) -> None:
         ("POST", "/v1/models", MethodNotAllowed),
         ("DELETE", "/v1/models/model", MethodNotAllowed),
         ("GET", "/v1/chat/completions", MethodNotAllowed),
+        ("GET", "/v1/completions", MethodNotAllowed),
+        ("PUT", "/v1/embeddings", MethodNotAllowed),
         ("", "/v1/chat/completions", MethodNotAllowed),
         ("POST", "/v1/chat/completions/", UnknownUrl),
         ("POST", "/chat/completions", UnknownUrl),

@@ -158,13 +158,14 @@ def _description() -> str:
     knobs = "\n".join(f"  --{short:22} {name}" for short, name in SHORT.items())
     return f"""\
 A SageMaker Runtime of one region. It checks Signature Version 4 on the bytes it receives, answers as a vLLM container
-that repeats the last user message, and fails when asked to.
+that repeats the last user message or the prompt, or as one of the containers below, and fails when asked to.
 
 Keys: --access-key and --secret-key, else AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, else AWS's documentation's:
   {TEST_CREDENTIALS.access_key} {TEST_CREDENTIALS.secret_key}
 
 What an endpoint does is chosen by the beginning of its name (KIND, KIND-anything), by --fault, by POST
-/emulator/faults, or by {{"emulator": {{"fault": KIND}}}} in a request's body:
+/emulator/faults, or by {{"emulator": {{"fault": KIND}}}} in a request's body. A fault of an answer or a stream leaves the
+container what it is (tei-vector-missing, tgi-truncated):
 {personalities.table()}
 
 How an answer is cut and paced, at the end of the name (chat--frame1--delay5) or under its long name in "emulator":

@@ -59,7 +59,7 @@ PROVIDERS = frozenset(
 # Values of a field, by its path; "[]" stands for any index.
 VALUES: dict[tuple[str, ...], frozenset[str | bool]] = {
     ("providers", "targets", "[]", "provider_type"): PROVIDERS,
-    ("providers", "targets", "[]", "format"): frozenset({"anthropic", "cohere", "gemini"}),
+    ("providers", "targets", "[]", "format"): frozenset({"anthropic", "gemini"}),
     ("policy", "prompt-injection", "action"): frozenset({"escalate"}),
     ("policy", "prompt-injection", "response", "action"): frozenset({"escalate"}),
     ("policy", "prompt-injection", "response", "log_level"): frozenset({"debug", "info", "error"}),

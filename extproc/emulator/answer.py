@@ -10,17 +10,24 @@ from zlib import crc32
 
 import orjson
 
-from extproc.emulator import dialect, framing
+from extproc.emulator import dialect, framing, legacy_completions
+from extproc.emulator.container import Completion
+from extproc.emulator.legacy_completions import TextCompletion
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from typing import Any
 
-    from extproc.emulator.container import Completion
     from extproc.emulator.knobs import Knobs
 
 # More than a socket's buffers take at once would make every huge answer one huge write.
 _HUGE_TOKEN = 16 * 1024
 _PRELUDE = Struct(">II")
+# What a container answers with → how it is written whole, and in chunks.
+_WRITTEN: Mapping[type, tuple[Callable[[Any], bytes], Callable[[Any], Iterator[bytes]]]] = {
+    Completion: (dialect.document, dialect.chunks),
+    TextCompletion: (legacy_completions.document, legacy_completions.chunks),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,25 +89,26 @@ def whole(body: bytes, kind: str, knobs: Knobs) -> Iterable[Step] | None:
     return None
 
 
-def events(completion: Completion, kind: str, knobs: Knobs) -> tuple[str, Iterator[bytes]]:
-    """Return the container's content type and its stream."""
-    if knobs.raw is not None:
-        return dialect.SSE, written(knobs.raw)
-    if kind == "not-json":
-        return dialect.SSE, iter([b"data: This is ", b"not JSON {\n\n"])
-    if kind == "empty-body":
-        return dialect.SSE, iter(())
+def events(completion: Completion | TextCompletion, kind: str) -> tuple[str, Iterator[bytes]]:
+    """Return the content type of a container of that kind and what it writes, event by event."""
+    document, chunks = _WRITTEN[type(completion)]
     if not completion.stream:
         # The operation only changes the framing: a container not asked to stream answers with one document.
-        return dialect.JSON, iter([dialect.document(completion)])
+        return dialect.JSON, iter([document(completion)])
     if kind == "jsonlines":
-        return dialect.JSON_LINES, dialect.json_lines(completion)
-    return dialect.SSE, dialect.server_sent_events(completion, done=kind != "no-done")
+        return dialect.JSON_LINES, dialect.json_lines(chunks(completion))
+    return dialect.SSE, dialect.server_sent_events(chunks(completion), done=kind != "no-done")
 
 
-def written(raw: tuple[str, ...]) -> Iterator[bytes]:
-    """Give the events that the knob `raw` lists."""
-    return (event.encode() for event in raw)
+def instead(fault: str, *, stream: bool) -> tuple[str, list[bytes]] | None:
+    """Return the content type and the events of a fault that is no answer at all; None for every other fault."""
+    if fault == "not-json":
+        return (
+            (dialect.SSE, [b"data: This is ", b"not JSON {\n\n"]) if stream else (dialect.JSON, [b"This is { not JSON"])
+        )
+    if fault == "empty-body":
+        return dialect.SSE if stream else dialect.JSON, []
+    return None
 
 
 def stream(source: Iterator[bytes], kind: str, knobs: Knobs) -> Iterator[Step]:

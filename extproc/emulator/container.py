@@ -12,7 +12,7 @@ n times; `stream_options.include_usage` adds the usage chunk. A token is a word 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any
 
@@ -29,13 +29,20 @@ _MAX_CHOICES = 128
 
 
 class ContainerRefused(Exception):
-    """The container's own 4xx; the platform wraps it in a 424."""
+    """The container's own 4xx, in vLLM's words; the platform wraps it in a 424."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
         error = {"message": message, "type": "BadRequestError", "param": None, "code": status}
         self.body = orjson.dumps({"error": error}).decode()
+
+    @classmethod
+    def in_own_words(cls, status: int, said: object) -> ContainerRefused:
+        """Return the refusal of a container that has its own shape for it: a document, or a text as it stands."""
+        refusal = cls(status, "")
+        refusal.body = said if isinstance(said, str) else orjson.dumps(said).decode()
+        return refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,10 @@ class Completion:
     tool: tuple[str, tuple[str, ...]] | None
     finish_reason: str
     prompt_tokens: int
+
+    def saying(self, tokens: tuple[str, ...]) -> Completion:
+        """Return the same answer with other words."""
+        return replace(self, tokens=tokens, tool=None)
 
     @property
     def usage(self) -> dict[str, Any]:
@@ -96,7 +107,7 @@ def complete(document: dict[str, Any], knobs: Knobs, endpoint: str, created: int
     if asked.startswith("reason:"):
         reasoning, _, answer = asked.removeprefix("reason:").partition("||")
     tool = _tool_call(document.get("tools"), answer)
-    tokens = () if tool else _tokens(answer, knobs)
+    tokens = () if tool else tokens_of(answer, knobs)
     reason = "tool_calls" if tool else "stop"
     limit = document.get("max_completion_tokens") or document.get("max_tokens")
     if isinstance(limit, int) and len(tokens) > limit:
@@ -106,7 +117,7 @@ def complete(document: dict[str, Any], knobs: Knobs, endpoint: str, created: int
         id=f"chatcmpl-{number:032x}",
         created=created,
         model=_string(document.get("model")) or endpoint,
-        choices=_choices(document.get("n")),
+        choices=number_of_choices(document.get("n")),
         stream=document.get("stream") is True,
         include_usage=isinstance(options, dict) and options.get("include_usage") is True,
         reasoning=tuple(_TOKEN.findall(reasoning)),
@@ -117,7 +128,8 @@ def complete(document: dict[str, Any], knobs: Knobs, endpoint: str, created: int
     )
 
 
-def _tokens(answer: str, knobs: Knobs) -> tuple[str, ...]:
+def tokens_of(answer: str, knobs: Knobs) -> tuple[str, ...]:
+    """Return an answer's tokens, cut or replaced as the knobs say."""
     if knobs.tokens is not None:
         return tuple(f" {word}" if at else word for at, word in enumerate(islice(cycle(_WORDS), knobs.tokens)))
     if knobs.token_chars is None:
@@ -137,7 +149,12 @@ def _tool_call(tools: object, answer: str) -> tuple[str, tuple[str, ...]] | None
     return name or "function", _pieces(answer.removeprefix("call:"), _ARGUMENT_PIECE)
 
 
-def _choices(given: object) -> int:
+def number_of_choices(given: object) -> int:
+    """Return a request's `n`.
+
+    Raises:
+        ContainerRefused: not a number from 1 to 128.
+    """
     if given is None:
         return 1
     if not isinstance(given, int) or not 1 <= given <= _MAX_CHOICES:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from extproc.emulator.container import Completion
 
@@ -43,22 +43,22 @@ def document(completion: Completion) -> bytes:
     )
 
 
-def server_sent_events(completion: Completion, *, done: bool = True) -> Iterator[bytes]:
+def server_sent_events(chunks: Iterable[bytes], *, done: bool = True) -> Iterator[bytes]:
     """Write vLLM's stream: `data: {…}` and an empty line each, the last one [DONE] unless `done` is False."""
-    for chunk in _chunks(completion):
+    for chunk in chunks:
         yield b"data: " + chunk + b"\n\n"
     if done:
         yield b"data: [DONE]\n\n"
 
 
-def json_lines(completion: Completion) -> Iterator[bytes]:
+def json_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """Write the stream of LMI's asynchronous handler: one chunk a line, an empty line instead of [DONE]."""
-    for chunk in _chunks(completion):
+    for chunk in chunks:
         yield chunk + b"\n"
     yield b"\n"
 
 
-def _chunks(completion: Completion) -> Iterator[bytes]:
+def chunks(completion: Completion) -> Iterator[bytes]:
     """Give the chunks: the role, reasoning, content or a tool call, the reason, and the usage; choices take turns."""
     head = orjson.dumps(
         {

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from extproc.emulator import answer
 from extproc.emulator.answer import Answer, Cut, Reset, Send, Stall, Wait
 from extproc.emulator.container import ContainerRefused
 from extproc.emulator.refusals import Refusal
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from extproc.emulator.answer import Step
-    from extproc.emulator.container import Completion
     from extproc.emulator.knobs import Knobs
 
 _NAME = r"[a-zA-Z0-9](?:-*[a-zA-Z0-9]){0,62}"
@@ -47,10 +45,9 @@ def check_model(document: Mapping[str, Any], endpoint: str) -> None:
         raise ContainerRefused(404, "The model does not exist.")
 
 
-def streamed(completion: Completion, kind: str, settings: Knobs) -> Answer:
+def streamed(content_type: str, events: Iterator[bytes], fault: str, settings: Knobs) -> Answer:
     """The container's own stream, as it comes."""
-    content_type, events = answer.events(completion, kind, settings)
-    return Answer(200, (("content-type", content_type),), b"", _steps(events, kind, settings), settings.write_bytes)
+    return Answer(200, (("content-type", content_type),), b"", _steps(events, fault, settings), settings.write_bytes)
 
 
 def refusal(of: Refusal) -> Refusal:
@@ -71,10 +68,10 @@ def refusal(of: Refusal) -> Refusal:
     return Refusal(status, None, body)
 
 
-def _steps(events: Iterator[bytes], kind: str, settings: Knobs) -> Iterator[Step]:
+def _steps(events: Iterator[bytes], fault: str, settings: Knobs) -> Iterator[Step]:
     for at, event in enumerate(events):
-        if kind in _ENDINGS and at == settings.after:
-            ending = _ENDINGS[kind]
+        if fault in _ENDINGS and at == settings.after:
+            ending = _ENDINGS[fault]
             if ending is not None:
                 yield ending
             return

@@ -1,7 +1,9 @@
 """Which behaviour an endpoint has: by the beginning of its name, by a fault set on the emulator, or by the request.
 
 An endpoint named KIND, KIND-anything or KIND--knobs has that kind; every other name is the default container. The
-longest kind that fits wins. `model-error-503` says which status the container had.
+longest kind that fits wins. `model-error-503` says which status the container had. A fault of an answer or a stream is
+that of the container it is set on: the endpoint `tgi` with the fault `truncated` is a TGI whose stream is cut, and so
+is the endpoint `tgi-truncated`.
 """
 
 from __future__ import annotations
@@ -14,22 +16,32 @@ DEFAULT = "chat"
 
 # Kind → what it does. What stands in refusals.BY_KIND is an answer of AWS's own instead of the container's.
 CONTAINERS = {
-    "chat": "OpenAI chat container: server-sent events, [DONE], usage when asked for",
-    "jsonlines": "LMI chat container: application/jsonlines, an empty last line, no [DONE]",
+    "chat": "vLLM: chat and legacy completions; server-sent events, [DONE], usage when asked for",
+    "sglang": "SGLang: the same for chat alone, as nothing else is behind its /invocations",
+    "jsonlines": "LMI chat and completions container: application/jsonlines, an empty last line, no [DONE]",
     "no-done": "server-sent events that end after finish_reason, without [DONE]",
-    "not-json": "200 with a body (and stream) that is no JSON",
-    "empty-body": "200 with an empty body; a stream without a frame",
     "huge": "an answer of 32 MiB (knob: bytes)",
 }
 # Containers that take a text and generate more of it.
 TEXT = {
-    "tgi": "TGI: `inputs`, an array; events with keep-alives, no [DONE]; tgi-FAULT has a fault of a stream (all below)",
+    "tgi": "TGI: `inputs`, an array; events with keep-alives, no [DONE]",
     "tgi-nospace": "TGI before 2.1: `data:` without the space",
     "lmi": "LMI's asynchronous handler: `inputs`, an object; JSON lines and an empty last line",
     "lmi-rolling": "LMI's rolling batch: log_prob, details on the last line, failures as finish_reason error",
     "lmi-dynamic": 'LMI\'s dynamic batch: {"outputs": [...]} lines without an end; refuses parameters it does not know',
     "llama2": "JumpStart's Llama 2: dialogs, and accept_eula=true on every call",
     "bedrock": "Bedrock marketplace: `prompt`, and an answer wrapped in body and metering",
+}
+# Containers that answer a text with a vector: embedding_containers.py; the vectors are those of vectors.py.
+EMBEDDINGS = {
+    "tei": "TEI: `inputs`; a bare list of vectors, 32 texts at most",
+    "lmi-embedding": "LMI: `inputs`; one text has a flat list of numbers, a list of texts a list of lists",
+    "hf-embedding": "Hugging Face's inference toolkit: `inputs`; a vector for each token",
+    "vllm-embedding": "vLLM: OpenAI's own shape, floats or base64",
+    "jumpstart-embedding": 'JumpStart: `text_inputs`; {"embedding": [...]}',
+    "cohere": "Cohere: `texts` and `input_type`, 96 texts at most",
+    "voyage": "Voyage AI: `input`, `input_type`; refuses arguments it does not know",
+    "jina": 'Jina: `data`: [{"text": ...}], `parameters`',
 }
 # The default container behind endpoints that are addressed otherwise: addressing.py.
 ENDPOINTS = {
@@ -60,8 +72,17 @@ IN_STREAM = {
     "error-frame": "an error message of no service model after some events",
     "stream-error": 'the container\'s own data: {"error": …} and [DONE] after some events',
 }
+IN_ANSWER = {
+    "not-json": "200 with a body (and stream) that is no JSON",
+    "empty-body": "200 with an empty body; a stream without a frame",
+    "error-200": "200 with the container's own error for a body",
+    "vector-missing": "embeddings: one vector too few",
+    "vectors-shuffled": "embeddings: the last vector first, and each with its own index where there is one",
+    "vectors-text": "embeddings: words where numbers belong",
+}
+_FAULTS = frozenset({*IN_STREAM, *IN_ANSWER})
 
-KINDS = frozenset({*CONTAINERS, *TEXT, *ENDPOINTS, *BEFORE_HEADERS, *IN_STREAM, *BY_KIND})
+KINDS = frozenset({*CONTAINERS, *TEXT, *EMBEDDINGS, *ENDPOINTS, *BEFORE_HEADERS, *IN_STREAM, *IN_ANSWER, *BY_KIND})
 
 _LONGEST_FIRST = sorted(KINDS - {DEFAULT}, key=len, reverse=True)
 _NAME = re.compile(rf"({'|'.join(map(re.escape, _LONGEST_FIRST))})(?:-|$)")
@@ -74,10 +95,24 @@ def kind_of(name: str) -> str:
     return match.group(1) if match else DEFAULT
 
 
-def fault_of(name: str, kind: str) -> str:
-    """Return the fault of a stream that follows the kind in a name: `tgi-truncated` has one, `tgi-2` has none ("")."""
-    fault = kind_of(name.removeprefix(f"{kind}-"))
-    return fault if fault in IN_STREAM else ""
+def container_of(name: str, endpoint: str) -> tuple[str, str]:
+    """Return which container answers, and the fault that it has ("" for none).
+
+    Args:
+        name: the fault set on the endpoint, or the endpoint's own name where there is none.
+        endpoint: its name.
+    """
+    kind = kind_of(name)
+    if kind not in _FAULTS:
+        fault = kind_of(name.removeprefix(f"{kind}-"))
+        return kind, fault if fault in _FAULTS else ""
+    container = kind_of(endpoint)
+    if container in _FAULTS:
+        container = DEFAULT
+    if kind.startswith("vector") and container not in EMBEDDINGS:
+        # The default container has no vectors that could be wrong.
+        container = "vllm-embedding"
+    return container, kind
 
 
 def original_status(name: str) -> int:
@@ -93,8 +128,8 @@ def is_kind(name: str) -> bool:
 
 def table() -> str:
     """Return every kind with what it does, for --help."""
-    rows = CONTAINERS | TEXT | ENDPOINTS | BEFORE_HEADERS
+    rows = CONTAINERS | TEXT | EMBEDDINGS | ENDPOINTS | BEFORE_HEADERS
     for kind, refusal in BY_KIND.items():
         rows[kind] = f"{refusal.status} {(refusal.error_type or refusal.content_type).partition(':')[0]}"
-    rows |= IN_STREAM
+    rows |= IN_ANSWER | IN_STREAM
     return "\n".join(f"  {kind:24} {what}" for kind, what in rows.items())

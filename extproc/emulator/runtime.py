@@ -9,7 +9,6 @@ import re
 from dataclasses import dataclass, field, replace
 from email.utils import formatdate
 from functools import lru_cache
-from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from extproc.emulator import (
@@ -17,26 +16,26 @@ from extproc.emulator import (
     answer,
     bearer,
     container,
+    containers,
     dialect,
     knobs,
     native,
     personalities,
     refusals,
     sessions,
-    text_generation,
 )
 from extproc.emulator.answer import Answer
 from extproc.emulator.container import ContainerRefused
+from extproc.emulator.containers import Invocation
 from extproc.emulator.refusals import Refusal, Refused
 from extproc.emulator.verify import verify
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from extproc.emulator.journal import Entry
     from extproc.emulator.knobs import Knobs
     from extproc.emulator.received import Received
-    from extproc.emulator.text_events import Said
     from extproc.routing.targets import Credentials
 
 # The 25 MB of AWS's hosting FAQ; the API reference still says 6 MiB.
@@ -105,39 +104,44 @@ class Runtime:
         try:
             document = container.parse(received.body)
             if "emulator" in document:
-                settings = knobs.from_body(settings, document["emulator"])
+                settings = knobs.from_body(settings, document.pop("emulator"))
             if own:
                 native.check_model(document, endpoint)
         except ContainerRefused as refused:
             failed = refused
-        except knobs.BadKnob as fault:
-            failed = ContainerRefused(400, str(fault))
+        except knobs.BadKnob as bad:
+            failed = ContainerRefused(400, str(bad))
         name = self._take_fault(endpoint) or settings.fault or endpoint
         kind = entry.kind = personalities.kind_of(name)
         self._refuse_by_kind(kind, name, endpoint, settings)
         if kind in ("reset", "stall"):
             return Answer(0, steps=[answer.Reset() if kind == "reset" else answer.Stall()])
+        kind, fault = personalities.container_of(name, endpoint)
         try:
             if failed:
                 raise failed
-            personality = text_generation.PERSONALITIES.get(kind)
-            if personality is not None and not own:
-                attributes = received.header(b"x-amzn-sagemaker-custom-attributes") or b""
-                said = personality.complete(document, settings, attributes, entry.number)
-                broken = personalities.fault_of(name, kind)
-                return (_text_streamed if stream else _text_whole)(personality, said, broken, settings)
-            completion = container.complete(document, settings, endpoint, int(now), entry.number)
+            asked = Invocation(
+                kind=kind,
+                fault=fault,
+                document=document,
+                settings=settings,
+                endpoint=endpoint,
+                attributes=received.header(b"x-amzn-sagemaker-custom-attributes") or b"",
+                created=int(now),
+                number=entry.number,
+                stream=stream,
+                chat_alone=own is not None,
+            )
+            content_type, events, fault = containers.written(asked)
         except ContainerRefused as refused:
             raise Refused(refusals.model_error(endpoint, self.region, refused.status, refused.body)) from refused
-        if kind == "huge":
-            completion = replace(completion, tokens=answer.huge_tokens(settings.bytes), tool=None)
+        if own and content_type != dialect.JSON:
+            return native.streamed(content_type, events, fault, settings)
+        opened: tuple[tuple[str, str], ...] = ()
         if personalities.kind_of(endpoint) == "stateful":
-            made = _streamed(completion, kind, settings) if stream else _whole(completion, kind, settings)
             opened = sessions.take(self.sessions, received, endpoint, self.region, now)
-            return replace(made, headers=(*made.headers, *opened))
-        if own and completion.stream:
-            return native.streamed(completion, kind, settings)
-        return _streamed(completion, kind, settings) if stream else _whole(completion, kind, settings)
+        made = (_streamed if stream else _whole)(content_type, events, fault, settings)
+        return replace(made, headers=(*made.headers, *opened))
 
     def _refuse_by_kind(self, kind: str, name: str, endpoint: str, settings: Knobs) -> None:
         if kind in refusals.BY_KIND:
@@ -188,43 +192,14 @@ def _date(second: int) -> str:
 _VARIANT = ("x-amzn-invoked-production-variant", "AllTraffic")
 
 
-def _whole(completion: container.Completion, kind: str, settings: Knobs) -> Answer:
+def _whole(content_type: str, events: Iterator[bytes], fault: str, settings: Knobs) -> Answer:
     """InvokeEndpoint: the container's body as it is, even if it was asked to stream."""
-    if kind in ("not-json", "empty-body"):
-        content_type, body = dialect.JSON, b"This is { not JSON" if kind == "not-json" else b""
-    elif completion.stream:
-        content_type, events = answer.events(completion, kind, settings)
-        body = b"".join(events)
-    else:
-        content_type, body = dialect.JSON, dialect.document(completion)
+    body = b"".join(events)
     headers = (("content-type", content_type), _VARIANT)
-    return Answer(200, headers, body, answer.whole(body, kind, settings), settings.write_bytes)
-
-
-def _streamed(completion: container.Completion, kind: str, settings: Knobs) -> Answer:
-    """InvokeEndpointWithResponseStream: the container's body in PayloadParts."""
-    content_type, events = answer.events(completion, kind, settings)
-    headers = (("content-type", _EVENT_STREAM), ("x-amzn-sagemaker-content-type", content_type), _VARIANT)
-    return Answer(200, headers, b"", answer.stream(events, kind, settings), settings.write_bytes)
-
-
-def _text_whole(personality: text_generation.Personality, said: Said, fault: str, settings: Knobs) -> Answer:
-    """InvokeEndpoint of a container that generates text."""
-    body = personality.whole(said)
-    headers = (("content-type", dialect.JSON), _VARIANT)
     return Answer(200, headers, body, answer.whole(body, fault, settings), settings.write_bytes)
 
 
-def _text_streamed(personality: text_generation.Personality, said: Said, fault: str, settings: Knobs) -> Answer:
-    """InvokeEndpointWithResponseStream of a container that generates text."""
-    events = personality.events(said) if settings.raw is None else answer.written(settings.raw)
-    if fault == "stream-error":
-        # In its own words; the table of faults has vLLM's.
-        events = chain(islice(events, settings.after), [personality.error])
-        fault = ""
-    headers = (
-        ("content-type", _EVENT_STREAM),
-        ("x-amzn-sagemaker-content-type", personality.content_type),
-        _VARIANT,
-    )
+def _streamed(content_type: str, events: Iterator[bytes], fault: str, settings: Knobs) -> Answer:
+    """InvokeEndpointWithResponseStream: the container's body in PayloadParts."""
+    headers = (("content-type", _EVENT_STREAM), ("x-amzn-sagemaker-content-type", content_type), _VARIANT)
     return Answer(200, headers, b"", answer.stream(events, fault, settings), settings.write_bytes)

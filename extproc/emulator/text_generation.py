@@ -13,6 +13,7 @@ import orjson
 from extproc.emulator import container, text_events
 from extproc.emulator.container import ContainerRefused
 from extproc.emulator.prompts import last_user_text, spelled
+from extproc.emulator.stops import until
 from extproc.emulator.text_events import Said
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ class Personality:
         asked = self.read(document, attributes)
         echo = {"messages": [{"role": "user", "content": asked.text}], "max_tokens": asked.limit}
         completion = container.complete(echo, knobs, "", 0, number)
-        tokens, stopped = _until(completion.tokens, asked.stops, keep=asked.keeps_stop)
-        reason = "stop_sequence" if stopped else completion.finish_reason
+        tokens, stop = until(completion.tokens, asked.stops, keep=asked.keeps_stop)
+        reason = "stop_sequence" if stop is not None else completion.finish_reason
         return Said(tokens, reason, len(asked.prompt.split()), asked.details)
 
 
@@ -58,9 +59,7 @@ class Asked:
 
 
 def _refused(status: int, error: str, **fields: object) -> ContainerRefused:
-    refusal = ContainerRefused(status, error)
-    refusal.body = orjson.dumps({"error": error, **fields}).decode()
-    return refusal
+    return ContainerRefused.in_own_words(status, {"error": error, **fields})
 
 
 def _parameters(document: dict[str, Any]) -> dict[str, Any]:
@@ -139,28 +138,6 @@ def _bedrock(document: dict[str, Any], _: bytes) -> Asked:
     if not isinstance(prompt, str):
         raise _refused(424, "Input parsing failed. Ensure that the request payload is valid.", code=424)
     return Asked(prompt, last_user_text(prompt), document.get("max_gen_len", 512))
-
-
-def _until(tokens: tuple[str, ...], stops: tuple[str, ...], *, keep: bool) -> tuple[tuple[str, ...], bool]:
-    """Return the tokens up to the first stop, with it or without, and whether there was one."""
-    text = ""
-    out: list[str] = []
-    for token in tokens:
-        ends = [(text + token).find(stop) + (len(stop) if keep else 0) for stop in stops if stop in text + token]
-        if ends:
-            cut = min(ends)
-            return (*_shortened(out, cut), *([(text + token)[len(text) : cut]] if cut > len(text) else [])), True
-        out.append(token)
-        text += token
-    return tuple(out), False
-
-
-def _shortened(tokens: list[str], length: int) -> list[str]:
-    out = []
-    for token in tokens:
-        out.append(token[:length])
-        length -= len(out[-1])
-    return [token for token in out if token]
 
 
 _SSE, _LINES = "text/event-stream", "application/jsonlines"

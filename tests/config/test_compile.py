@@ -223,39 +223,6 @@ def test_key_variables(base: str) -> None:
     assert compiled(text, {"KEY": "a", "SECRET": "b"})[1] == ()
 
 
-def test_kind_that_nothing_serves_yet_is_a_warning(base: str) -> None:
-    """A completion target is accepted with the truth: no request will reach it."""
-    runtime, warnings = compiled(base.replace(":chat:", ":completion:"))
-    served = [problem for problem in warnings if problem.code is Code.NOT_SERVED]
-    assert runtime.targets[0].kind == "completion"
-    assert bool(served) is (("completion", "openai") not in _translators())
-
-
-@pytest.mark.parametrize("dialect", ["tgi", "lmi", "lmi-dynamic-batch", "bedrock-marketplace"])
-def test_a_container_that_takes_text_needs_a_template(base: str, dialect: str) -> None:
-    """Requests never guess, so that the configuration has to say how the model is prompted."""
-    with pytest.raises(ConfigurationError) as refused:
-        target(base, "aws_region: us-east-1", f"format: {dialect}")
-    (problem,) = refused.value.problems
-    assert (problem.code, problem.path) == (Code.CONFLICT, ("providers", "targets", 0, "format"))
-    assert target(base, "aws_region: us-east-1", f"format: {dialect}", "prompt_template: plain").format == dialect
-
-
-@pytest.mark.parametrize("dialect", ["openai", "auto", "jumpstart-llama2"])
-def test_a_template_that_nothing_uses_is_refused(base: str, dialect: str) -> None:
-    """A setting without effect is a misunderstanding."""
-    with pytest.raises(ConfigurationError) as refused:
-        target(base, "aws_region: us-east-1", f"format: {dialect}", "prompt_template: llama3")
-    (problem,) = refused.value.problems
-    assert (problem.code, problem.path[-1]) == (Code.CONFLICT, "prompt_template")
-
-
-def _translators() -> Mapping[tuple[str, str], object]:
-    from extproc.translate import TRANSLATORS  # noqa: PLC0415  # beside its only use
-
-    return TRANSLATORS
-
-
 @pytest.mark.parametrize(
     ("settings", "path"),
     [("path: trail", "/etc/kt/trail"), ("path: /var/lib/kt", "/var/lib/kt"), ("", "/etc/kt/audit")],

@@ -8,7 +8,7 @@ from zlib import crc32
 import pytest
 from botocore.eventstream import ChecksumMismatch, EventStreamBuffer
 
-from extproc.emulator import answer
+from extproc.emulator import answer, legacy_completions
 from extproc.emulator.answer import Cut, Reset, Send, Stall, Wait
 from extproc.emulator.container import complete
 from extproc.emulator.knobs import DEFAULT, Knobs
@@ -23,7 +23,7 @@ def completion(*, stream=True):
 
 def events(kind="chat"):
     """The container's stream."""
-    return list(answer.events(completion(), kind, DEFAULT)[1])
+    return list(answer.events(completion(), kind)[1])
 
 
 def steps(kind, knobs=DEFAULT):
@@ -138,27 +138,47 @@ def test_a_whole_answer_goes_out_at_once_unless_asked() -> None:
 @pytest.mark.parametrize("kind", CONTAINERS)
 def test_each_container_has_its_stream(kind) -> None:
     """Events and content type are those of the container's dialect."""
-    content_type, source = answer.events(completion(), kind, DEFAULT)
+    content_type, source = answer.events(completion(), kind)
     made = b"".join(source)
     assert content_type == ("application/jsonlines" if kind == "jsonlines" else "text/event-stream; charset=utf-8")
-    assert made.endswith(b"data: [DONE]\n\n") == (kind in {"chat", "huge"})
-    assert (made == b"") == (kind == "empty-body")
+    assert made.endswith(b"data: [DONE]\n\n") == (kind in {"chat", "sglang", "huge"})
+
+
+@pytest.mark.parametrize(
+    ("fault", "stream", "expected"),
+    [
+        ("not-json", False, ("application/json", [b"This is { not JSON"])),
+        ("not-json", True, ("text/event-stream; charset=utf-8", [b"data: This is ", b"not JSON {\n\n"])),
+        ("empty-body", False, ("application/json", [])),
+        ("empty-body", True, ("text/event-stream; charset=utf-8", [])),
+        ("truncated", True, None),
+        ("", False, None),
+    ],
+)
+def test_what_is_no_answer_stands_instead_of_one(fault, stream, expected) -> None:
+    """Nonsense and nothing, in either form; every other fault leaves the answer to its container."""
+    assert answer.instead(fault, stream=stream) == expected
 
 
 def test_a_container_not_asked_to_stream_answers_whole() -> None:
     """On the streaming operation, a request without `stream` gets one JSON document in frames."""
-    content_type, source = answer.events(completion(stream=False), "chat", DEFAULT)
+    content_type, source = answer.events(completion(stream=False), "chat")
     (document,) = source
     assert content_type == "application/json"
     assert b'"chat.completion"' in document
 
 
-def test_a_container_writes_what_it_is_given() -> None:
-    """With `raw` every event is the test's own, one frame each, and nothing comes before or after."""
-    knobs = Knobs(raw=("\ufeffdata: {}\r\n", ": ü\n"))
-    _, source = answer.events(completion(), "chat", knobs)
-    payloads = [message.payload for message in messages(answer.stream(source, "chat", knobs))]
-    assert payloads == [b"\xef\xbb\xbfdata: {}\r\n", b": \xc3\xbc\n"]
+@pytest.mark.parametrize("kind", ["chat", "jsonlines", "no-done"])
+def test_completions_go_the_same_ways(kind) -> None:
+    """A legacy completion is a document, server-sent events or JSON lines, as a chat completion is."""
+    asked = {"prompt": "one two", "stream": True}
+    content_type, source = answer.events(legacy_completions.complete(asked, DEFAULT, "m", 0, 1), kind)
+    made = b"".join(source)
+    assert content_type == answer.events(completion(), kind)[0]
+    assert b'"object":"text_completion"' in made
+    assert made.endswith(b"[DONE]\n\n") == (kind == "chat")
+    whole = legacy_completions.complete({"prompt": "one two"}, DEFAULT, "m", 0, 1)
+    assert b'"text":"one two"' in next(answer.events(whole, kind)[1])
 
 
 def test_a_huge_answer_is_as_large_as_asked() -> None:

@@ -28,6 +28,11 @@ ASKED = [
 ]
 
 
+def events_of(made, **how):
+    """The server-sent events of a completion."""
+    return dialect.server_sent_events(dialect.chunks(made), **how)
+
+
 def chunks(lines):
     """The chunks of a stream as OpenAI's type, which refuses what it does not know."""
     return [ChatCompletionChunk.model_validate_json(line) for line in lines]
@@ -51,7 +56,7 @@ def test_a_stream_says_what_the_document_says(asked) -> None:
     """For every choice the deltas joined are the message of the whole answer, and the reason comes once."""
     made = completion(**asked)
     whole = ChatCompletion.model_validate_json(dialect.document(made))
-    parts = chunks(event.removeprefix(b"data: ") for event in dialect.server_sent_events(made, done=False))
+    parts = chunks(event.removeprefix(b"data: ") for event in events_of(made, done=False))
     assert len(whole.choices) == asked.get("n", 1)
     for choice in whole.choices:
         message = choice.message
@@ -70,25 +75,25 @@ def test_a_stream_says_what_the_document_says(asked) -> None:
 def test_usage_comes_last_and_only_when_asked() -> None:
     """The usage chunk has no choices, stands after the reason, and equals the whole answer's usage."""
     made = completion(stream_options={"include_usage": True})
-    last = chunks(event.removeprefix(b"data: ") for event in dialect.server_sent_events(made, done=False))[-1]
+    last = chunks(event.removeprefix(b"data: ") for event in events_of(made, done=False))[-1]
     assert last.choices == []
     assert last.usage == ChatCompletion.model_validate_json(dialect.document(made)).usage
-    assert b"usage" not in b"".join(dialect.server_sent_events(completion()))
+    assert b"usage" not in b"".join(events_of(completion()))
 
 
 def test_server_sent_events_end_with_done() -> None:
     """Every event is one data line and an empty one; [DONE] ends them unless the container omits it."""
-    events = list(dialect.server_sent_events(completion()))
+    events = list(events_of(completion()))
     assert events[-1] == b"data: [DONE]\n\n"
     assert all(event.startswith(b"data: ") and event.endswith(b"\n\n") and event.count(b"\n") == 2 for event in events)
-    assert list(dialect.server_sent_events(completion(), done=False)) == events[:-1]
+    assert list(events_of(completion(), done=False)) == events[:-1]
 
 
 def test_json_lines_end_with_an_empty_line() -> None:
     """LMI's stream is the same chunks, one a line, then an empty line instead of [DONE]."""
     made = completion(n=2)
-    lines = b"".join(dialect.json_lines(made)).decode().split("\n")
-    events = [event.decode()[6:-2] for event in dialect.server_sent_events(made, done=False)]
+    lines = b"".join(dialect.json_lines(dialect.chunks(made))).decode().split("\n")
+    events = [event.decode()[6:-2] for event in events_of(made, done=False)]
     assert lines == [*events, "", ""]
     assert all(json.loads(line)["object"] == "chat.completion.chunk" for line in events)
 

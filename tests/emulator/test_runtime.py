@@ -171,3 +171,42 @@ def test_a_body_over_the_limit(signed) -> None:
     answer = Runtime("us-east-1", {}).too_large(entry)
     assert (answer.status, entry.status, entry.kind) == (413, 413, "too-large")
     assert dict(answer.headers)["x-amzn-errortype"] == "RequestEntityTooLargeException"
+
+
+@pytest.mark.parametrize(
+    ("name", "document", "text"),
+    [
+        ("tei", {"inputs": "x"}, b"[["),
+        ("voyage", {"input": "x"}, b'"total_tokens":1'),
+        ("chat", {"prompt": "one two"}, b'"text":"one two"'),
+        ("sglang", {"messages": [{"role": "user", "content": "one two"}]}, b'"content":"one two"'),
+    ],
+)
+def test_a_name_chooses_what_is_behind_it(name, document, text, ask, signed) -> None:
+    """On both operations; the field `emulator` is the emulator's own, and no container sees it."""
+    body = json.dumps({**document, "emulator": {"delay_ms": 0}}).encode()
+    answer, entry = ask(signed(f"/endpoints/{name}/invocations", body))
+    assert (answer.status, entry.kind) == (200, name)
+    assert text in answer.body
+    streamed, _ = ask(signed(f"/endpoints/{name}/invocations-response-stream", body))
+    assert dict(streamed.headers)["x-amzn-sagemaker-content-type"] == "application/json"
+    assert text in b"".join(step.data for step in streamed.steps)
+
+
+def test_a_fault_set_on_a_container_is_its_own(ask, signed) -> None:
+    """The container stays what it is; the entry says what was done."""
+    faults = [Fault("tei", "vector-missing", 1), Fault("tei", "not-json", 1)]
+    runtime = Runtime("us-east-1", {TEST_CREDENTIALS.access_key: TEST_CREDENTIALS}, faults=faults)
+    request = signed("/endpoints/tei/invocations", b'{"inputs": ["x", "y"]}')
+    made = [ask(request, runtime=runtime) for _ in range(3)]
+    assert [entry.kind for _, entry in made] == ["vector-missing", "not-json", "tei"]
+    assert [len(json.loads(answer.body)) for answer, _ in made[::2]] == [1, 2]
+    assert made[1][0].body == b"This is { not JSON"
+
+
+def test_a_refusal_of_a_container_is_quoted_as_it_is(ask, signed) -> None:
+    """Also one that is no JSON, in the 424 that wraps it."""
+    answer, _ = ask(signed("/endpoints/tei/invocations", b'{"input": "x"}'))
+    said = json.loads(answer.body)
+    assert (answer.status, said["OriginalStatusCode"]) == (424, 422)
+    assert said["OriginalMessage"].startswith("Failed to deserialize the JSON body")

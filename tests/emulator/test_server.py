@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import ssl
 import subprocess
 import threading
@@ -17,6 +18,7 @@ from urllib3.exceptions import ProtocolError
 
 from extproc.emulator.runtime import Fault
 from extproc.emulator.server import TEST_CREDENTIALS, Emulator, EmulatorThread
+from extproc.emulator.vectors import vector
 from extproc.routing.targets import Credentials
 
 # The errors that the service model names get a class of their own.
@@ -73,6 +75,37 @@ def test_invoke_endpoint_with_response_stream(endpoint, client, emulator, chat) 
     (entry,) = emulator.requests
     assert entry.frames_sent > 0
     assert entry.finished
+
+
+def test_embeddings(client) -> None:
+    """AWS's client gets a vector for each text from an embedding container, on both operations the same."""
+    body = b'{"texts": ["Hello wide world", "again"], "input_type": "search_document"}'
+    answer = client.invoke_endpoint(EndpointName="cohere", Body=body, ContentType="application/json")
+    vectors = [vector("Hello wide world"), vector("again")]
+    assert json.loads(answer["Body"].read())["embeddings"] == vectors
+    assert answer["ContentType"] == "application/json"
+    assert json.loads(streamed(client, "cohere--frame7", body))["embeddings"] == vectors
+    with pytest.raises(client.exceptions.ModelError) as raised:
+        client.invoke_endpoint(EndpointName="tei", Body=json.dumps({"inputs": ["x"] * 33}))
+    assert raised.value.response["OriginalStatusCode"] == 413
+    assert "maximum allowed batch size 32" in raised.value.response["OriginalMessage"]
+
+
+@pytest.mark.parametrize("endpoint", ["chat", "chat--frame1", "jsonlines--utf8", "no-done--write5"])
+def test_completions(endpoint, client) -> None:
+    """AWS's client gets a legacy completion whole, and the same in a stream."""
+    asked = {"prompt": ["Grüße 😀 an alle", "again"], "n": 2, "max_tokens": 3, "logprobs": 1}
+    whole = client.invoke_endpoint(EndpointName=endpoint, Body=json.dumps(asked), ContentType="application/json")
+    choices = json.loads(whole["Body"].read())["choices"]
+    assert [choice["text"] for choice in choices] == ["Grüße 😀 an", "Grüße 😀 an", "again", "again"]
+    lines = streamed(client, endpoint, json.dumps({**asked, "stream": True})).decode().split("\n")
+    events = [line.removeprefix("data: ") for line in lines if line]
+    assert ("[DONE]" in events) == endpoint.startswith("chat")
+    texts = dict.fromkeys(range(4), "")
+    for event in events:
+        for part in json.loads(event)["choices"] if event != "[DONE]" else ():
+            texts[part["index"]] += part["text"]
+    assert list(texts.values()) == [choice["text"] for choice in choices]
 
 
 def test_json_lines(client, chat) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from extproc.emulator.container import ContainerRefused
 from extproc.emulator.knobs import DEFAULT
-from extproc.emulator.personalities import TEXT, fault_of
+from extproc.emulator.personalities import TEXT
 from extproc.emulator.text_generation import PERSONALITIES
 from extproc.openai.call import Call
 from extproc.routing.targets import Target
@@ -100,17 +100,3 @@ def test_a_stop_ends_the_answer(kind, answer) -> None:
 def test_lmi_stops_early_when_nothing_is_said() -> None:
     """Thirty tokens, which is why a limit is always sent."""
     assert len(complete("lmi", {"inputs": "word " * 100}).tokens) == 30
-
-
-@pytest.mark.parametrize(
-    ("name", "kind", "fault"),
-    [
-        ("tgi-truncated", "tgi", "truncated"),
-        ("tgi-2", "tgi", ""),
-        ("tgi", "tgi", ""),
-        ("lmi-bad-crc", "lmi", "bad-crc"),
-    ],
-)
-def test_a_name_may_add_a_fault(name, kind, fault) -> None:
-    """After the container's kind."""
-    assert fault_of(name, kind) == fault

@@ -133,19 +133,19 @@ def test_what_we_can_serve_passes_untouched(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "stream", "include_usage", "choices"),
+    ("fields", "stream", "include_usage"),
     [
-        ({}, False, False, 1),
-        ({"stream": False, "n": None}, False, False, 1),
-        ({"stream": True, "n": 3}, True, False, 3),
-        ({"stream": True, "stream_options": {"include_usage": True}}, True, True, 1),
-        ({"stream": True, "stream_options": {"include_usage": False}}, True, False, 1),
+        ({}, False, False),
+        ({"stream": False, "n": None}, False, False),
+        ({"stream": True, "n": 3}, True, False),
+        ({"stream": True, "stream_options": {"include_usage": True}}, True, True),
+        ({"stream": True, "stream_options": {"include_usage": False}}, True, False),
     ],
 )
-def test_what_decides_the_answer_is_read(fields: Any, stream: bool, include_usage: bool, choices: int) -> None:
-    """Streaming, usage and the number of choices are taken from the request."""
+def test_what_decides_the_answer_is_read(fields: Any, stream: bool, include_usage: bool) -> None:
+    """Streaming and usage are taken from the request."""
     call = parse(body(**fields))
-    assert (call.model, call.stream, call.include_usage, call.choices) == ("m", stream, include_usage, choices)
+    assert (call.model, call.stream, call.include_usage, call.kind) == ("m", stream, include_usage, "chat")
 
 
 def test_ten_thousand_messages_pass() -> None:

@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from extproc.errors import ContextLengthExceeded
+from extproc.openai.call import Call
 from extproc.openai.context import check, completion_tokens, prompt_tokens
 from extproc.routing.targets import Target
 
@@ -34,6 +35,19 @@ IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A
 def test_the_prompt_is_estimated_from_its_bytes(call: Callable[..., Any], fields: Any, tokens: int) -> None:
     """A quarter of the UTF-8 bytes of all text and tools, and four a message; images and settings count nothing."""
     assert prompt_tokens(call(**fields)) == tokens
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "tokens"),
+    [
+        ("completion", {"prompt": "a" * 41, "suffix": "b" * 40}, 11),
+        ("completion", {"prompt": ["a" * 40, "日" * 40]}, 10 + 30),
+        ("embedding", {"input": ["a"] * 5}, 5),
+    ],
+)
+def test_texts_are_estimated_one_by_one(kind: str, fields: Any, tokens: int) -> None:
+    """Without what a message costs."""
+    assert prompt_tokens(Call("m", False, False, fields, kind)) == tokens
 
 
 @pytest.mark.parametrize(
