@@ -64,6 +64,9 @@ def written(asked: Invocation) -> tuple[str, Iterator[bytes], str]:
     instead = answer.instead(asked.fault, stream=asked.stream or content_type != dialect.JSON)
     if instead:
         return instead[0], iter(instead[1]), ""
+    raw = asked.settings.raw
+    if raw is not None and (asked.stream or content_type != dialect.JSON):
+        return content_type, (event.encode() for event in raw), asked.fault
     # A text container's error in mid-stream is in its own words, and so in its events.
     own = asked.fault == "stream-error" and asked.kind in text_generation.PERSONALITIES and asked.stream
     return content_type, events, "" if own else asked.fault

@@ -32,6 +32,8 @@ class Knobs:
         tokens: answer with so many words instead.
         token_chars: cut words into tokens of so many characters.
         finish_reason: instead of stop, length or tool_calls.
+        raw: what a stream's container writes, event by event, exactly so: no event of its own, no end, no [DONE].
+            Faults and framing do to it what they do to any stream.
         delay_ms: before each event of a stream; of a whole answer, before its headers.
         events_per_frame: so many events in one frame.
         frame_bytes: so many bytes of payload in each frame, wherever events end.
@@ -51,6 +53,7 @@ class Knobs:
     tokens: int | None = None
     token_chars: int | None = None
     finish_reason: str | None = None
+    raw: tuple[str, ...] | None = None
     delay_ms: float = 0.0
     events_per_frame: int = 1
     frame_bytes: int | None = None
@@ -87,6 +90,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("text", "reasoning", "finish_reason", "fault", "original_message"), (str,)),
     **dict.fromkeys(("split_utf8", "empty_frames", "unknown_events"), (bool,)),
     "delay_ms": (int, float),
+    "raw": (list,),
 }
 _SUFFIX = re.compile(r"--(utf8|[a-z]+)(\d*)(?=--|$)")
 
@@ -128,7 +132,17 @@ def from_body(knobs: Knobs, given: object) -> Knobs:
             raise BadKnob(f"`emulator.{name}` is too small")
         if name == "fault" and not is_kind(value):
             raise BadKnob(f"`emulator.fault` is none of {', '.join(sorted(KINDS))}")
+    if "raw" in given:
+        given["raw"] = _written(given["raw"])
     return replace(knobs, **given)
+
+
+def _written(events: list[object]) -> tuple[str, ...]:
+    """Return what `raw` lists; raises BadKnob."""
+    written = tuple(event for event in events if isinstance(event, str))
+    if len(written) < len(events):
+        raise BadKnob("`emulator.raw` must be a list of texts")
+    return written
 
 
 def _decoded(codes: object) -> str:

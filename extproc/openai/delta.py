@@ -65,6 +65,11 @@ class ChoiceStream:
         self._tool_call: tuple[int, str] | None = None
         self._spelled_out: Document = {}
 
+    @property
+    def called(self) -> bool:
+        """Whether a tool call has come."""
+        return self._tool_call is not None
+
     def push(self, delta: Document, *, last: bool) -> tuple[list[Document], bool]:
         """Take a delta and rewrite it in place to what may go on.
 

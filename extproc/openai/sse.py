@@ -68,6 +68,8 @@ class PayloadReader:
         # The first bytes of _line that are known to hold no newline.
         self._searched = 0
         self._begun = False
+        # Whether the event is named `error`.
+        self._error = False
         self._object = _PartialObject(max_line)
         self._fault: PayloadFault | None = None
 
@@ -127,27 +129,39 @@ class PayloadReader:
             self._begun = True
         if line.startswith(b"data:"):
             line = line[5:]
+        elif line.startswith(b"event:"):
+            self._error = line[6:].strip() == b"error"
+            return
         elif line.startswith(_IGNORED):
             return
         line = line.strip(b" \t\r")
         if not line:
-            return
-        if line == b"[DONE]":
+            self._error = False
+        elif line == b"[DONE]":
             yield DONE
-        elif self._object.open:
+        else:
+            for document in self._whole(line):
+                # Where the event's name alone says so; what is in it is the error.
+                named = self._error and not document.get("error")
+                yield {"error": document or "unnamed"} if named else document
+                self._error = False
+
+    def _whole(self, line: bytes) -> Iterator[Document]:
+        """The documents that are complete with this line of data."""
+        if self._object.open:
+            yield from self._object.push(line)
+            return
+        try:
+            value = read_value(line)
+        except NotADocument:
+            # Not whole in itself: the first line of a pretty-printed object, or no JSON at all.
             yield from self._object.push(line)
         else:
-            try:
-                value = read_value(line)
-            except NotADocument:
-                # Not whole in itself: the first line of a pretty-printed object, or no JSON at all.
-                yield from self._object.push(line)
-            else:
-                yield from _documents(value)
+            yield from _documents(value)
 
 
 # Comments, and the fields of an event that carry nothing for us (HTML standard, 9.2.6).
-_IGNORED = (b":", b"event:", b"id:", b"retry:")
+_IGNORED = (b":", b"id:", b"retry:")
 
 
 class _PartialObject:
@@ -163,7 +177,7 @@ class _PartialObject:
     def open(self) -> bool:
         return bool(self._lines)
 
-    def push(self, line: bytes) -> list[Payload]:
+    def push(self, line: bytes) -> list[Document]:
         self._size += len(line) + 1
         if self._size > self._max_size:
             raise PayloadFault(f"an object in the payload is over {self._max_size} bytes")

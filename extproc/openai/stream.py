@@ -48,6 +48,7 @@ class Relay:
         self._functions = functions
         self._outside: dict[tuple[int, Path], _Outside] = {}
         self._choices: dict[int, ChoiceStream] = {}
+        self._finished: set[int] = set()
         self._envelope: Document = {}
         self._findings: list[Finding] = []
         self._usage_sent = False
@@ -95,7 +96,7 @@ class Relay:
         return sent
 
     def finish(self) -> list[Document]:
-        """The upstream has ended: what is held, and the usage if the client asked for it and has not got it.
+        """The answer is complete: what is held, the finish of choices that have none, the usage if it is still owed.
 
         Raises:
             PolicyFailed: a policy failed; nothing more may be sent.
@@ -106,6 +107,11 @@ class Relay:
         try:
             for choice in self._choices.values():
                 sent += self._chunks(choice.index, choice.finish())
+                if choice.index not in self._finished:
+                    # The container said [DONE] alone; clients look for a reason.
+                    reason = "tool_calls" if choice.called else "stop"
+                    end = {"index": choice.index, "delta": {}, "finish_reason": reason}
+                    sent.append({**self._envelope, "choices": [end]})
         except Blocked as blocked:
             self.block = blocked.block
             return []
@@ -133,8 +139,10 @@ class Relay:
                 self._push({**chunk, "choices": [part]}, sent)
             return
         kept = [part for at, part in enumerate(parts) if self._push_part(part, at, sent)]
-        # SDKs hand every event to the user's code, which looks for a choice: without one, it must carry something else.
-        if kept or unknown or chunk.get("usage"):
+        # SDKs hand every event to the user's code, which looks for a choice unless it has asked for the usage.
+        if unknown and not kept and not chunk.get("usage"):
+            kept = [{"index": 0, "delta": {}, "finish_reason": None}]
+        if kept or chunk.get("usage"):
             chunk["choices"] = kept
             sent.append(chunk)
             self._usage_sent = self._usage_sent or not kept
@@ -155,14 +163,13 @@ class Relay:
             self._judge_whole(part, name, choice)
         delta = part.get("delta")
         if not isinstance(delta, dict):
-            delta = {}
-            if "delta" in part:
-                part["delta"] = delta
+            delta = part["delta"] = {}
         structure.calls(delta)
         before, held = choice.push(delta, last=bool(reason))
         sent += self._chunks(number, before)
         if reason:
             self.finish_reasons.append(str(reason))
+            self._finished.add(number)
         choice.give_spelled_out(part)
         return not held or any(value for name, value in part.items() if name != "index")
 

@@ -5,6 +5,7 @@
     LMI            {"error": "<text>", "code": 424}
     DJL server     {"code": 503, "type": "WlmCapacityException", "message": "<text>"}
     FastAPI        {"detail": "<text>"}
+    AWS            {"ErrorCode": "…", "Message": "<text>"}, where a container calls a service and passes its error on
 
 SageMaker quotes at most 2,048 characters of it, so the JSON may be cut anywhere.
 """
@@ -54,7 +55,7 @@ _LICENCE = re.compile(r"accept_eula|end-user license agreement|\bEULA\b")
 
 # A field of JSON that may be cut short before the string's end.
 _CUT_FIELD = r'"%s"\s*:\s*"((?:[^"\\]|\\.)*+)'
-_CUT_MESSAGE = re.compile(_CUT_FIELD % "(?:message|error|detail)", re.DOTALL)
+_CUT_MESSAGE = re.compile(_CUT_FIELD % "(?:[mM]essage|error|detail)", re.DOTALL)
 _CUT_TYPE = re.compile(_CUT_FIELD % "error_type")
 # What may be repeated as `code` and `param`: names, not values.
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -99,9 +100,8 @@ def from_document(document: Any) -> ContainerError:
     if isinstance(inner, dict):
         document = inner
         inner = None
-    message = next(
-        (value for value in (inner, document.get("message"), document.get("detail")) if isinstance(value, str)), ""
-    )
+    worded = (inner, *(document.get(name) for name in ("message", "Message", "detail")))
+    message = next((value for value in worded if isinstance(value, str)), "")
     kind = next((value for value in (document.get("error_type"), document.get("type")) if isinstance(value, str)), "")
     code, param = document.get("code"), document.get("param")
     status = next((v for v in (code, document.get("http_status_code")) if isinstance(v, int) and 400 <= v < 600), 0)

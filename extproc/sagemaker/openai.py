@@ -114,7 +114,7 @@ def stream(call: Call, target: Target) -> ChatStream:
 
 
 class ChatStream:
-    """Chunks out of payload bytes. `complete` once [DONE], or a finish_reason on every choice seen, has come."""
+    """Chunks out of payload bytes. `complete` once a choice, and [DONE] or a reason on every one seen, has come."""
 
     def __init__(self) -> None:
         self._reader = sse.PayloadReader()
@@ -125,7 +125,7 @@ class ChatStream:
     @property
     def complete(self) -> bool:
         """Whether the answer's logical end was seen."""
-        return self._done or (bool(self._finished) and not self._open)
+        return bool(self._finished or self._open) and (self._done or not self._open)
 
     def feed(self, payload: bytes) -> list[Document]:
         """Take payload bytes, cut anywhere. Nothing comes after [DONE]."""

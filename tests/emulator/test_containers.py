@@ -53,6 +53,16 @@ def test_each_kind_answers_as_its_container(kind, document, words) -> None:
     assert words in body
 
 
+@pytest.mark.parametrize(("kind", "document"), [("chat", {**CHAT, "stream": True}), ("tgi", {"inputs": "one two"})])
+def test_a_stream_may_be_given_event_by_event(kind, document) -> None:
+    """`raw` takes the place of the container's events, byte for byte, and leaves faults to come; whole answers stay."""
+    settings = Knobs(raw=("\ufeffdata: {}\r\n", ": ü\n"))
+    content_type, body, left = written(kind, document, "truncated", stream=True, settings=settings)
+    assert (body, left) == (b"\xef\xbb\xbfdata: {}\r\n: \xc3\xbc\n", "truncated")
+    assert content_type.startswith("text/event-stream")
+    assert b"one two" in written(kind, {**document, "stream": False}, settings=settings)[1]
+
+
 @pytest.mark.parametrize("kind", ["tei", "tgi"])
 def test_behind_the_openai_path_there_is_only_chat(kind) -> None:
     """Whatever the container is on the other path: SageMaker routes nothing else there."""

@@ -48,6 +48,11 @@ def test_text_may_be_given_as_code_points() -> None:
     assert from_body(DEFAULT, {"text_codes": [71, 114, 252, 0x1F600]}).text == "Grü😀"
 
 
+def test_a_stream_may_be_given_event_by_event() -> None:
+    """`raw` is kept as it is, line ends and marks included."""
+    assert from_body(DEFAULT, {"raw": ["\ufeffdata: 1\r\n", ""]}).raw == ("\ufeffdata: 1\r\n", "")
+
+
 @pytest.mark.parametrize(
     ("given", "text"),
     [
@@ -63,6 +68,8 @@ def test_text_may_be_given_as_code_points() -> None:
         ({"text_codes": [-1]}, "code points"),
         ({"text_codes": "abc"}, "code points"),
         ({"text_codes": [0x110000]}, "code points"),
+        ({"raw": "data: {}"}, "must be a list"),
+        ({"raw": ["data: {}", 1]}, "list of texts"),
     ],
 )
 def test_what_means_nothing_is_refused(given, text) -> None:

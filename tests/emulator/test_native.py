@@ -44,6 +44,11 @@ def test_a_stream_is_the_containers(post) -> None:
     assert answer.text.endswith("data: [DONE]\n\n")
 
 
+def test_a_stream_is_what_the_knob_says(post) -> None:
+    """`raw` takes the place of the container's own events."""
+    assert post("chat", stream=True, emulator={"raw": [": on\n", "data"]}).text == ": on\ndata"
+
+
 def test_a_stream_may_end_too_early(post) -> None:
     """The kind `truncated` ends in order after the first events, without [DONE]."""
     answer = post("truncated", stream=True)

@@ -51,6 +51,20 @@ def test_a_stream_names_the_containers_type(ask, signed) -> None:
     assert headers["x-amzn-sagemaker-content-type"] == "application/json"
 
 
+@pytest.mark.parametrize("endpoint", ["chat", "tgi"])
+def test_a_stream_is_what_the_knob_says(endpoint, ask, signed) -> None:
+    """`raw` takes the place of the container's own events, in every dialect."""
+    path = f"/endpoints/{endpoint}/invocations-response-stream"
+    said = {
+        "messages": [{"role": "user", "content": "Hello"}],
+        "inputs": "Hello",
+        "emulator": {"raw": [": on", "data"]},
+    }
+    answer, _ = ask(signed(path, json.dumps(said).encode()))
+    sent = [step.data for step in answer.steps]
+    assert [b": on" in sent[0], b"data" in sent[1], len(sent)] == [True, True, 2]
+
+
 @pytest.mark.parametrize(
     "path",
     ["/", "/endpoints/chat", "/endpoints//invocations", "/endpoints/a_b/invocations", "/endpoints/chat/invocations/x"],

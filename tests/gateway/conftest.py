@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -293,6 +294,24 @@ def launch():
         ENTERPRISE=ENTERPRISE,
         CREDENTIALS=CREDENTIALS,
     )
+
+
+@pytest.fixture(scope="session")
+def see():
+    """What an OpenAI SDK ("python" or "node") shows its users of each row: tests/gateway/sdk.py, tests/node/sdk.mjs."""
+    here = Path(__file__).parent
+    # The environment's own Node.js first (a locked wheel), else the machine's.
+    node = shutil.which("node", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    programs = {"python": [sys.executable, here / "sdk.py"], "node": [node, here.parent / "node" / "sdk.mjs"]}
+
+    def run(sdk: str, url: str, rows: list[dict]) -> dict[str, dict]:
+        told = subprocess.run(
+            [*programs[sdk], url], input=json.dumps(rows), capture_output=True, timeout=240, text=True, check=False
+        )
+        assert told.returncode == 0, told.stderr
+        return json.loads(told.stdout)
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -58,7 +58,7 @@ def test_held_text_does_not_hold_a_role_or_an_unknown_field(relay: Relay) -> Non
     """Only the text waits."""
     assert relay.push(chunk(part({"role": "assistant", "content": "s"}))) == [sent(part({"role": "assistant"}))]
     assert relay.push(chunk(part({"content": "e"}, stop_reason=7))) == [sent(part({}, stop_reason=7))]
-    assert relay.push(chunk(part({"content": "c"}), x_queue=1)) == [sent(x_queue=1)]
+    assert relay.push(chunk(part({"content": "c"}), x_queue=1)) == [sent(part({}), x_queue=1)]
 
 
 def test_what_is_held_goes_before_the_finish(relay: Relay) -> None:
@@ -90,10 +90,25 @@ def test_a_choice_that_comes_twice_in_a_chunk_stays_in_order(relay: Relay) -> No
     assert got == [sent(part({"content": "a "})), sent(part({"content": "s"})), sent(part({}, 0, "stop"))]
 
 
-def test_a_truncated_stream_gives_what_it_held(relay: Relay) -> None:
-    """Text that was held when the upstream went away is judged and released."""
-    relay.push(chunk(part({"content": "sec"}, 0)))
-    assert relay.finish() == [sent(part({"content": "sec"}, 0))]
+def test_a_choice_without_a_finish_gets_one(relay: Relay) -> None:
+    """After [DONE] alone, text that was held is judged and released, and clients still read why it ended."""
+    relay.push(chunk(part({"content": "sec"}), part({"tool_calls": [{"index": 0, "function": {"name": "f"}}]}, 1)))
+    held, stop, calls = relay.finish()
+    assert held == sent(part({"content": "sec"}))
+    assert (stop, calls) == (sent(part({}, 0, "stop")), sent(part({}, 1, "tool_calls")))
+    assert relay.finish_reasons == []
+
+
+def test_a_choice_always_has_a_delta(relay: Relay) -> None:
+    """User code looks into it without a look at whether it is there."""
+    assert relay.push(chunk({"index": 0, "finish_reason": "stop"})) == [sent(part({}, 0, "stop"))]
+
+
+def test_what_comes_without_a_choice_gets_one(accounting: Relay) -> None:
+    """User code looks for a choice; a chunk of usage has none, and what came before is not taken for it."""
+    accounting.push(chunk(part({}, 0, "stop"), usage=USAGE))
+    assert accounting.push(chunk(x_filter=1)) == [sent(part({}), x_filter=1)]
+    assert accounting.finish() == [sent(usage=USAGE)]
 
 
 def test_a_block_ends_the_stream(relay: Relay) -> None:
@@ -138,6 +153,7 @@ def test_usage_is_kept_from_clients_that_did_not_ask(relay: Relay) -> None:
     """Usage is recorded, and neither its own chunk nor its key on others goes out."""
     assert relay.push(chunk(part({"content": "a"}), usage=None)) == [sent(part({"content": "a"}))]
     assert relay.push(chunk(part({"content": "b"}), usage={"total_tokens": 1})) == [sent(part({"content": "b"}))]
+    assert relay.push(chunk(part({}, 0, "stop"), usage=USAGE)) == [sent(part({}, 0, "stop"))]
     assert relay.push(chunk(usage=USAGE)) == []
     assert relay.finish() == []
     assert relay.usage == USAGE
@@ -146,6 +162,7 @@ def test_usage_is_kept_from_clients_that_did_not_ask(relay: Relay) -> None:
 def test_usage_goes_to_clients_that_asked(accounting: Relay) -> None:
     """The upstream's own usage chunk passes, once."""
     assert accounting.push(chunk(part({"content": "a"}), usage=None)) == [sent(part({"content": "a"}), usage=None)]
+    assert accounting.push(chunk(part({}, 0, "stop"))) == [sent(part({}, 0, "stop"))]
     assert accounting.push(chunk(usage=USAGE)) == [sent(usage=USAGE)]
     assert accounting.finish() == []
 

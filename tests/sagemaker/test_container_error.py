@@ -34,6 +34,7 @@ SHAPES = {
     ),
     "FastAPI": ('{"detail":"Not Found"}', ContainerError("Not Found")),
     "FastAPI's validation": ('{"detail":[{"loc":["body"]}]}', ContainerError()),
+    "AWS": ('{"ErrorCode":"VALIDATION","Message":"bad n"}', ContainerError("bad n")),
     "plain text": ("Bad Gateway", ContainerError("Bad Gateway")),
     "JSON text": ('"Bad Gateway"', ContainerError("Bad Gateway")),
     "nothing": ("", ContainerError()),
@@ -41,6 +42,7 @@ SHAPES = {
     "cut in the message": ('{"error":{"message":"bad \\"n\\" of', ContainerError('bad "n" of')),
     "cut in an escape": ('{"error":{"message":"bad \\', ContainerError("bad ")),
     "cut after the message": ('{"error":"full","error_type":"overloaded","x', ContainerError("full", "overloaded")),
+    "cut in AWS's message": ('{"ErrorCode":"VALIDATION","Message":"bad', ContainerError("bad")),
     "cut before anything": ('{"err', ContainerError()),
     "values where names belong": (
         '{"error":{"message":"m","param":"a b\\nc","code":"No Code","type":5}}',

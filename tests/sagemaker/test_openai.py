@@ -54,6 +54,7 @@ TRUNCATED = {
     "an empty finish_reason": lines(chunk("a", 0, "")),
     "one choice of two": lines(chunk("a", 0), chunk("b", 1), chunk(None, 1, "stop")),
     "usage only": lines(USAGE),
+    "[DONE] without a choice": sse(USAGE, done=True),
 }
 
 
