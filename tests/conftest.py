@@ -86,3 +86,11 @@ def sts():
     service = SecurityTokenService()
     yield service
     service.stop()
+
+
+@pytest.fixture(scope="module")
+def lasting_sts():
+    """A Security Token Service for all tests of a file."""
+    service = SecurityTokenService()
+    yield service
+    service.stop()
