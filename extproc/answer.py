@@ -109,6 +109,8 @@ class StreamedAnswer:
             out.append(self.fail(faults.broken_off(f"event stream: {broken!r}")))
         except sse.PayloadFault as broken:
             out.append(self.fail(faults.broken_off(f"payload: {broken!r}")))
+        # At once: of a stream without an end they would be more and more.
+        self._record.found(Phase.RESPONSE, self._relay.take_findings())
         return b"".join(out)
 
     def fail(self, error: GatewayError) -> bytes:

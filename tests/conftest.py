@@ -97,6 +97,14 @@ def sts():
     service.stop()
 
 
+@pytest.fixture(scope="module")
+def lasting_sts():
+    """A Security Token Service for all tests of a file."""
+    service = SecurityTokenService()
+    yield service
+    service.stop()
+
+
 class Asking:
     """Asks for one request in every test of extproc/ask.py, at the playbook's time."""
 

@@ -208,6 +208,7 @@ _STREAM_FAULTS: dict[str, Callable[[Iterator[bytes], Knobs], Iterator[Step]]] = 
     "exception-first": _exception("ModelStreamError", **_BROKEN),
     "exception-midstream": _exception("ModelStreamError", **_BROKEN),
     "exception-timeout": _exception("ModelStreamError", **_LATE),
+    "exception-throttled": _exception("ThrottlingException", message="Rate exceeded"),
     "internal-stream-failure": _exception("InternalStreamFailure", Message="Internal failure."),
     "error-frame": _ending(Send(framing.error("InternalError", "An internal server error occurred"), 1)),
     "stream-error": _stream_error,

@@ -40,9 +40,9 @@ def error(code: str, message: str) -> bytes:
 
 
 def regroup(events: Iterable[bytes], knobs: Knobs) -> Iterator[list[bytes]]:
-    """Give, event by event, the payloads that are ready to be framed; joined they are the events."""
+    """Give, event by event, the payloads ready to be framed; joined they are the events (but for `unended`)."""
     waiting = bytearray()
-    for count, event in enumerate(events, 1):
+    for count, event in enumerate(_unended(events) if knobs.unended else events, 1):
         waiting += event
         if knobs.frame_bytes is not None:
             whole = len(waiting) - len(waiting) % knobs.frame_bytes
@@ -69,6 +69,17 @@ def frames(payloads: list[bytes], knobs: Knobs) -> list[bytes]:
         if knobs.unknown_events:
             made.append(UNKNOWN)
     return made
+
+
+def _unended(events: Iterable[bytes]) -> Iterator[bytes]:
+    """Move the line feeds that end an event to the beginning of the next, and drop the last ones."""
+    held = b""
+    for event in events:
+        said = event.rstrip(b"\n")
+        if said:
+            yield held + said
+            held = b""
+        held += event[len(said) :]
 
 
 def _cut(data: bytes, size: int) -> list[bytes]:

@@ -42,6 +42,7 @@ class Knobs:
         write_bytes: so many bytes in one TCP write, wherever frames and chunks end.
         empty_frames: an empty PayloadPart before every frame.
         unknown_events: an event of an unknown type after every frame.
+        unended: line feeds come with the event after them, so that the last event has none.
         after: so many events go out before a fault in mid-stream.
         fault: a kind of the table in personalities.py, instead of the endpoint name's.
         original_status, original_message: of a 424: what the container is said to have answered.
@@ -62,6 +63,7 @@ class Knobs:
     write_bytes: int | None = None
     empty_frames: bool = False
     unknown_events: bool = False
+    unended: bool = False
     after: int = 3
     fault: str | None = None
     original_status: int | None = None
@@ -81,6 +83,7 @@ SHORT = {
     "write": "write_bytes",
     "empty": "empty_frames",
     "unknown": "unknown_events",
+    "unended": "unended",
     "after": "after",
     "bytes": "bytes",
 }
@@ -88,7 +91,7 @@ _POSITIVE = frozenset({"token_chars", "events_per_frame", "frame_bytes", "frames
 _TYPES: dict[str, tuple[type, ...]] = {
     **{field.name: (int,) for field in fields(Knobs)},
     **dict.fromkeys(("text", "reasoning", "finish_reason", "fault", "original_message"), (str,)),
-    **dict.fromkeys(("split_utf8", "empty_frames", "unknown_events"), (bool,)),
+    **dict.fromkeys(("split_utf8", "empty_frames", "unknown_events", "unended"), (bool,)),
     "delay_ms": (int, float),
     "raw": (list,),
 }

@@ -68,6 +68,7 @@ IN_STREAM = {
     "exception-first": "exception ModelStreamError instead of the first event",
     "exception-midstream": "exception ModelStreamError (StreamBroken) after some events",
     "exception-timeout": "exception ModelStreamError (ModelInvocationTimeExceeded) after some events",
+    "exception-throttled": "exception ThrottlingException, which is in no model of a stream, after some events",
     "internal-stream-failure": "exception InternalStreamFailure after some events",
     "error-frame": "an error message of no service model after some events",
     "stream-error": 'the container\'s own data: {"error": …} and [DONE] after some events',

@@ -9,7 +9,10 @@ tool call ends when the next one begins, since clients run it then. Text for a p
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from extproc.openai import places
 from extproc.openai.shape import is_key
@@ -22,6 +25,20 @@ if TYPE_CHECKING:
     from extproc.openai.document import Document
     from extproc.openai.places import Path
     from extproc.policies.verdict import Block, Finding, Guard, Released, StreamWindow
+
+
+# Each holds back 8,192 characters at most (policies/window.py). Real answers have a dozen, one more for each tool call.
+MAX_PLACES = 1024
+# Bytes of token probabilities that wait for their text.
+MAX_SPELLED_OUT = 4_194_304
+
+
+@dataclass(slots=True)
+class Room:
+    """What a stream may still take up, over all its choices: a container may send ever new fields, and never end."""
+
+    places: int = MAX_PLACES
+    spelled_out: int = MAX_SPELLED_OUT
 
 
 class Blocked(Exception):
@@ -52,7 +69,12 @@ class ChoiceStream:
     """One choice of a stream. `findings` grows as they are made; `characters` counts those of text received."""
 
     def __init__(
-        self, index: int, guard: Guard, findings: list[Finding], functions: frozenset[str] | None = None
+        self,
+        index: int,
+        guard: Guard,
+        findings: list[Finding],
+        functions: frozenset[str] | None = None,
+        room: Room | None = None,
     ) -> None:
         self.index = index
         self.characters = 0
@@ -60,10 +82,13 @@ class ChoiceStream:
         self._guard = guard
         self._findings = findings
         self._functions = functions
+        self._room = room or Room()
         # By path from the delta; a list's element goes by its own `index`, where it has one.
         self._running: dict[Path, _Running] = {}
         self._tool_call: tuple[int, str] | None = None
         self._spelled_out: Document = {}
+        self._spelled_bytes = 0
+        self._unspelled = False
 
     @property
     def called(self) -> bool:
@@ -78,7 +103,7 @@ class ChoiceStream:
 
         Raises:
             Blocked: a policy refused.
-            UpstreamFailed: the container added to what had ended.
+            UpstreamFailed: the container added to what had ended, or there are too many places.
             PolicyFailed: a policy failed.
         """
         before = self._end_tool_calls(delta)
@@ -96,16 +121,26 @@ class ChoiceStream:
         for name in SPELLED_OUT:
             value = part.get(name)
             if value is not None:
-                self._spelled_out[name] = _joined(self._spelled_out.get(name), value)
                 part[name] = None
+                size = len(orjson.dumps(value))
+                self._room.spelled_out -= size
+                self._spelled_bytes += size
+                self._spelled_out[name] = _joined(self._spelled_out.get(name), value)
+        if self._room.spelled_out < 0:
+            # With gaps they would be of no use.
+            self._unspelled = True
 
     def give_spelled_out(self, part: Document) -> None:
-        """Give it back once none of its text is held; never, if anything in the choice was redacted."""
-        if self.redacted:
+        """Give it back once none of its text is held; never, if anything in the choice was redacted, or it was much."""
+        if not self._spelled_out:
+            return
+        drop = self.redacted or self._unspelled
+        if drop or not any(running.waiting for running in self._running.values()):
+            if not drop:
+                part.update(self._spelled_out)
             self._spelled_out.clear()
-        if self._spelled_out and not any(running.waiting for running in self._running.values()):
-            part.update(self._spelled_out)
-            self._spelled_out.clear()
+            self._room.spelled_out += self._spelled_bytes
+            self._spelled_bytes = 0
 
     def _end_tool_calls(self, delta: Document) -> list[Document]:
         """End the running tool call if this delta begins another: by its index, or by a new id under the same index."""
@@ -124,6 +159,7 @@ class ChoiceStream:
                 if begun == index:
                     for path in ended:
                         del self._running[path]
+                        self._room.places += 1
         current = calls[-1]
         if type(current) is dict:
             index, new = _index(current, len(calls) - 1), current.get("id")
@@ -176,6 +212,9 @@ class ChoiceStream:
             kind = places.kind(path, "assistant", text, self._functions)
             if kind is None:
                 return text
+            self._room.places -= 1
+            if self._room.places < 0:
+                raise broken_off(f"text in more than {MAX_PLACES} places")
             place = Place(Phase.RESPONSE, "assistant", kind, self.index, ("choices", self.index, "message", *path))
             escapes = Unescaping() if kind == "tool_arguments" and path[-1] == "arguments" else None
             running = self._running[path] = _Running(self._guard.window(place), escapes)
@@ -268,7 +307,9 @@ def _delta(path: Path, text: str) -> Document:
 def _joined(before: Any, more: Any) -> Any:
     """Lists one after the other, and objects of lists key by key (`logprobs.content`)."""
     if isinstance(before, list) and isinstance(more, list):
-        return before + more
+        # In place: a copy for each chunk would take quadratic time.
+        before += more
+        return before
     if isinstance(before, dict) and isinstance(more, dict):
         return {**before, **{name: _joined(before.get(name), value) for name, value in more.items()}}
     return before if more is None else more

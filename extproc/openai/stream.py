@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from extproc.errors import GatewayError
 from extproc.openai import structure
-from extproc.openai.delta import Blocked, ChoiceStream
+from extproc.openai.call import MAX_CHOICES
+from extproc.openai.delta import MAX_PLACES, Blocked, ChoiceStream, Room
 from extproc.openai.shape import is_key
 from extproc.openai.text import ANSWER_STRUCTURE, CHOICE_STRUCTURE, Key, put, strings
 from extproc.policies.verdict import Phase, Place, Text
@@ -49,6 +50,7 @@ class Relay:
         self._outside: dict[tuple[int, Path], _Outside] = {}
         self._choices: dict[int, ChoiceStream] = {}
         self._finished: set[int] = set()
+        self._room = Room()
         self._envelope: Document = {}
         self._findings: list[Finding] = []
         self._usage_sent = False
@@ -153,7 +155,10 @@ class Relay:
         number = _number(part, at)
         choice = self._choices.get(number)
         if choice is None:
-            choice = self._choices[number] = ChoiceStream(number, self._guard, self._findings, self._functions)
+            if len(self._choices) >= MAX_CHOICES:
+                raise faults.broken_off(f"more than {MAX_CHOICES} choices")
+            choice = ChoiceStream(number, self._guard, self._findings, self._functions, self._room)
+            self._choices[number] = choice
         reason = part.get("finish_reason")
         if reason == "error":
             # djl-serving's rolling batch tells a failed generation so, with status 200.
@@ -168,8 +173,9 @@ class Relay:
         before, held = choice.push(delta, last=bool(reason))
         sent += self._chunks(number, before)
         if reason:
-            self.finish_reasons.append(str(reason))
             self._finished.add(number)
+            if len(self.finish_reasons) < MAX_CHOICES:
+                self.finish_reasons.append(str(reason))
         choice.give_spelled_out(part)
         return not held or any(value for name, value in part.items() if name != "index")
 
@@ -202,6 +208,8 @@ class Relay:
         key = text.place.choice, text.place.path
         outside = self._outside.get(key)
         if outside is None:
+            if len(self._outside) >= MAX_PLACES:
+                raise faults.broken_off(f"strings in more than {MAX_PLACES} fields outside the deltas")
             self._outside[key] = _Outside(text.text, text.text[-_REMEMBERED:])
             return
         before = outside.before

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from extproc.openai.document import Document
 
 _NAMES = ("id", "system_fingerprint", "service_tier")
+# What `usage.estimated` may name: the counts that a dialect had to guess, because its container reports none.
+_ESTIMATED = ("prompt_tokens", "completion_tokens")
 
 # RFC 8259, section 7. A pair of surrogates is one character; a backslash before anything else is taken as it comes.
 _ESCAPES = (
@@ -112,14 +114,18 @@ def _plain(found: re.Match[str]) -> str:
 
 
 def _counts(value: Any) -> Any:
-    """Numbers by name, whatever their nesting; everything else is left out."""
+    """Numbers by name, whatever their nesting, and which of them are estimates; everything else is left out."""
     if type(value) is not dict:
         return None
     return {
         name: _counts(inner) if type(inner) is dict else inner
         for name, inner in value.items()
-        if is_name(name) and (inner is None or type(inner) in (int, float, bool, dict))
+        if is_name(name) and (inner is None or type(inner) in (int, float, bool, dict) or _estimated(name, inner))
     }
+
+
+def _estimated(name: str, value: Any) -> bool:
+    return name == "estimated" and type(value) is list and all(item in _ESTIMATED for item in value)
 
 
 def _are_integers(value: Any) -> bool:

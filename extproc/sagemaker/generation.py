@@ -74,6 +74,7 @@ class GeneratedStream:
         self._answer = _Answer(call, target)
         self._begun = False
         self._ended = False
+        self._fault: UpstreamFailed | None = None
 
     @property
     def complete(self) -> bool:
@@ -92,7 +93,14 @@ class GeneratedStream:
         return chunks
 
     def take(self, payloads: list[sse.Payload]) -> list[Document]:
-        """Take what a reader has read; give the chunks."""
+        """Take what a reader has read; give the chunks.
+
+        Raises:
+            UpstreamFailed: one of them is no answer. Chunks before it are given first: it is then raised by the next
+                call, so that what a client gets does not depend on where the payload was cut.
+        """
+        if self._fault is not None:
+            raise self._fault
         chunks: list[Document] = []
         for payload in payloads:
             # What follows the logical end is a terminator of some kind, or the same text once more.
@@ -104,7 +112,10 @@ class GeneratedStream:
             try:
                 piece = generated.read(payload)
             except NotGenerated as fault:
-                raise broken_off(f"container answer: {fault}") from fault
+                self._fault = broken_off(f"container answer: {fault}")
+                if not chunks:
+                    raise self._fault from fault
+                return chunks
             text, tokens = self._answer.add(piece)
             if text or tokens or not self._begun:
                 chunks.append(self._chunk(text, tokens, None))

@@ -75,6 +75,7 @@ def test_the_connection_is_broken_or_left(kind, ending) -> None:
         ("exception-first", {":exception-type": "ModelStreamError"}, b"StreamBroken"),
         ("exception-midstream", {":exception-type": "ModelStreamError"}, b"StreamBroken"),
         ("exception-timeout", {":exception-type": "ModelStreamError"}, b"ModelInvocationTimeExceeded"),
+        ("exception-throttled", {":exception-type": "ThrottlingException"}, b"Rate exceeded"),
         ("internal-stream-failure", {":exception-type": "InternalStreamFailure"}, b"Internal failure"),
         ("error-frame", {":message-type": "error", ":error-code": "InternalError"}, b""),
     ],

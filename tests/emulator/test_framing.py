@@ -63,6 +63,12 @@ def test_cuts_inside_characters_and_between_line_feeds() -> None:
     assert made[-1] == b"\n"
 
 
+def test_an_answer_may_end_without_a_line_feed() -> None:
+    """Inside the answer every byte is there; after the last one that is no line feed comes none."""
+    for events in (EVENTS, [b"{}\n", b"[]\n", b"\n"], [b"\n"]):
+        assert b"".join(parts(Knobs(unended=True), events)) == b"".join(events).rstrip(b"\n")
+
+
 def test_what_stands_between_frames() -> None:
     """Empty PayloadParts and events of an unknown type surround a frame when asked for."""
     made = framing.frames([b"x"], Knobs(empty_frames=True, unknown_events=True))

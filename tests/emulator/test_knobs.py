@@ -21,6 +21,7 @@ from extproc.emulator.knobs import DEFAULT, SHORT, BadKnob, Knobs, from_body, fr
         ("chat--frame7--write3--delay5", Knobs(frame_bytes=7, write_bytes=3, delay_ms=5)),
         ("throttle-east--utf8--empty--unknown", Knobs(split_utf8=True, empty_frames=True, unknown_events=True)),
         ("bad-crc--after0", Knobs(after=0)),
+        ("tgi--unended", Knobs(unended=True)),
         ("chat--tokens500--chars2--bytes9", Knobs(tokens=500, token_chars=2, bytes=9)),
         ("chat--events3--chunk4", Knobs(events_per_frame=3, frames_per_chunk=4)),
     ],

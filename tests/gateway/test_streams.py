@@ -102,51 +102,18 @@ def test_the_sdk_raises_what_blocked_a_stream(enterprise, answer):
     assert (caught.value.code, caught.value.type) == ("output_blocked", "policy_violation")
 
 
-# The endpoint's fault in mid-stream → the code of the SSE error event.
-BROKEN = {
-    "truncated": "model_stream_error",
-    "eof-midframe": "model_stream_error",
-    "bad-crc": "model_stream_error",
-    "bad-prelude": "model_stream_error",
-    "giant-frame": "model_stream_error",
-    "exception-first": "model_stream_error",
-    "exception-midstream": "model_stream_error",
-    "exception-timeout": "model_stream_error",
-    "internal-stream-failure": "model_stream_error",
-    "error-frame": "model_stream_error",
-    "stream-error": "model_stream_error",
-    "not-json": "model_stream_error",
-    "empty-body": "model_stream_error",
-    "stall-midstream": "timeout",
-}
 # These reach the gateway as a broken connection: Envoy resets the client's, and there is nothing to send an event on.
 RESET = ("reset-midstream", "cut-midstream")
 
 
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory, regions, launch):
-    """A gateway with one target per fault in mid-stream, and every policy."""
-    names = [*BROKEN, *RESET, "jsonlines", "no-done", "huge", "chat"]
+    """A gateway with one target per way in which a connection breaks, and every policy."""
+    names = [*RESET, "stall-midstream", "huge", "chat"]
     targets = "".join(launch.target(kind, regions[0], kind, timeout_seconds=3) for kind in names)
     gateway = launch.gateway(tmp_path_factory.mktemp("broken"), launch.pack(targets, launch.ENTERPRISE))
     yield gateway
     assert gateway.stop() == 0
-
-
-@pytest.mark.parametrize("kind", BROKEN)
-def test_a_stream_that_breaks_upstream_ends_in_an_error_event(broken, kind):
-    """One error event and no [DONE]: SDKs would take a truncated stream for a whole one."""
-    messages = [{"role": "user", "content": "alpha bravo charlie delta echo foxtrot golf hotel"}]
-    body = {"model": kind, "messages": messages, "stream": True}
-    with broken.http().stream("POST", "/v1/chat/completions", json=body) as received:
-        raw = b"".join(received.iter_bytes())
-    events = [event.removeprefix(b"data: ") for event in raw.split(b"\n\n") if event]
-    error = json.loads(events[-1])["error"]
-    assert (error["type"], error["code"]) == ("server_error", BROKEN[kind])
-    assert b"[DONE]" not in raw
-    assert not [word for word in (b"arn:", b"123456789012", b"amazonaws", b"Exception") if word in raw]
-    line = broken.audited(received.headers["x-request-id"])
-    assert (line["outcome"], line["error"]["code"]) == ("failed", BROKEN[kind])
 
 
 @pytest.mark.parametrize("kind", RESET)
@@ -160,18 +127,6 @@ def test_an_upstream_that_resets_in_mid_stream_is_seen_by_the_client_and_audited
     with pytest.raises(openai.APIConnectionError):
         text_of(raw.parse())
     assert broken.audited(raw.headers["x-request-id"])["outcome"] == "aborted"
-
-
-@pytest.mark.parametrize("kind", ["jsonlines", "no-done"])
-def test_other_containers_streams_become_correct_streams(broken, kind):
-    """JSON lines, and events without [DONE], come out as server-sent events that end in [DONE]."""
-    body = {"model": kind, "messages": MESSAGES, "stream": True}
-    with broken.http().stream("POST", "/v1/chat/completions", json=body) as received:
-        raw = b"".join(received.iter_bytes())
-    events = raw.split(b"\n\n")
-    assert events[-2:] == [b"data: [DONE]", b""]
-    deltas = [json.loads(event.removeprefix(b"data: "))["choices"][0]["delta"] for event in events[:-2]]
-    assert "".join(delta.get("content") or "" for delta in deltas) == "alpha bravo charlie"
 
 
 def test_a_client_that_leaves_in_mid_stream_cuts_the_upstream_and_is_audited(broken, regions, answer):

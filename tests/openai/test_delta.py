@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from extproc.errors import UpstreamFailed
-from extproc.openai.delta import Blocked, ChoiceStream
+from extproc.openai.delta import Blocked, ChoiceStream, Room
 from extproc.policies.verdict import Phase
 
 
@@ -165,6 +165,51 @@ def test_probabilities_of_a_redacted_choice_are_dropped_for_good(choice: ChoiceS
         push(choice, {"content": text})
         choice.give_spelled_out(part)
         assert part == {"logprobs": logprobs(text) if text == "a " else None}
+
+
+def test_probabilities_that_wait_are_bounded(word_guard: Any) -> None:
+    """Too many for the room there is are dropped, for good, and the room is there for others again."""
+    room = Room(spelled_out=200)
+    choice = ChoiceStream(0, word_guard(), [], room=room)
+    push(choice, {"content": "sec"})
+    for at in range(100):
+        part = {"logprobs": logprobs(f"token {at}")}
+        choice.take_spelled_out(part)
+        choice.give_spelled_out(part)
+        assert part == {"logprobs": None}
+        assert 0 <= room.spelled_out <= 200
+    push(choice, {"content": "ond"})
+    part = {"logprobs": logprobs("ond")}
+    choice.take_spelled_out(part)
+    choice.give_spelled_out(part)
+    assert (part, room.spelled_out) == ({"logprobs": None}, 200)
+
+
+def test_probabilities_are_not_copied_for_every_chunk(choice: ChoiceStream) -> None:
+    """What waits grows where it is: a copy each time would take quadratic time."""
+    push(choice, {"content": "sec"})
+    first: list[Any] = [1]
+    for value in (first, [2], [3]):
+        choice.take_spelled_out({"token_ids": value})
+    assert first == [1, 2, 3]
+
+
+def test_places_are_bounded_over_all_choices(word_guard: Any) -> None:
+    """Ever new fields end the stream, in whichever choice they come; those known may go on."""
+    room = Room(places=3)
+    one, two = (ChoiceStream(index, word_guard(), [], room=room) for index in (0, 1))
+    for _ in range(2):
+        assert push(one, {"content": "a", "x": "b"}) == ([], {"content": "a", "x": "b"})
+        assert push(two, {"content": "c"}) == ([], {"content": "c"})
+    with pytest.raises(UpstreamFailed):
+        push(two, {"y": "d"})
+
+
+def test_a_call_that_has_ended_gives_its_place_back(word_guard: Any) -> None:
+    """One call after the other under one index may go on for as long as they like."""
+    choice = ChoiceStream(0, word_guard(), [], room=Room(places=2))
+    for at in range(50):
+        assert push(choice, arguments(0, "{}", id=f"c{at}"))[1] == arguments(0, "{}", id=f"c{at}")
 
 
 def test_text_received_is_counted(choice: ChoiceStream) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from extproc.openai.call import MAX_CHOICES
+from extproc.openai.delta import MAX_PLACES
 from extproc.openai.stream import Relay
 
 HEAD = {"id": "c-1", "object": "chat.completion.chunk", "created": 5, "system_fingerprint": "fp"}
@@ -245,3 +247,31 @@ def test_a_key_is_judged(relay: Relay) -> None:
     (told,) = relay.push(chunk(part({"a secret": "x", "x": {"my secret": 1}}), **{"our secret": 1}))
     assert told["choices"][0]["delta"] == {"x": {"my [X]": 1}, "a [X]": "x"}
     assert told["our [X]"] == 1
+
+
+TOO_MANY = {
+    "choices": (MAX_CHOICES, lambda at: chunk(part({"content": "a"}, at))),
+    "fields of a delta": (MAX_PLACES, lambda at: chunk(part({f"x{at}": "a"}))),
+    "choices with fields": (MAX_PLACES, lambda at: chunk(part({f"x{at}": "a"}, at % 7))),
+    "fields of a chunk": (MAX_PLACES, lambda at: chunk(part({"content": "a"}), **{f"x{at}": "a b"})),
+}
+
+
+@pytest.mark.parametrize("name", TOO_MANY)
+def test_what_a_stream_can_take_up_is_bounded(relay: Relay, name: str) -> None:
+    """A container that sends ever new choices or fields is cut off at the limit, and not before."""
+    limit, made = TOO_MANY[name]
+    for at in range(limit - 1):
+        assert relay.push(made(at))
+    assert relay.error is None
+    sent_after = [relay.push(made(at)) for at in range(limit - 1, limit + 2)]
+    assert sent_after[-1] == []
+    assert relay.error is not None
+    assert relay.error.openai_code == "model_stream_error"
+
+
+def test_a_choice_that_ends_again_and_again_is_noted_so_often(relay: Relay) -> None:
+    """Reasons are for the record, which keeps no more of them."""
+    for _ in range(2 * MAX_CHOICES):
+        relay.push(chunk(part({}, 0, "stop")))
+    assert len(relay.finish_reasons) == MAX_CHOICES

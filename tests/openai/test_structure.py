@@ -32,6 +32,17 @@ def test_a_proper_envelope_is_left_alone() -> None:
     assert document == expected
 
 
+@pytest.mark.parametrize(
+    ("estimated", "kept"),
+    [(["prompt_tokens", "completion_tokens"], True), ([], True), ([ADDRESS], False), (["total_tokens", []], False)],
+)
+def test_estimates_stay_marked(estimated: list[object], kept: bool) -> None:
+    """Which counts a dialect had to guess is told in streams too; nothing else may stand there."""
+    document = {"usage": {"prompt_tokens": 1, "estimated": estimated}}
+    structure.envelope(document, "o", "m")
+    assert document["usage"] == {"prompt_tokens": 1, **({"estimated": estimated} if kept else {})}
+
+
 @pytest.mark.parametrize("usage", [ADDRESS, [1], {"a": ADDRESS}, {ADDRESS: 1}, {"a": [ADDRESS]}, {"a": {"b": ADDRESS}}])
 def test_usage_holds_numbers_only(usage: object) -> None:
     """Whatever else a container reports there is left out."""

@@ -260,6 +260,51 @@ def test_memory_is_given_back() -> None:
     assert len(decoder._headers) <= 16
 
 
+class Counted(bytearray):
+    """Bytes that count how many of them are copied and moved."""
+
+    work = 0
+
+    def __getitem__(self, key):
+        """Copy."""
+        found = super().__getitem__(key)
+        self.work += len(found)
+        return found
+
+    def __delitem__(self, key):
+        """Move what comes after."""
+        super().__delitem__(key)
+        self.work += len(self)
+
+
+@pytest.mark.parametrize("size", [1, 7, 100, 1_000_000])
+@pytest.mark.parametrize("payload", [0, 10, 5_000])
+def test_the_work_is_linear_in_the_bytes(monkeypatch, size, payload) -> None:
+    """Twice the bytes are twice the work, counted in bytes: of small frames and large, in small pieces and at once."""
+    one = encode(PART, bytes(payload))
+
+    def work(frames):
+        data = one * frames
+        decoder, checked = Decoder(), 0
+
+        def counting(data, *start):
+            nonlocal checked
+            checked += len(data)
+            return crc32(data, *start)
+
+        monkeypatch.setattr(eventstream, "crc32", counting)
+        decoder._buffer = counted = Counted()
+        for start in range(0, len(data), size):
+            for frame in decoder.feed(data[start : start + size]):
+                assert len(frame.payload) == payload
+        decoder.finish()
+        return counted.work + checked
+
+    count = -(-20_000 // len(one))
+    assert 0 < work(2 * count) <= 2.1 * work(count)
+    assert work(count) <= 5 * count * len(one)
+
+
 def test_a_frame_says_what_it_is() -> None:
     """Message, event, exception and error types are read from their headers; absent or not a string is None."""
     event, exception, error, odd = (

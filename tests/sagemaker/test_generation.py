@@ -213,6 +213,19 @@ def test_another_dialect_in_the_stream_is_a_failure() -> None:
         stream(sse([{"choices": [{"delta": {"content": "x"}}]}]))
 
 
+@given(st.lists(st.integers(0, 900)))
+def test_what_comes_before_a_failure_is_given_at_any_split(cuts: list[int]) -> None:
+    """The chunks before a document that is no answer are the same wherever the payload is cut."""
+    payload = lines([{"outputs": ["a"]}, {"outputs": [" b"]}, {"text": "c"}, {"outputs": [" d"]}])
+    edges = [0, *sorted(cut % (len(payload) + 1) for cut in cuts), len(payload)]
+    translation, chunks = generation.stream(call(), target()), []
+    with pytest.raises(UpstreamFailed):  # noqa: PT012 - where it is raised depends on the split
+        for a, b in pairwise(edges):
+            chunks += translation.feed(payload[a:b])
+        translation.finish()
+    assert said(chunks) == "a b"
+
+
 def test_log_probabilities_come_with_their_text() -> None:
     """While a stop may still begin in a token's text, neither goes out."""
     asked = call(logprobs=True, stop="END")
