@@ -32,7 +32,9 @@ class Knobs:
         tokens: answer with so many words instead.
         token_chars: cut words into tokens of so many characters.
         finish_reason: instead of stop, length or tool_calls.
-        delay_ms: before each event of a stream; of a whole answer, before its headers.
+        delay_ms: before each event of a stream; of a whole answer or an error, before its headers.
+        limit_ms: what the platform gives the container for a whole answer (60 s; then 424, status 0) or for all of a
+            stream (8 min; then the exception ModelInvocationTimeExceeded).
         events_per_frame: so many events in one frame.
         frame_bytes: so many bytes of payload in each frame, wherever events end.
         split_utf8: cut frames inside every multi-byte character and between the two line feeds that end an event.
@@ -52,6 +54,7 @@ class Knobs:
     token_chars: int | None = None
     finish_reason: str | None = None
     delay_ms: float = 0.0
+    limit_ms: int | None = None
     events_per_frame: int = 1
     frame_bytes: int | None = None
     split_utf8: bool = False
@@ -71,6 +74,7 @@ SHORT = {
     "tokens": "tokens",
     "chars": "token_chars",
     "delay": "delay_ms",
+    "limit": "limit_ms",
     "events": "events_per_frame",
     "frame": "frame_bytes",
     "utf8": "split_utf8",

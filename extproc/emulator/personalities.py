@@ -17,7 +17,7 @@ DEFAULT = "chat"
 # Kind → what it does. What stands in refusals.BY_KIND is an answer of AWS's own instead of the container's.
 CONTAINERS = {
     "chat": "vLLM: chat and legacy completions; server-sent events, [DONE], usage when asked for",
-    "sglang": "SGLang: the same for chat alone, as nothing else is behind its /invocations",
+    "sglang": "SGLang: chat alone, as nothing else is behind its /invocations",
     "jsonlines": "LMI chat and completions container: application/jsonlines, an empty last line, no [DONE]",
     "no-done": "server-sent events that end after finish_reason, without [DONE]",
     "huge": "an answer of 32 MiB (knob: bytes)",
@@ -47,7 +47,7 @@ EMBEDDINGS = {
 ENDPOINTS = {
     "components": "an endpoint of inference components: one must be named (missing* is none, empty* has no copy)",
     "multi-model": "a multi-model endpoint: a target model must be named (loading* is not ready); it cannot stream",
-    "stateful": "a container with sessions: NEW_SESSION opens one, an unknown one is its 424",
+    "stateful": "a container with sessions: NEW_SESSION opens one, requestType CLOSE ends it, an unknown one is its 424",
     "serverless": "a serverless endpoint: bodies up to 4 MiB; it cannot stream",
 }
 BEFORE_HEADERS = {
