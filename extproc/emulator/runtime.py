@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field, replace
 from email.utils import formatdate
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from extproc.emulator import (
     addressing,
@@ -105,6 +105,7 @@ class Runtime:
         addressing.check(received, endpoint, own["component"] if own else "", stream=stream)
         settings = knobs.from_name(endpoint)
         failed: ContainerRefused | None = None
+        document: dict[str, Any] = {}
         try:
             document = container.parse(received.body)
             if "emulator" in document:
@@ -121,28 +122,22 @@ class Runtime:
         if kind in ("reset", "stall"):
             return Answer(0, steps=[answer.Reset() if kind == "reset" else answer.Stall()])
         kind, fault = personalities.container_of(name, endpoint)
+        asked = Invocation(
+            kind=kind,
+            fault=fault,
+            document=document,
+            settings=settings,
+            endpoint=endpoint,
+            attributes=received.header(b"x-amzn-sagemaker-custom-attributes") or b"",
+            created=int(now),
+            number=entry.number,
+            stream=stream,
+            chat_alone=own is not None,
+        )
         try:
             if failed:
                 raise failed
-            opened: tuple[tuple[str, str], ...] = ()
-            if personalities.kind_of(endpoint) == "stateful":
-                if "requestType" in document:
-                    told, opened = self.sessions.managed(document, received, entry.number, now)
-                    return Answer(200, (("content-type", "text/plain"), _VARIANT, *opened), told.encode())
-                opened = self.sessions.take(received, entry.number, now)
-            asked = Invocation(
-                kind=kind,
-                fault=fault,
-                document=document,
-                settings=settings,
-                endpoint=endpoint,
-                attributes=received.header(b"x-amzn-sagemaker-custom-attributes") or b"",
-                created=int(now),
-                number=entry.number,
-                stream=stream,
-                chat_alone=own is not None,
-            )
-            content_type, events, fault = containers.written(asked)
+            content_type, events, fault, headers = self._contained(asked, received, now)
         except ContainerRefused as refused:
             said = refusals.model_error(endpoint, self.region, refused.status, refused.body)
             raise Refused(said, settings.delay_ms) from refused
@@ -152,7 +147,19 @@ class Runtime:
         if not stream and settings.delay_ms >= limit_ms:
             raise Refused(refusals.model_error(endpoint, self.region, 0, ""), limit_ms)
         made = (_streamed if stream else _whole)(content_type, events, fault, settings)
-        return replace(made, headers=(*made.headers, *opened))
+        return replace(made, headers=(*made.headers, *headers))
+
+    def _contained(
+        self, asked: Invocation, received: Received, now: float
+    ) -> tuple[str, Iterator[bytes], str, tuple[tuple[str, str], ...]]:
+        """What the container says, the fault that is still to come, and what it tells of its sessions."""
+        if personalities.kind_of(asked.endpoint) != "stateful":
+            return (*containers.written(asked), ())
+        if "requestType" in asked.document:
+            told, headers = self.sessions.managed(asked.document, received, asked.number, now)
+            return "text/plain", iter([told.encode()]), "", headers
+        headers = self.sessions.take(received, asked.number, now)
+        return (*containers.written(asked), headers)
 
     def _refuse_by_kind(self, kind: str, name: str, endpoint: str, settings: Knobs) -> None:
         if kind in refusals.BY_KIND:

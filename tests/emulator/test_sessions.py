@@ -47,6 +47,17 @@ def test_a_session_is_opened_and_closed_by_requests_of_their_own(client, chat) -
         assert caught.value.response["OriginalStatusCode"] == 424
 
 
+def test_a_stream_may_close_a_session(client) -> None:
+    """What is said of it then comes in PayloadParts, like any answer of that operation."""
+    name = client.invoke_endpoint(
+        EndpointName="stateful", SessionId="NEW_SESSION", Body=b'{"requestType": "NEW_SESSION"}'
+    )["NewSessionId"].partition(";")[0]
+    closed = client.invoke_endpoint_with_response_stream(
+        EndpointName="stateful", SessionId=name, Body=b'{"requestType": "CLOSE"}'
+    )
+    assert b"".join(event["PayloadPart"]["Bytes"] for event in closed["Body"]) == f"Session {name} closed".encode()
+
+
 @pytest.mark.parametrize("body", [b'{"requestType": "OPEN"}', b'{"requestType": "NEW_SESSION", "messages": []}'])
 def test_a_request_about_sessions_has_nothing_else(body, client) -> None:
     """Another type, or another field beside it, is the container's 400."""
