@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
 _NAME = r"[a-zA-Z0-9](-*[a-zA-Z0-9])*"
 _PRINTABLE = r"\S[ -~]*"
+_ASCII = r"[\x00-\x7f]*"
 # Header → what AWS calls it, its pattern, its greatest length.
 HEADERS = {
-    b"x-amzn-sagemaker-custom-attributes": ("customAttributes", r"[\x00-\x7f]*", 1024),
+    b"x-amzn-sagemaker-custom-attributes": ("customAttributes", _ASCII, 1024),
     b"x-amzn-sagemaker-target-model": ("targetModel", _PRINTABLE, 1024),
     b"x-amzn-sagemaker-target-variant": ("targetVariant", _NAME, 63),
     b"x-amzn-sagemaker-target-container-hostname": ("targetContainerHostname", _NAME, 63),
@@ -28,6 +29,10 @@ HEADERS = {
     b"x-amzn-sagemaker-inference-id": ("inferenceId", _PRINTABLE, 64),
     b"x-amzn-sagemaker-prefix-aware-id": ("prefixAwareId", _PRINTABLE, 64),
     b"x-amzn-sagemaker-session-id": ("sessionId", _NAME + "|NEW_SESSION", 256),
+    b"x-amzn-sagemaker-enable-explanations": ("enableExplanations", r".+", 64),
+    b"x-amzn-sagemaker-accept": ("accept", _ASCII, 1024),
+    b"accept": ("accept", _ASCII, 1024),
+    b"content-type": ("contentType", _ASCII, 1024),
 }
 # Of a serverless endpoint's request body.
 SERVERLESS_BYTES = 4 * 1024 * 1024

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 # More than a socket's buffers take at once would make every huge answer one huge write.
 _HUGE_TOKEN = 16 * 1024
 _PRELUDE = Struct(">II")
+# What AWS gives a container for a whole answer, and for all of a stream.
+WHOLE_LIMIT_MS = 60_000
+STREAM_LIMIT_MS = 480_000
+# Sums of waits differ from the limit by a rounding.
+_ROUNDING = 1e-9
 # What a container answers with → how it is written whole, and in chunks.
 _WRITTEN: Mapping[type, tuple[Callable[[Any], bytes], Callable[[Any], Iterator[bytes]]]] = {
     Completion: (dialect.document, dialect.chunks),
@@ -112,7 +117,19 @@ def instead(fault: str, *, stream: bool) -> tuple[str, list[bytes]] | None:
 
 
 def stream(source: Iterator[bytes], kind: str, knobs: Knobs) -> Iterator[Step]:
-    """Give the steps of a response stream, with the kind's fault in its place."""
+    """Give the steps of a response stream, with the kind's fault in its place, up to the platform's limit of time."""
+    left = (STREAM_LIMIT_MS if knobs.limit_ms is None else knobs.limit_ms) / 1000
+    for step in _unlimited(source, kind, knobs):
+        if isinstance(step, Wait):
+            if step.seconds > left + _ROUNDING:
+                yield Wait(left)
+                yield from _exception("ModelStreamError", **_LATE)(source, knobs)
+                return
+            left -= step.seconds
+        yield step
+
+
+def _unlimited(source: Iterator[bytes], kind: str, knobs: Knobs) -> Iterator[Step]:
     fault = _STREAM_FAULTS.get(kind)
     if fault is None:
         yield from _sent(source, knobs)

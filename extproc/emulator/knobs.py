@@ -34,7 +34,9 @@ class Knobs:
         finish_reason: instead of stop, length or tool_calls.
         raw: what a stream's container writes, event by event, exactly so: no event of its own, no end, no [DONE].
             Faults and framing do to it what they do to any stream.
-        delay_ms: before each event of a stream; of a whole answer, before its headers.
+        delay_ms: before each event of a stream; of a whole answer or an error, before its headers.
+        limit_ms: what the platform gives the container for a whole answer (60 s; then 424, status 0) or for all of a
+            stream (8 min; then the exception ModelInvocationTimeExceeded).
         events_per_frame: so many events in one frame.
         frame_bytes: so many bytes of payload in each frame, wherever events end.
         split_utf8: cut frames inside every multi-byte character and between the two line feeds that end an event.
@@ -56,6 +58,7 @@ class Knobs:
     finish_reason: str | None = None
     raw: tuple[str, ...] | None = None
     delay_ms: float = 0.0
+    limit_ms: int | None = None
     events_per_frame: int = 1
     frame_bytes: int | None = None
     split_utf8: bool = False
@@ -76,6 +79,7 @@ SHORT = {
     "tokens": "tokens",
     "chars": "token_chars",
     "delay": "delay_ms",
+    "limit": "limit_ms",
     "events": "events_per_frame",
     "frame": "frame_bytes",
     "utf8": "split_utf8",

@@ -17,7 +17,7 @@ DEFAULT = "chat"
 # Kind → what it does. What stands in refusals.BY_KIND is an answer of AWS's own instead of the container's.
 CONTAINERS = {
     "chat": "vLLM: chat and legacy completions; server-sent events, [DONE], usage when asked for",
-    "sglang": "SGLang: the same for chat alone, as nothing else is behind its /invocations",
+    "sglang": "SGLang: chat alone, as nothing else is behind its /invocations",
     "jsonlines": "LMI chat and completions container: application/jsonlines, an empty last line, no [DONE]",
     "no-done": "server-sent events that end after finish_reason, without [DONE]",
     "huge": "an answer of 32 MiB (knob: bytes)",
@@ -28,6 +28,7 @@ TEXT = {
     "tgi-nospace": "TGI before 2.1: `data:` without the space",
     "lmi": "LMI's asynchronous handler: `inputs`, an object; JSON lines and an empty last line",
     "lmi-rolling": "LMI's rolling batch: log_prob, details on the last line, failures as finish_reason error",
+    "lmi-compat": "LMI's rolling batch with TGI_COMPAT: an array, server-sent events, details unasked, no [DONE]",
     "lmi-dynamic": 'LMI\'s dynamic batch: {"outputs": [...]} lines without an end; refuses parameters it does not know',
     "llama2": "JumpStart's Llama 2: dialogs, and accept_eula=true on every call",
     "bedrock": "Bedrock marketplace: `prompt`, and an answer wrapped in body and metering",
@@ -47,7 +48,7 @@ EMBEDDINGS = {
 ENDPOINTS = {
     "components": "an endpoint of inference components: one must be named (missing* is none, empty* has no copy)",
     "multi-model": "a multi-model endpoint: a target model must be named (loading* is not ready); it cannot stream",
-    "stateful": "a container with sessions: NEW_SESSION opens one, an unknown one is its 424",
+    "stateful": "a container with sessions: NEW_SESSION opens one, requestType CLOSE ends it, unknown ones are its 424",
     "serverless": "a serverless endpoint: bodies up to 4 MiB; it cannot stream",
 }
 BEFORE_HEADERS = {

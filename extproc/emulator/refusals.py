@@ -33,11 +33,12 @@ class Refusal:
 
 
 class Refused(Exception):
-    """Raised where a request is judged; carries what to answer."""
+    """Raised where a request is judged; carries what to answer, and after how many milliseconds."""
 
-    def __init__(self, refusal: Refusal) -> None:
+    def __init__(self, refusal: Refusal, delay_ms: float = 0.0) -> None:
         super().__init__(refusal.error_type)
         self.refusal = refusal
+        self.delay_ms = delay_ms
 
 
 def front_end(status: int, error_type: str, message: str | None) -> Refusal:

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field, replace
 from email.utils import formatdate
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from extproc.emulator import (
     addressing,
@@ -22,12 +22,12 @@ from extproc.emulator import (
     native,
     personalities,
     refusals,
-    sessions,
 )
 from extproc.emulator.answer import Answer
 from extproc.emulator.container import ContainerRefused
 from extproc.emulator.containers import Invocation
 from extproc.emulator.refusals import Refusal, Refused
+from extproc.emulator.sessions import Sessions
 from extproc.emulator.verify import verify
 
 if TYPE_CHECKING:
@@ -66,7 +66,11 @@ class Runtime:
     endpoints: frozenset[str] | None = None
     payload_limit: int = PAYLOAD_LIMIT
     faults: list[Fault] = field(default_factory=list)
-    sessions: set[str] = field(default_factory=set)
+    sessions: Sessions = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin without a session."""
+        self.sessions = Sessions(self.region)
 
     def answer(self, received: Received, entry: Entry, now: float) -> Answer:
         """Answer one request and note in its entry what was done. `now` is Unix seconds."""
@@ -75,7 +79,7 @@ class Runtime:
             made = self._judge(received, entry, now)
         except Refused as refused:
             told = native.refusal(refused.refusal) if _native(received) else refused.refusal
-            made = self._refusal(told, entry)
+            made = self._refusal(told, entry, refused.delay_ms)
         entry.status = made.status
         return replace(made, headers=(*common, *made.headers))
 
@@ -101,6 +105,7 @@ class Runtime:
         addressing.check(received, endpoint, own["component"] if own else "", stream=stream)
         settings = knobs.from_name(endpoint)
         failed: ContainerRefused | None = None
+        document: dict[str, Any] = {}
         try:
             document = container.parse(received.body)
             if "emulator" in document:
@@ -117,37 +122,50 @@ class Runtime:
         if kind in ("reset", "stall"):
             return Answer(0, steps=[answer.Reset() if kind == "reset" else answer.Stall()])
         kind, fault = personalities.container_of(name, endpoint)
+        asked = Invocation(
+            kind=kind,
+            fault=fault,
+            document=document,
+            settings=settings,
+            endpoint=endpoint,
+            attributes=received.header(b"x-amzn-sagemaker-custom-attributes") or b"",
+            created=int(now),
+            number=entry.number,
+            stream=stream,
+            chat_alone=own is not None,
+        )
         try:
             if failed:
                 raise failed
-            asked = Invocation(
-                kind=kind,
-                fault=fault,
-                document=document,
-                settings=settings,
-                endpoint=endpoint,
-                attributes=received.header(b"x-amzn-sagemaker-custom-attributes") or b"",
-                created=int(now),
-                number=entry.number,
-                stream=stream,
-                chat_alone=own is not None,
-            )
-            content_type, events, fault = containers.written(asked)
+            content_type, events, fault, headers = self._contained(asked, received, now)
         except ContainerRefused as refused:
-            raise Refused(refusals.model_error(endpoint, self.region, refused.status, refused.body)) from refused
+            said = refusals.model_error(endpoint, self.region, refused.status, refused.body)
+            raise Refused(said, settings.delay_ms) from refused
         if own and content_type != dialect.JSON:
             return native.streamed(content_type, events, fault, settings)
-        opened: tuple[tuple[str, str], ...] = ()
-        if personalities.kind_of(endpoint) == "stateful":
-            opened = sessions.take(self.sessions, received, endpoint, self.region, now)
+        limit_ms = answer.WHOLE_LIMIT_MS if settings.limit_ms is None else settings.limit_ms
+        if not stream and settings.delay_ms >= limit_ms:
+            raise Refused(refusals.model_error(endpoint, self.region, 0, ""), limit_ms)
         made = (_streamed if stream else _whole)(content_type, events, fault, settings)
-        return replace(made, headers=(*made.headers, *opened))
+        return replace(made, headers=(*made.headers, *headers))
+
+    def _contained(
+        self, asked: Invocation, received: Received, now: float
+    ) -> tuple[str, Iterator[bytes], str, tuple[tuple[str, str], ...]]:
+        """What the container says, the fault that is still to come, and what it tells of its sessions."""
+        if personalities.kind_of(asked.endpoint) != "stateful":
+            return (*containers.written(asked), ())
+        if "requestType" in asked.document:
+            told, headers = self.sessions.managed(asked.document, received, asked.number, now)
+            return "text/plain", iter([told.encode()]), "", headers
+        headers = self.sessions.take(received, asked.number, now)
+        return (*containers.written(asked), headers)
 
     def _refuse_by_kind(self, kind: str, name: str, endpoint: str, settings: Knobs) -> None:
         if kind in refusals.BY_KIND:
-            raise Refused(refusals.BY_KIND[kind])
+            raise Refused(refusals.BY_KIND[kind], settings.delay_ms)
         if kind == "missing":
-            raise Refused(refusals.no_such_endpoint(endpoint))
+            raise Refused(refusals.no_such_endpoint(endpoint), settings.delay_ms)
         if kind == "model-error":
             status = (
                 personalities.original_status(name) if settings.original_status is None else settings.original_status
@@ -155,7 +173,7 @@ class Runtime:
             said = settings.original_message
             if said is None:
                 said = ContainerRefused(status, f"The container answered {status}.").body
-            raise Refused(refusals.model_error(endpoint, self.region, status, said))
+            raise Refused(refusals.model_error(endpoint, self.region, status, said), settings.delay_ms)
 
     def _take_fault(self, endpoint: str) -> str | None:
         """Return the first fault set for the endpoint, one time less of it left."""
@@ -168,14 +186,17 @@ class Runtime:
                 return fault.kind
         return None
 
-    def _refusal(self, refusal: Refusal, entry: Entry) -> Answer:
+    def _refusal(self, refusal: Refusal, entry: Entry, delay_ms: float = 0.0) -> Answer:
         headers = [("content-type", refusal.content_type)]
         if refusal.error_type:
             entry.error_type = refusal.error_type
             headers.append(("x-amzn-errortype", refusal.error_type))
         if refusal.location:
             headers.append(("location", refusal.location))
-        return Answer(refusal.status, tuple(headers), refusal.body)
+        if not delay_ms or not refusal.body:
+            return Answer(refusal.status, tuple(headers), refusal.body)
+        steps = (answer.Wait(delay_ms / 1000), answer.Send(refusal.body))
+        return Answer(refusal.status, tuple(headers), refusal.body, steps)
 
 
 def _native(received: Received) -> re.Match[str] | None:

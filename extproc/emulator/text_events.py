@@ -109,20 +109,45 @@ def lmi_async(said: Said) -> Iterator[bytes]:
 
 def rolling_object(said: Said) -> bytes:
     """LMI's rolling batch: an object that repeats the prompt among its details."""
-    details = {"finish_reason": said.hugging_face, "generated_tokens": len(said.tokens), "inputs": "the prompt"}
-    tokens = [{"id": at, "text": text, "log_prob": _LOGPROB} for at, text in enumerate(said.tokens)]
-    more = {"details": {**details, "tokens": tokens}} if said.details else {}
-    return orjson.dumps({"generated_text": said.text, **more})
+    return orjson.dumps(_rolling(said))
+
+
+def rolling_array(said: Said) -> bytes:
+    """LMI's rolling batch with TGI_COMPAT: the same in an array of one."""
+    return orjson.dumps([_rolling(said)])
 
 
 def lmi_rolling(said: Said) -> Iterator[bytes]:
     """LMI's rolling batch: JSON lines with log_prob, the last with the text."""
+    for line in _rolling_lines(said, "log_prob"):
+        yield line + b"\n"
+
+
+def lmi_compat(said: Said) -> Iterator[bytes]:
+    """LMI's rolling batch with TGI_COMPAT: the same lines as server-sent events with TGI's logprob, no [DONE].
+
+    sse_response_formatter of djl_python's output_formatter.py.
+    """
+    for line in _rolling_lines(said, "logprob"):
+        yield b"data: " + line + b"\n\n"
+
+
+def _rolling(said: Said) -> dict[str, Any]:
+    tokens = [{"id": at, "text": text, "log_prob": _LOGPROB} for at, text in enumerate(said.tokens)]
+    more = {"details": {**_rolling_details(said), "tokens": tokens}} if said.details else {}
+    return {"generated_text": said.text, **more}
+
+
+def _rolling_lines(said: Said, probability: str) -> Iterator[bytes]:
     tokens = said.tokens or ("",)
-    details = {"finish_reason": said.hugging_face, "generated_tokens": len(said.tokens), "inputs": "the prompt"}
     for at, text in enumerate(tokens, 1):
-        end = {"generated_text": said.text, **({"details": details} if said.details else {})}
-        token = {"id": at, "text": text, "log_prob": _LOGPROB}
-        yield orjson.dumps({"token": token, **(end if at == len(tokens) else {})}) + b"\n"
+        end = {"generated_text": said.text, **({"details": _rolling_details(said)} if said.details else {})}
+        token = {"id": at, "text": text, probability: _LOGPROB}
+        yield orjson.dumps({"token": token, **(end if at == len(tokens) else {})})
+
+
+def _rolling_details(said: Said) -> dict[str, Any]:
+    return {"finish_reason": said.hugging_face, "generated_tokens": len(said.tokens), "inputs": "the prompt"}
 
 
 def bare_array(said: Said) -> bytes:

@@ -90,14 +90,17 @@ def _tgi(document: dict[str, Any], _: bytes) -> Asked:
     return Asked(prompt, last_user_text(prompt), limit, tuple(stops), keeps_stop=True, details=details)
 
 
-def _lmi(stop: str) -> Callable[[dict[str, Any], bytes], Asked]:
+def _lmi(stop: str, *, details: bool = False) -> Callable[[dict[str, Any], bytes], Asked]:
+    """Return how LMI reads a request: under which name it finds stops, and whether it gives details unasked."""
+
     def read(document: dict[str, Any], _: bytes) -> Asked:
         prompt, parameters = document.get("inputs"), _parameters(document)
         if not isinstance(prompt, str):
             raise _refused(424, "Input parsing failed. Ensure that the request payload is valid.", code=424)
         stops = tuple(parameters.get(stop, ()))
         limit = parameters.get("max_new_tokens", 30)
-        return Asked(prompt, last_user_text(prompt), limit, stops, details=parameters.get("details") is True)
+        wanted = parameters.get("details", details) is True
+        return Asked(prompt, last_user_text(prompt), limit, stops, details=wanted)
 
     return read
 
@@ -168,6 +171,13 @@ PERSONALITIES: Mapping[str, Personality] = {
         text_events.lmi_rolling,
         _LINES,
         orjson.dumps(_LMI_FAILED) + b"\n",
+    ),
+    "lmi-compat": Personality(
+        _lmi("stop_sequences", details=True),
+        text_events.rolling_array,
+        text_events.lmi_compat,
+        _SSE,
+        b"data: " + orjson.dumps(_LMI_FAILED) + b"\n\n",
     ),
     "lmi-dynamic": Personality(
         _lmi_dynamic,

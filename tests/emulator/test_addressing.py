@@ -44,6 +44,9 @@ def test_what_is_there_answers(client, chat, endpoint, parameters) -> None:
         ("components", {"InferenceComponentName": "a_b"}, "'inferenceComponentName'"),
         ("chat", {"TargetVariant": "v" * 64}, "'targetVariant'"),
         ("chat", {"InferenceId": "i" * 65}, "'inferenceId'"),
+        ("chat", {"EnableExplanations": "e" * 65}, "'enableExplanations'"),
+        ("chat", {"Accept": "a" * 1025}, "'accept'"),
+        ("chat", {"ContentType": "c" * 1025}, "'contentType'"),
     ],
 )
 def test_what_is_not_there_is_refused(client, chat, endpoint, parameters, said) -> None:
@@ -69,12 +72,12 @@ def test_serverless_endpoints_neither_stream_nor_take_much(client, chat) -> None
 
 
 def test_headers_are_those_of_the_service_model(client) -> None:
-    """Names and lengths are botocore's, for every header of a request that says where it goes."""
-    members = client.meta.service_model.operation_model("InvokeEndpoint").input_shape.members
+    """Names and lengths are botocore's, for every header of both operations."""
+    operations = map(client.meta.service_model.operation_model, ("InvokeEndpoint", "InvokeEndpointWithResponseStream"))
     headers = {
         shape.serialization["name"].lower().encode(): shape.metadata["max"]
-        for name, shape in members.items()
-        if shape.serialization.get("location") == "header" and name not in ("ContentType", "Accept")
+        for operation in operations
+        for shape in operation.input_shape.members.values()
+        if shape.serialization.get("location") == "header"
     }
-    del headers[b"x-amzn-sagemaker-enable-explanations"]
     assert {name: most for name, (_, _, most) in HEADERS.items()} == headers

@@ -187,3 +187,22 @@ def test_a_huge_answer_is_as_large_as_asked() -> None:
     size = sum(map(len, answer.huge_tokens(1_000_000)))
     assert 900_000 < size <= 1_000_000
     assert len(answer.huge_tokens(1)) == 1
+
+
+@pytest.mark.parametrize(("limit", "tokens"), [(0, 0), (5, 0), (10, 1), (35, 3), (69, 6)])
+def test_a_stream_has_so_much_time(limit, tokens) -> None:
+    """What comes within the limit goes out; then the exception that AWS has for it, and nothing more."""
+    made = steps("chat", Knobs(delay_ms=10, limit_ms=limit))
+    assert sum(step.seconds for step in made if isinstance(step, Wait)) == pytest.approx(limit / 1000)
+    *before, last = messages(made)
+    assert [message.payload for message in before] == events()[:tokens]
+    assert last.headers[":exception-type"] == "ModelStreamError"
+    assert b"ModelInvocationTimeExceeded" in last.payload
+
+
+def test_a_stream_within_its_time_is_whole() -> None:
+    """At the limit it is not over; without a knob the limit is AWS's eight minutes."""
+    assert [message.payload for message in messages(steps("chat", Knobs(delay_ms=10, limit_ms=70)))] == events()
+    slow = messages(steps("chat", Knobs(delay_ms=130_000)))
+    assert len(slow) == 4
+    assert slow[-1].headers[":exception-type"] == "ModelStreamError"

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from extproc.emulator.answer import Reset, Stall
+from extproc.emulator.answer import Reset, Send, Stall, Wait
 from extproc.emulator.journal import Journal
 from extproc.emulator.runtime import Fault, Runtime
 from extproc.emulator.server import TEST_CREDENTIALS
@@ -210,3 +210,22 @@ def test_a_refusal_of_a_container_is_quoted_as_it_is(ask, signed) -> None:
     said = json.loads(answer.body)
     assert (answer.status, said["OriginalStatusCode"]) == (424, 422)
     assert said["OriginalMessage"].startswith("Failed to deserialize the JSON body")
+
+
+def test_a_whole_answer_has_so_much_time(ask, signed) -> None:
+    """An answer that takes as long as the platform waits is its 424 of status 0, when that time is over."""
+    answer, _ = ask(signed("/endpoints/tei--delay90000/invocations", b'{"inputs": "x"}'))
+    assert json.loads(answer.body)["OriginalStatusCode"] == 0
+    assert list(answer.steps) == [Wait(60.0), Send(answer.body)]
+    short, _ = ask(signed("/endpoints/tei--delay9--limit9/invocations", b'{"inputs": "x"}'))
+    assert (short.status, next(iter(short.steps))) == (424, Wait(0.009))
+    assert ask(signed("/endpoints/tei--delay9--limit10/invocations", b'{"inputs": "x"}'))[0].status == 200
+
+
+@pytest.mark.parametrize("name", ["model-error-0", "throttle", "missing", "tgi"])
+def test_an_error_may_take_its_time(name, ask, signed) -> None:
+    """The delay that an answer would have is an error's, too."""
+    answer, _ = ask(signed(f"/endpoints/{name}--delay20/invocations"))
+    assert answer.status in (400, 424)
+    assert list(answer.steps) == [Wait(0.02), Send(answer.body)]
+    assert ask(signed(f"/endpoints/{name}/invocations"))[0].steps is None

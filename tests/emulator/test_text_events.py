@@ -14,6 +14,7 @@ WHOLES = [
     text_events.array,
     text_events.lmi_object,
     text_events.rolling_object,
+    text_events.rolling_array,
     text_events.bare_array,
     text_events.dialog,
     text_events.wrapped,
@@ -22,6 +23,7 @@ STREAMS = {
     "tgi": text_events.tgi(b"data: "),
     "lmi": text_events.lmi_async,
     "rolling": text_events.lmi_rolling,
+    "compat": text_events.lmi_compat,
     "dynamic": text_events.lmi_dynamic,
     "bedrock": text_events.wrapped_lines,
 }
@@ -50,12 +52,22 @@ def test_a_stream_holds_every_token(name) -> None:
 
 
 @pytest.mark.parametrize("details", [True, False])
-@pytest.mark.parametrize("name", ["tgi", "lmi", "rolling"])
+@pytest.mark.parametrize("name", ["tgi", "lmi", "rolling", "compat"])
 def test_details_come_when_asked_for(name, details) -> None:
     """With the last token only."""
     found = documents(b"".join(STREAMS[name](Said(("a", "b"), "length", 5, details=details))))
     assert [bool(document.get("details")) for document in found] == [False, details]
     assert [document.get("generated_text") for document in found] == [None, "ab"]
+
+
+def test_compatibility_with_tgi_is_a_matter_of_form() -> None:
+    """The lines of the rolling batch as events, with the name that TGI has for a probability, and an array."""
+    lines, events = documents(b"".join(STREAMS["rolling"](SAID))), list(STREAMS["compat"](SAID))
+    assert all(event.startswith(b"data: {") and event.endswith(b"}\n\n") for event in events)
+    for line, event in zip(lines, documents(b"".join(events)), strict=True):
+        line["token"]["logprob"] = line["token"].pop("log_prob")
+        assert event == line
+    assert json.loads(text_events.rolling_array(SAID)) == [json.loads(text_events.rolling_object(SAID))]
 
 
 def test_tgi_keeps_the_connection_alive() -> None:

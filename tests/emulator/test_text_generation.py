@@ -19,6 +19,7 @@ DIALECTS = {
     "tgi-nospace": "tgi",
     "lmi": "lmi",
     "lmi-rolling": "lmi",
+    "lmi-compat": "lmi",
     "lmi-dynamic": "lmi-dynamic-batch",
     "llama2": "jumpstart-llama2",
     "bedrock": "bedrock-marketplace",

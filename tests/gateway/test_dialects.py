@@ -13,6 +13,7 @@ DIALECTS = {
     "tgi-nospace": {"format": "tgi", "prompt_template": "mistral"},
     "lmi": {"format": "lmi", "prompt_template": "chatml"},
     "lmi-rolling": {"format": "lmi", "prompt_template": "llama2"},
+    "lmi-compat": {"format": "lmi", "prompt_template": "mixtral"},
     "lmi-dynamic": {"format": "lmi-dynamic-batch", "prompt_template": "falcon"},
     "llama2": {"format": "jumpstart-llama2", "accept_eula": True},
     "bedrock": {"format": "bedrock-marketplace", "prompt_template": "llama3"},
