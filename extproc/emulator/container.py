@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from extproc.emulator.prompts import spelled
+
 if TYPE_CHECKING:
     from extproc.emulator.knobs import Knobs
 
@@ -102,7 +104,7 @@ def complete(document: dict[str, Any], knobs: Knobs, endpoint: str, created: int
     messages = document.get("messages")
     if not isinstance(messages, list) or not messages or not all(isinstance(item, dict) for item in messages):
         raise ContainerRefused(400, "Field required: messages")
-    asked = _last_user_text(messages) if knobs.text is None else knobs.text
+    asked = spelled(_last_user_text(messages)) if knobs.text is None else knobs.text
     reasoning, answer = knobs.reasoning or "", asked
     if asked.startswith("reason:"):
         reasoning, _, answer = asked.removeprefix("reason:").partition("||")

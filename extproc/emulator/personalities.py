@@ -30,7 +30,8 @@ TEXT = {
     "lmi-rolling": "LMI's rolling batch: log_prob, details on the last line, failures as finish_reason error",
     "lmi-compat": "LMI's rolling batch with TGI_COMPAT: an array, server-sent events, details unasked, no [DONE]",
     "lmi-dynamic": 'LMI\'s dynamic batch: {"outputs": [...]} lines without an end; refuses parameters it does not know',
-    "llama2": "JumpStart's Llama 2: dialogs, and accept_eula=true on every call",
+    "llama2": "JumpStart's Llama 2 chat models: dialogs, and accept_eula=true on every call",
+    "llama2-text": "JumpStart's Llama 2 base models: `inputs` is a text, and accept_eula=true on every call",
     "bedrock": "Bedrock marketplace: `prompt`, and an answer wrapped in body and metering",
 }
 # Containers that answer a text with a vector: embedding_containers.py; the vectors are those of vectors.py.

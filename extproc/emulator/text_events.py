@@ -166,6 +166,11 @@ def dialog(said: Said) -> bytes:
     return orjson.dumps([{"generation": {"role": "assistant", "content": said.text}}])
 
 
+def generation(said: Said) -> bytes:
+    """JumpStart's Llama 2 base models: a text for each prompt."""
+    return orjson.dumps([{"generation": said.text}])
+
+
 def wrapped(said: Said) -> bytes:
     """Bedrock marketplace: a body and what it costs."""
     return orjson.dumps(_wrapped(said, said.text, last=True))

@@ -115,13 +115,17 @@ def _lmi_dynamic(document: dict[str, Any], _: bytes) -> Asked:
     return Asked(prompt, last_user_text(prompt), parameters.get("max_new_tokens", 30))
 
 
-def _llama2(document: dict[str, Any], attributes: bytes) -> Asked:
+def _check_licence(attributes: bytes) -> None:
     pairs = dict(pair.partition("=")[::2] for pair in attributes.decode("latin-1").split(";"))
     if pairs.get("accept_eula") != "true":
         raise _refused(
             400, "Need to pass custom_attributes='accept_eula=true' as part of header. This means you have read and "
             "accept the end-user license agreement (EULA) of the model."
         )  # fmt: skip
+
+
+def _llama2(document: dict[str, Any], attributes: bytes) -> Asked:
+    _check_licence(attributes)
     dialogs = document.get("inputs")
     if not isinstance(dialogs, list) or not dialogs or not all(isinstance(dialog, list) for dialog in dialogs):
         raise _refused(400, "inputs must be a list of dialogs")
@@ -134,6 +138,14 @@ def _llama2(document: dict[str, Any], attributes: bytes) -> Asked:
     text = str(dialogs[0][-1].get("content"))
     prompt = " ".join(str(message.get("content")) for message in dialogs[0])
     return Asked(prompt, spelled(text), _parameters(document).get("max_new_tokens", 256))
+
+
+def _llama2_text(document: dict[str, Any], attributes: bytes) -> Asked:
+    _check_licence(attributes)
+    prompt = document.get("inputs")
+    if not isinstance(prompt, str):
+        raise _refused(400, "inputs must be a string")
+    return Asked(prompt, spelled(prompt), _parameters(document).get("max_new_tokens", 256))
 
 
 def _bedrock(document: dict[str, Any], _: bytes) -> Asked:
@@ -189,6 +201,13 @@ PERSONALITIES: Mapping[str, Personality] = {
     "llama2": Personality(
         _llama2,
         text_events.dialog,
+        text_events.tgi(b"data: "),
+        _SSE,
+        b"data: " + orjson.dumps(_FAILED) + b"\n\n",
+    ),
+    "llama2-text": Personality(
+        _llama2_text,
+        text_events.generation,
         text_events.tgi(b"data: "),
         _SSE,
         b"data: " + orjson.dumps(_FAILED) + b"\n\n",

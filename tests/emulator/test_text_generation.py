@@ -11,7 +11,7 @@ from extproc.emulator.personalities import TEXT
 from extproc.emulator.text_generation import PERSONALITIES
 from extproc.openai.call import Call
 from extproc.routing.targets import Target
-from extproc.translate import translator
+from extproc.translate import stream_translator
 
 ACCEPTED = b"a=b;accept_eula=true"
 DIALECTS = {
@@ -22,6 +22,7 @@ DIALECTS = {
     "lmi-compat": "lmi",
     "lmi-dynamic": "lmi-dynamic-batch",
     "llama2": "jumpstart-llama2",
+    "llama2-text": "jumpstart-llama2",
     "bedrock": "bedrock-marketplace",
 }
 TARGET = Target(id="t", endpoint="e", models=("m",), region="us-east-1", prompt_template="chatml", max_tokens=50)
@@ -41,9 +42,14 @@ def test_every_kind_has_its_container() -> None:
 @pytest.mark.parametrize("limit", [2, 50])
 def test_what_a_container_writes_is_read_again(kind, limit) -> None:
     """Request, answer and stream of each container through its dialect: the same text both ways."""
-    document = {"messages": [{"role": "user", "content": "One two three"}], "max_tokens": limit}
-    call = Call("m", True, True, {**document, "stream": True})
-    dialect = translator("chat", DIALECTS[kind])
+    # A base model has no chat.
+    asked = {
+        "chat": {"messages": [{"role": "user", "content": "One two three"}]},
+        "completion": {"prompt": "One two three"},
+    }
+    served = "completion" if kind == "llama2-text" else "chat"
+    call = Call("m", True, True, {**asked[served], "max_tokens": limit, "stream": True}, served)
+    dialect = stream_translator(served, DIALECTS[kind])
     said = complete(kind, orjson.loads(dialect.request(call, TARGET)))
     whole = dialect.response(PERSONALITIES[kind].whole(said), call, TARGET)
     stream = dialect.stream(call, TARGET)
@@ -51,7 +57,7 @@ def test_what_a_container_writes_is_read_again(kind, limit) -> None:
     streamed = "".join(c["delta"].get("content") or "" for chunk in chunks for c in chunk["choices"])
     expected = "One two" if limit == 2 else "One two three"
     assert (whole["choices"][0]["message"]["content"], streamed, stream.complete) == (expected, expected, True)
-    if kind not in ("llama2", "lmi-dynamic"):
+    if kind not in ("llama2", "llama2-text", "lmi-dynamic"):
         assert whole["choices"][0]["finish_reason"] == ("length" if limit == 2 else "stop")
 
 
@@ -59,7 +65,7 @@ def test_what_a_container_writes_is_read_again(kind, limit) -> None:
 def test_a_container_fails_in_its_own_words(kind) -> None:
     """And its dialect never takes them for an answer."""
     call = Call("m", True, True, {"messages": [{"role": "user", "content": "x"}], "stream": True})
-    stream = translator("chat", DIALECTS[kind]).stream(call, TARGET)
+    stream = stream_translator("chat", DIALECTS[kind]).stream(call, TARGET)
     chunks = stream.feed(PERSONALITIES[kind].error)
     reasons = [choice["finish_reason"] for chunk in chunks for choice in chunk.get("choices", ())]
     assert "error" in reasons or any(chunk.get("error") for chunk in chunks)
