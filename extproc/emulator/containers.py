@@ -53,7 +53,7 @@ def written(asked: Invocation) -> tuple[str, Iterator[bytes], str]:
     Raises:
         ContainerRefused: what the container would refuse.
     """
-    if asked.kind in text_generation.PERSONALITIES and not asked.chat_alone:
+    if _generates_text(asked):
         content_type, events = _text(asked)
     elif asked.kind in embedding_containers.CONTAINERS and not asked.chat_alone:
         call = Call(asked.endpoint, asked.created, asked.number)
@@ -68,8 +68,14 @@ def written(asked: Invocation) -> tuple[str, Iterator[bytes], str]:
     if raw is not None and (asked.stream or content_type != dialect.JSON):
         return content_type, (event.encode() for event in raw), asked.fault
     # A text container's error in mid-stream is in its own words, and so in its events.
-    own = asked.fault == "stream-error" and asked.kind in text_generation.PERSONALITIES and asked.stream
+    own = asked.fault == "stream-error" and _generates_text(asked) and asked.stream
     return content_type, events, "" if own else asked.fault
+
+
+def _generates_text(asked: Invocation) -> bool:
+    # TGI has other shapes beside its own.
+    own_shape = asked.kind != "tgi" or "inputs" in asked.document
+    return asked.kind in text_generation.PERSONALITIES and own_shape and not asked.chat_alone
 
 
 def _generated(asked: Invocation) -> tuple[str, Iterator[bytes]]:

@@ -24,7 +24,7 @@ CONTAINERS = {
 }
 # Containers that take a text and generate more of it.
 TEXT = {
-    "tgi": "TGI: `inputs`, an array; events with keep-alives, no [DONE]",
+    "tgi": "TGI: `inputs`, an array; events with keep-alives, no [DONE]; or OpenAI's shapes, with less in them",
     "tgi-nospace": "TGI before 2.1: `data:` without the space",
     "lmi": "LMI's asynchronous handler: `inputs`, an object; JSON lines and an empty last line",
     "lmi-rolling": "LMI's rolling batch: log_prob, details on the last line, failures as finish_reason error",

@@ -2,14 +2,14 @@
 
 vLLM tries its schemas in order and takes the first that fits (entrypoints/sagemaker/api_router.py), so that a body that
 no schema takes is told none of the reasons. SGLang's /invocations is its chat completions and nothing else: a body that
-is no chat is FastAPI's validation error, which quotes the whole body.
+is no chat is FastAPI's validation error, which quotes the whole body. TGI's are in tgi_openai.py.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from extproc.emulator import container, legacy_completions
+from extproc.emulator import container, legacy_completions, tgi_openai
 from extproc.emulator.container import ContainerRefused
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Answering = Callable[[dict[str, Any], Knobs, str, int, int], Completion | TextCompletion]
 
-CHAT_ALONE = "sglang"
+_CHAT_ALONE = "sglang"
 
 
 def _is_chat(document: dict[str, Any]) -> bool:
@@ -41,7 +41,9 @@ def operation(document: dict[str, Any], kind: str) -> Answering:
     Raises:
         ContainerRefused: the container has nothing that takes such a body.
     """
-    if kind == CHAT_ALONE:
+    if kind == "tgi":
+        return tgi_openai.operation(document)
+    if kind == _CHAT_ALONE:
         if not _is_chat(document):
             raise _sglang(document)
         return container.complete

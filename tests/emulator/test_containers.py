@@ -42,6 +42,8 @@ def written(kind, document, fault="", *, stream=False, chat_alone=False, setting
         ("stateful", {"prompt": "one two"}, b'"text_completion"'),
         ("sglang", CHAT, b'"chat.completion"'),
         ("tgi", {"inputs": "one two"}, b'[{"generated_text"'),
+        ("tgi", CHAT, b'"chat.completion"'),
+        ("tgi", {"prompt": "one two"}, b'"text_completion"'),
         ("tei", {"inputs": "one two"}, b"[["),
         ("vllm-embedding", {"input": "one two"}, b'"object":"list"'),
     ],

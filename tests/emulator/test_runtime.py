@@ -222,7 +222,7 @@ def test_a_whole_answer_has_so_much_time(ask, signed) -> None:
     assert ask(signed("/endpoints/tei--delay9--limit10/invocations", b'{"inputs": "x"}'))[0].status == 200
 
 
-@pytest.mark.parametrize("name", ["model-error-0", "throttle", "missing", "tgi"])
+@pytest.mark.parametrize("name", ["model-error-0", "throttle", "missing", "lmi"])
 def test_an_error_may_take_its_time(name, ask, signed) -> None:
     """The delay that an answer would have is an error's, too."""
     answer, _ = ask(signed(f"/endpoints/{name}--delay20/invocations"))
