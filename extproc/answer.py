@@ -65,7 +65,7 @@ def whole(body: bytes, *, asked: Asked, target: Target, guard: Guard, record: Ex
     slots = text.response_slots(document, text.function_names(call.document))
     # As in a stream: what the model said, and not what else the container tells.
     said = sum(len(slot.text.text) for slot in slots if slot.text.place.path[2:3] == ("message",))
-    _account(record, document.get("usage"), call, said)
+    document["usage"] = _account(record, document.get("usage"), call, said)
     judge(slots, Phase.RESPONSE, guard, record)
     if not call.stream:
         return orjson.dumps(endpoint.whole(document))
@@ -165,6 +165,8 @@ class StreamedAnswer:
         self._relayed(self._payload.finish(), out)
         if not self._payload.complete:
             raise faults.broken_off("the stream ended before the answer was complete")
+        if self._relay.usage is None:
+            self._relay.usage = _account(self._record, None, self._call, self._relay.completion_characters)
         self._write(self._relay.finish(), out)
         self._stop_if_refused()
         out.append(sse.DONE_EVENT)
@@ -179,14 +181,25 @@ def _identified(document: Document, endpoint: Generation, record: ExchangeRecord
     return document
 
 
-def _account(record: ExchangeRecord, usage: object, call: Call, characters: int) -> None:
-    """Tokens as the container counted them; what it does not tell is estimated, and marked so."""
+def _account(record: ExchangeRecord, usage: object, call: Call, characters: int) -> Document:
+    """Tell the record the tokens, and give them in OpenAI's form: the container's counts, and estimates for the others.
+
+    `estimated` names those; a dialect that has to tell the client a number itself names them, too.
+    """
     told = usage if isinstance(usage, dict) else {}
+    guessed = set(told.get("estimated") or ())
     prompt, completion = _count(told.get("prompt_tokens")), _count(told.get("completion_tokens"))
-    # A dialect that has to tell the client a number itself says which it could only estimate.
-    record.tokens_estimated = prompt is None or completion is None or bool(told.get("estimated"))
-    record.prompt_tokens = context.prompt_tokens(call) if prompt is None else prompt
-    record.completion_tokens = -(-characters // CHARACTERS_PER_TOKEN) if completion is None else completion
+    if prompt is None:
+        prompt = context.prompt_tokens(call)
+        guessed.add("prompt_tokens")
+    if completion is None:
+        completion = -(-characters // CHARACTERS_PER_TOKEN)
+        guessed.add("completion_tokens")
+    record.prompt_tokens, record.completion_tokens, record.tokens_estimated = prompt, completion, bool(guessed)
+    if not guessed:
+        return told
+    counts = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+    return {**told, **counts, "estimated": sorted(guessed)}
 
 
 def _count(value: object) -> int | None:

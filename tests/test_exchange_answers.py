@@ -59,6 +59,26 @@ def test_an_answer_is_served() -> None:
     assert (record.prompt_tokens, record.completion_tokens, record.tokens_estimated) == (3, 1, False)
 
 
+def test_a_client_is_told_what_was_estimated() -> None:
+    """Who asked for usage gets it, whole or streamed, and is told which counts are not the container's."""
+    expected = {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8}
+    for told, names in (
+        (None, ["completion_tokens", "prompt_tokens"]),
+        ({"completion_tokens": 3, "x": 1}, ["prompt_tokens"]),
+    ):
+        playbook = play(*ASK, answer_headers("east"), completion("eleven char", usage=told))
+        answer = playbook.actions[-1]
+        assert isinstance(answer, Replace)
+        assert orjson.loads(answer.body)["usage"] == {**expected, **(told or {}), "estimated": names}
+    asked = chat_body("Hi", stream=True, stream_options={"include_usage": True})
+    playbook = play(chat_headers(), asked, answer_headers("east", stream=True), *streamed("eleven", " char"))
+    raw = b"".join(action.body for action in playbook.actions if isinstance(action, Release))
+    *_, usage, done, end = raw.split(b"\n\n")
+    chunk = orjson.loads(usage.removeprefix(b"data: "))
+    assert (chunk["choices"], done, end) == ([], b"data: [DONE]", b"")
+    assert chunk["usage"] == {**expected, "estimated": ["completion_tokens", "prompt_tokens"]}
+
+
 def test_a_stream_is_served() -> None:
     """Server-sent events with a status of 200, whose bytes are counted as they go."""
     playbook = play(*ASK_STREAM, answer_headers("east", stream=True))

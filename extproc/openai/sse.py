@@ -132,7 +132,7 @@ class PayloadReader:
         elif line.startswith(b"event:"):
             self._error = line[6:].strip() == b"error"
             return
-        elif line.startswith(_IGNORED):
+        elif line.startswith(b":") or _OTHER_FIELD.match(line):
             return
         line = line.strip(b" \t\r")
         if not line:
@@ -160,8 +160,9 @@ class PayloadReader:
             yield from _documents(value)
 
 
-# Comments, and the fields of an event that carry nothing for us (HTML standard, 9.2.6).
-_IGNORED = (b":", b"id:", b"retry:")
+# A field without a value, or one that carries nothing for us, be it unknown (HTML standard, 9.2.6). No line of JSON,
+# pretty-printed or not, looks so.
+_OTHER_FIELD = re.compile(rb"(?:data|event|id|retry)[ \t\r]*\Z|[A-Za-z][A-Za-z0-9_-]*:")
 
 
 class _PartialObject:

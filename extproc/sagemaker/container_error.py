@@ -101,7 +101,7 @@ def from_document(document: Any) -> ContainerError:
         document = inner
         inner = None
     worded = (inner, *(document.get(name) for name in ("message", "Message", "detail")))
-    message = next((value for value in worded if isinstance(value, str)), "")
+    message = next((value for value in worded if isinstance(value, str)), "") or _first_of(document.get("detail"))
     kind = next((value for value in (document.get("error_type"), document.get("type")) if isinstance(value, str)), "")
     code, param = document.get("code"), document.get("param")
     status = next((v for v in (code, document.get("http_status_code")) if isinstance(v, int) and 400 <= v < 600), 0)
@@ -109,9 +109,20 @@ def from_document(document: Any) -> ContainerError:
         message,
         kind.lower(),
         code if isinstance(code, str) and _CODE.fullmatch(code) else None,
-        param if isinstance(param, str) and _PARAM.fullmatch(param) else None,
+        # Some proxies in containers write Python's None for none.
+        param if isinstance(param, str) and _PARAM.fullmatch(param) and param != "None" else None,
         status,
     )
+
+
+def _first_of(detail: Any) -> str:
+    """FastAPI's list of what is wrong with a body: the first of it, and where."""
+    first = detail[0] if isinstance(detail, list) and detail else None
+    if not isinstance(first, dict) or not isinstance(first.get("msg"), str):
+        return ""
+    place = first.get("loc")
+    where = ".".join(str(step) for step in place if step != "body") if isinstance(place, list) else ""
+    return f"{where}: {first['msg']}" if where else first["msg"]
 
 
 def judge(error: ContainerError, status: int, *, detail: str, hide: tuple[str, ...] = ()) -> GatewayError:

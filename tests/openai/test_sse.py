@@ -24,6 +24,7 @@ PAYLOADS = {
     "CRLF": (b'data: {"a": 1}\r\n\r\ndata: [DONE]\r\n\r\n', [{"a": 1}, DONE]),
     "comments": (b':\n\n: ping\n\ndata: {"a": 1}\n\n', [{"a": 1}]),
     "event, id and retry": (b'event: message\nid: 7\nretry: 100\ndata: {"a": 1}\n\n', [{"a": 1}]),
+    "fields unknown to all": (b'x-trace: 1\nid\nevent\ndata\ndata: {"a": 1}\nseq:2\n\n', [{"a": 1}]),
     "an error by its event": (b'event: error\r\ndata: {"a": 1}\r\n\r\ndata: {"a": 2}', [{"error": {"a": 1}}, {"a": 2}]),
     "an error twice over": (b'event:error\ndata: {"error": 1}\n\n', [{"error": 1}]),
     "an error without a word": (b"event: error\ndata: {}\n\n", [{"error": "unnamed"}]),
