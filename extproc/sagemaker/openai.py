@@ -168,7 +168,8 @@ def _as_chunk(document: Document) -> Document:
         if isinstance(choice, dict) and "delta" not in choice and isinstance(choice.get("message"), dict):
             document["object"] = "chat.completion.chunk"
             delta = choice["delta"] = choice.pop("message")
-            for at, call in enumerate(delta.get("tool_calls") or ()):
+            calls = delta.get("tool_calls")
+            for at, call in enumerate(calls if isinstance(calls, list) else ()):
                 if isinstance(call, dict):
                     call.setdefault("index", at)
     return document
