@@ -6,6 +6,7 @@ however it comes; of one that is, nothing worse is made than an error event.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import tracemalloc
 from collections.abc import Callable, Sequence
@@ -14,10 +15,10 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from extproc.answer import StreamedAnswer
+from extproc.answer import StreamedAnswer, whole
 from extproc.ask import Asked
 from extproc.emulator import answer as emulated
 from extproc.emulator.container import complete
@@ -25,10 +26,12 @@ from extproc.emulator.framing import EMPTY, UNKNOWN
 from extproc.emulator.knobs import Knobs
 from extproc.emulator.text_events import Said
 from extproc.emulator.text_generation import PERSONALITIES
+from extproc.errors import GatewayError
 from extproc.openai import chat
 from extproc.policies.chain import Chain
 from extproc.policies.table import build
 from extproc.record import ExchangeRecord
+from extproc.sagemaker.eventstream import encode
 from extproc.testing import NOW, chat_body, frame, make_target
 
 TOKENS = ("Grüße", " an", " jo@example", ".com", " 日本語", " 🙂", " und", " Ende")
@@ -217,10 +220,83 @@ def test_frames_in_any_order_are_no_surprise(name: str, draw: st.DataObject) -> 
     check(result(dialect, chosen, framed=True), sum(map(len, chosen)))
 
 
-@given(st.sampled_from(["openai", "auto", *set(TEXTUAL.values())]), st.binary(max_size=80), st.booleans())
+@given(st.sampled_from(["openai", "auto", *sorted(set(TEXTUAL.values()))]), st.binary(max_size=80), st.booleans())
 def test_no_bytes_are_a_surprise(dialect: str, content: bytes, framed: bool) -> None:
     """Not even those that no container would write."""
     check(result(dialect, [content], framed=framed), len(content))
+
+
+KEYS = st.sampled_from(
+    [
+        *(
+            "choices",
+            "index",
+            "delta",
+            "message",
+            "content",
+            "reasoning_content",
+            "tool_calls",
+            "function",
+            "arguments",
+        ),
+        *(
+            "name",
+            "id",
+            "type",
+            "text",
+            "finish_reason",
+            "logprobs",
+            "token_ids",
+            "usage",
+            "completion_tokens",
+            "object",
+        ),
+        *("error", "code", "token", "generated_text", "details", "generation", "outputs", "body", "stop_reason", "x y"),
+    ]
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-1, 200) | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=12,
+)
+CHUNKS = st.fixed_dictionaries({"choices": st.lists(st.dictionaries(KEYS, JSON, max_size=4), max_size=3)})
+DIALECTS = st.sampled_from(["openai", "auto", *sorted(set(TEXTUAL.values()))])
+
+
+@example("openai", [{"choices": [{"message": {"tool_calls": 1.0}}]}])
+@given(DIALECTS, st.lists(CHUNKS | st.dictionaries(KEYS, JSON, max_size=5), max_size=5))
+def test_no_document_is_a_surprise(dialect: str, given_documents: list[dict[str, Any]]) -> None:
+    """Any JSON under the known names, streamed or whole, becomes an answer or an error of ours."""
+    payload = b"".join(orjson.dumps(document) + b"\n" for document in given_documents)
+    check(result(dialect, [payload], framed=False), len(payload))
+    call, target = chat.parse(chat_body("Hi").body), make_target(format=dialect, prompt_template="llama3")
+    for document in given_documents:
+        asked, record = Asked(call, (target,), b"", (), {}), ExchangeRecord(started=NOW, config={})
+        with contextlib.suppress(GatewayError):
+            got = whole(orjson.dumps(document), asked=asked, target=target, guard=CHAIN.guard(), record=record)
+            assert orjson.loads(got)["choices"]
+
+
+HEADERS = st.dictionaries(
+    st.sampled_from([":message-type", ":event-type", ":exception-type", ":error-code", ":error-message", "x"]),
+    st.sampled_from(["event", "exception", "error", "PayloadPart", "ThrottlingException"])
+    | st.text(max_size=5)
+    | st.binary(max_size=5)
+    | st.booleans(),
+    max_size=5,
+)
+
+
+@given(
+    NAMES, st.lists(st.tuples(st.integers(0, 99), HEADERS, st.binary(max_size=20) | JSON.map(orjson.dumps)), max_size=4)
+)
+def test_no_frame_is_a_surprise(name: str, more: list[tuple[int, dict[str, Any], bytes]]) -> None:
+    """Frames of any type, with headers and a payload of any kind, between those of an answer."""
+    dialect, events = STREAMS[name]
+    frames = [frame(event) for event in events]
+    for at, headers, payload in more:
+        frames.insert(at % (len(frames) + 1), encode(headers, payload))
+    check(result(dialect, frames, framed=True), sum(map(len, frames)))
 
 
 @pytest.mark.parametrize("name", [name for name in STREAMS if name != "one pretty answer"])

