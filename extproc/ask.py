@@ -182,7 +182,7 @@ def _signed(
 def _translation(target: Target, *, stream: bool) -> tuple[object, ...]:
     """All that a translation can depend on."""
     options = (target.temperature, target.max_tokens, target.max_context_tokens, target.input_type)
-    return (target.format, target.prompt_template, *options, target.route, stream)
+    return (target.format, target.prompt_template, target.upstream_model, *options, target.route, stream)
 
 
 def _whole(call: Call) -> Call:

@@ -126,6 +126,7 @@ def _target(
         timeout_seconds=float(target.timeout_seconds),
         max_tokens=target.options.max_tokens,
         temperature=target.options.temperature,
+        upstream_model=target.upstream_model,
         prompt_template=target.prompt_template,
         accept_eula=target.accept_eula,
         input_type=target.options.input_type,

@@ -32,6 +32,8 @@ def check(target: Target, kind: str, path: Path) -> Iterator[Problem]:
         yield Problem(Code.CONFLICT, (*path, "format"), message, f"expected one of [{formats}]")
         return
     yield from _prompt_template(target, kind, path)
+    if target.upstream_model is not None and target.format not in ("openai", "auto"):
+        yield _without_effect((*path, "upstream_model"), kind, target)
     options, given = (*path, "options"), target.options.model_fields_set
     for name in _OF_GENERATION:
         if kind == "embedding" and name in given:

@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from extproc.errors import MalformedRequest
-from extproc.openai.document import Document, NotADocument, read
+from extproc.openai.document import Document, NotADocument, has_more_strings, read
 
 # Longer than any endpoint name (63) or alias; what is longer is no name.
 MAX_MODEL_CHARACTERS = 256
 # OpenAI's own bound for `n`; each choice of a stream costs windows and memory.
 MAX_CHOICES = 128
+# Every string is judged by every policy, at some microseconds each: 5 million of them, which 25 MB can hold, kept a
+# worker from all else for 25 seconds (measured).
+MAX_STRINGS = 100_000
 # By these fields containers tell one kind of request from another, each in its own order (LMI looks for `prompt` before
 # `messages`): a request of one kind must not carry another's, or what a model reads is not what was judged.
 FORMS = frozenset(
@@ -110,6 +113,8 @@ def parse(body: bytes, form: str, fields: Fields) -> Document:
         document = read(body)
     except NotADocument as fault:
         raise MalformedRequest(f"The request body could not be read: {fault}. Send one JSON object.") from None
+    if has_more_strings(document, body, MAX_STRINGS):
+        raise MalformedRequest(f"The request holds more than {MAX_STRINGS} strings, the most that are judged at once.")
     _check_model(document)
     if document.get(form) is None:
         raise missing(form)

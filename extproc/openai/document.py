@@ -30,6 +30,22 @@ def read(body: bytes) -> Document:
     return value
 
 
+def has_more_strings(document: Document, body: bytes, most: int) -> bool:
+    """Whether a document that was read from these bytes holds more strings than `most`, its keys among them."""
+    # Quotes are counted at memory speed, though some of them may be escaped; only many are worth a walk.
+    if body.count(b'"') <= 2 * most:
+        return False
+    found = 0
+    level: list[Any] = [document]
+    while level:
+        inner: list[Any] = [child for node in level for child in (node.values() if type(node) is dict else node)]
+        found += sum(type(child) is str for child in inner) + sum(len(node) for node in level if type(node) is dict)
+        if found > most:
+            return True
+        level = [child for child in inner if type(child) is dict or type(child) is list]
+    return False
+
+
 def read_value(body: bytes) -> Any:
     """Parse any JSON value.
 

@@ -39,6 +39,8 @@ class Target:
     answers whole only. `inference_component` to `custom_attributes` address what stands behind the endpoint;
     `inference_id` asks for the exchange's request id to be sent along; `sessions` says that the model keeps state.
 
+    `upstream_model` is what a request's `model` becomes: None leaves it out, where nothing requires it.
+
     `prompt_template` names how a container that takes text only is prompted; `accept_eula` accepts the model's licence
     on every call. Of embeddings, `input_type` is what the texts are for when the client does not say, and `pooling` how
     a text's vector is made of its tokens', "mean" or "cls".
@@ -58,6 +60,7 @@ class Target:
     timeout_seconds: float = 60.0
     max_tokens: int | None = None
     temperature: float | None = 0.3
+    upstream_model: str | None = None
     prompt_template: str | None = None
     accept_eula: bool = False
     input_type: str | None = None

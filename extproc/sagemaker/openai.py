@@ -41,7 +41,7 @@ TRAILING = (
     "stream",
     "stream_options",
 )
-# vLLM answers 404 to a model name that is not its own, TGI takes one for a LoRA adapter; none is always right.
+# vLLM answers 404 to a model name that is not its own, TGI takes one for a LoRA adapter: the client's is never sent.
 OMITTED = frozenset({"model"})
 
 
@@ -54,13 +54,18 @@ def request(call: Call, target: Target) -> bytes:
         if name not in body and name not in knobs and name not in OMITTED and name not in _ORDERED:
             body[name] = value
     body.update((name, knobs[name]) for name in TRAILING if name in knobs)
-    if target.route == "openai":
+    if target.upstream_model is not None:
+        body["model"] = target.upstream_model
+    elif target.route == "openai":
         # Required there; the empty name stands for the model that the endpoint has.
         body["model"] = ""
     return orjson.dumps(body)
 
 
 _ORDERED = frozenset((*LEADING, *TRAILING))
+# Everybody's, and better not said: TGI turns a presence_penalty of p into a repetition_penalty of p + 2, and refuses a
+# top_p of 1.
+_DEFAULTS = {"presence_penalty": 0, "frequency_penalty": 0, "top_p": 1}
 
 
 def _knobs(call: Call, target: Target) -> dict[str, Any]:
@@ -75,9 +80,8 @@ def _knobs(call: Call, target: Target) -> dict[str, Any]:
     if isinstance(knobs.get("stop"), str):
         # TGI takes a list only.
         knobs["stop"] = [knobs["stop"]]
-    for name in ("presence_penalty", "frequency_penalty"):
-        # TGI turns a presence_penalty of p into a repetition_penalty of p + 2; 0 is everybody's default.
-        if knobs.get(name) == 0:
+    for name, default in _DEFAULTS.items():
+        if knobs.get(name) == default:
             del knobs[name]
     if call.stream:
         # Usage is always asked for, for the record; the relay strips it when the client did not ask.

@@ -23,10 +23,9 @@ def table(rows: list[dict[str, Any]]) -> str:
     ]
     for row in rows:
         dialect = row["target"].get("format", "openai")
-        cells = [row["cells"][name] or "-" for name in COLUMNS]
-        lines.append(
-            f"| {row['container']} | `{dialect}` | {_ENDPOINTS[row['provider']]} | " + " | ".join(cells) + " |"
-        )
+        cells = [row["container"], f"`{dialect}`", _ENDPOINTS[row["provider"]]]
+        cells += [row["cells"][name] or "-" for name in COLUMNS]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 

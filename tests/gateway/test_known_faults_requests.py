@@ -49,6 +49,7 @@ def known(tmp_path_factory, regions, launch):
         launch.target("native-copy", east, "components", model="native-copy", route="openai", **component),
         launch.target("no-copy", east, "components", model="no-copy"),
         launch.target("plain", east, "chat", model="public-name"),
+        launch.target("named", east, "chat", model="public-named", upstream_model="its-own-name"),
         launch.target("native", east, "chat", model="public-native", route="openai"),
         launch.target("first", east, "internal", model="changed"),
         launch.target("second", west, "lmi-second", model="changed", **TEXT["lmi"]),
@@ -245,9 +246,11 @@ def test_fault_21_an_endpoints_name_is_checked_when_it_is_read(capsys, tmp_path,
 
 
 @pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize(("model", "sent"), [("public-name", None), ("public-native", "")])
+@pytest.mark.parametrize(
+    ("model", "sent"), [("public-name", None), ("public-native", ""), ("public-named", "its-own-name")]
+)
 def test_fault_22_the_clients_model_stays_at_the_gateway(known, regions, model, sent, stream):
-    """The container gets no name, or the empty one where the route demands it; the answer names the client's."""
+    """The container gets none, the empty one where the route demands it, or its own; the answer has the client's."""
     assert ask(known, model, stream=stream) == ("alpha bravo", model)
     assert regions[0].bodies()[-1].get("model") == sent
 

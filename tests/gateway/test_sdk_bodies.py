@@ -41,7 +41,7 @@ SHAPES = {
     "LMI": (400, {"error": WORDS, "code": 400}, (400, WORDS, *REFUSAL)),
     "DJL": (503, {"code": 503, "type": "WlmCapacityException", "message": "No worker"}, (503, FAILED, *FAILURE)),
     "FastAPI": (400, {"detail": WORDS}, (400, WORDS, *REFUSAL)),
-    "FastAPI, list": (422, {"detail": [{"loc": ["body", "n"], "msg": "must be 1"}]}, (400, REFUSED, *REFUSAL)),
+    "FastAPI, list": (422, {"detail": [{"loc": ["body", "n"], "msg": "must be 1"}]}, (400, "n: must be 1", *REFUSAL)),
     "FastAPI, path": (
         404,
         {"detail": "Not Found"},
@@ -51,7 +51,7 @@ SHAPES = {
     "dict message": (
         400,
         {"error": {"message": {"error": WORDS, "guard": "g"}, "type": "None", "param": "None", "code": "400"}},
-        (400, REFUSED, "invalid_request_error", None, "None"),
+        (400, REFUSED, *REFUSAL),
     ),
     "plain text": (400, WORDS, (400, WORDS, *REFUSAL)),
     "HTML": (500, "<html><body><h1>Internal Server Error</h1></body></html>", (502, FAILED, *FAILURE)),

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from extproc.openai.document import MAX_DEPTH, NotADocument, read, read_value
+from extproc.openai.document import MAX_DEPTH, NotADocument, has_more_strings, read, read_value
 
 REFUSED = {
     "empty": (b"", "not valid JSON"),
@@ -57,3 +61,23 @@ def test_the_deepest_document_that_is_read_can_be_written(opened: str) -> None:
 def test_many_brackets_are_not_depth() -> None:
     """A flat document is read however many containers and brackets it has."""
     assert len(read_value(b"[" + b",".join([b'{"a": "[[{{"}'] * 10_000) + b"]")) == 10_000
+
+
+json_values = st.recursive(
+    st.none() | st.integers() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(json_values, st.integers(0, 12))
+def test_strings_are_counted(value: Any, most: int) -> None:
+    """Keys and values, at any depth."""
+
+    def count(value: Any) -> int:
+        if isinstance(value, dict):
+            return len(value) + sum(map(count, value.values()))
+        return sum(map(count, value)) if isinstance(value, list) else isinstance(value, str)
+
+    document = {"a": value}
+    assert has_more_strings(document, orjson.dumps(document), most) is (count(document) > most)

@@ -260,6 +260,16 @@ class Target(Section):
             "(`text_inputs`), `cohere`, `jina`, `voyage`."
         ),
     )
+    upstream_model: str | None = Field(
+        default=None,
+        pattern=r"^[!-~]+( [!-~]+)*$",
+        max_length=256,
+        description=(
+            "`model` in what the container is sent, for those that want their own name for it or an adapter's "
+            "(vLLM, LMI, TGI). Default: none, which is right for a container with one model."
+        ),
+        examples=["my-lora-adapter"],
+    )
     prompt_template: Annotated[str, OneOf(sorted(TEMPLATES))] | None = Field(
         default=None,
         description=(

@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from extproc.openai.document import Document
     from extproc.routing.targets import Target
 
-# vLLM answers 404 to a model name that is not its own.
+# vLLM answers 404 to a model name that is not its own: the client's is never sent.
 _OMITTED = frozenset({"model", "encoding_format"})
 
 
 def request(call: Call, target: Target) -> bytes:
     """The body for the container: the texts first, everything else as it came."""
-    del target
     fields = {name: value for name, value in call.document.items() if name not in _OMITTED and value is not None}
-    return orjson.dumps({"input": fields.pop("input"), **fields})
+    named = {} if target.upstream_model is None else {"model": target.upstream_model}
+    return orjson.dumps({"input": fields.pop("input"), **fields, **named})
 
 
 def response(body: bytes, call: Call, target: Target) -> Document:
