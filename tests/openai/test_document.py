@@ -64,7 +64,7 @@ def test_many_brackets_are_not_depth() -> None:
 
 
 json_values = st.recursive(
-    st.none() | st.integers() | st.text(max_size=3),
+    st.none() | st.integers(-9, 9) | st.text(max_size=3),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
     max_leaves=12,
 )
