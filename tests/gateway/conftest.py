@@ -297,21 +297,33 @@ def launch():
 
 
 @pytest.fixture(scope="session")
-def see():
-    """What an OpenAI SDK ("python" or "node") shows its users of each row: tests/gateway/sdk.py, tests/node/sdk.mjs."""
-    here = Path(__file__).parent
+def node():
+    """Run a program of tests/node with these arguments, and give the JSON that it printed."""
     # The environment's own Node.js first (a locked wheel), else the machine's.
-    node = shutil.which("node", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-    programs = {"python": [sys.executable, here / "sdk.py"], "node": [node, here.parent / "node" / "sdk.mjs"]}
+    binary = shutil.which("node", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
 
-    def run(sdk: str, url: str, rows: list[dict]) -> dict[str, dict]:
-        told = subprocess.run(
-            [*programs[sdk], url], input=json.dumps(rows), capture_output=True, timeout=240, text=True, check=False
-        )
-        assert told.returncode == 0, told.stderr
-        return json.loads(told.stdout)
+    def run(program: str, *arguments: str, given: str = "") -> object:
+        return _printed([binary, str(Path(__file__).parent.parent / "node" / program), *arguments], given)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def see(node):
+    """What an OpenAI SDK ("python" or "node") shows its users of each row: tests/gateway/sdk.py, tests/node/sdk.mjs."""
+
+    def run(sdk: str, url: str, rows: list[dict]) -> dict[str, dict]:
+        if sdk == "node":
+            return node("sdk.mjs", url, given=json.dumps(rows))
+        return _printed([sys.executable, str(Path(__file__).parent / "sdk.py"), url], json.dumps(rows))
+
+    return run
+
+
+def _printed(command: list[str], given: str) -> object:
+    ran = subprocess.run(command, input=given, capture_output=True, timeout=240, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    return json.loads(ran.stdout)
 
 
 @pytest.fixture(scope="session")

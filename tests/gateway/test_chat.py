@@ -1,18 +1,12 @@
 """Chat completions through kt and a real Envoy, with the clients that people use."""
 
 import json
-import os
 import shutil
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 MESSAGES = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "alpha bravo charlie"}]
-NODE = Path(__file__).parent.parent / "node"
-# The environment's own Node.js first (a locked wheel), else the machine's.
-NODE_BINARY = shutil.which("node", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
 
 
 def test_an_unchanged_python_client_gets_a_completion(enterprise):
@@ -186,17 +180,9 @@ def test_curl_as_the_integration_page_prints_it(enterprise):
     assert all(event.startswith(b"data: ") for event in events[:-1])
 
 
-def test_an_unchanged_node_client_gets_completions_streams_and_errors(enterprise):
+def test_an_unchanged_node_client_gets_completions_streams_and_errors(enterprise, node):
     """The SDK for Node.js sees the same text, and the same classes of errors, as the Python client."""
-    result = subprocess.run(
-        [NODE_BINARY, str(NODE / "chat.mjs"), f"{enterprise.url}/v1"],
-        capture_output=True,
-        timeout=120,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
-    told = json.loads(result.stdout)
+    told = node("chat.mjs", f"{enterprise.url}/v1")
     assert told["unary"] == told["streamed"] == "alpha bravo charlie"
     assert told["models"] == ["chat"]
     assert told["unknown_model"] == {"class": "NotFoundError", "status": 404, "code": "model_not_found"}

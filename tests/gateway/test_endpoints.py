@@ -5,21 +5,13 @@ What each container can is shown by test_containers.py; this is about the endpoi
 
 import base64
 import json
-import os
-import shutil
 import struct
-import subprocess
-import sys
-from pathlib import Path
 
 import openai
 import pytest
 
 from extproc.emulator.vectors import vector
 
-NODE = Path(__file__).parent.parent / "node"
-# The environment's own Node.js first (a locked wheel), else the machine's.
-NODE_BINARY = shutil.which("node", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
 # Embedding container → the target's format.
 EMBEDDING = {
     "vllm-embedding": "openai",
@@ -92,23 +84,10 @@ def test_one_text_has_one_vector(serving, kind, given):
     assert [entry.embedding for entry in answer.data] == [vector("one text")]
 
 
-def test_both_sdks_get_the_same_numbers(serving):
+def test_both_sdks_get_the_same_numbers(serving, node):
     """Python's and Node's, with the base64 that they ask for on their own, and completions whole and streamed."""
-    ran = subprocess.run(
-        [
-            NODE_BINARY,
-            NODE / "embeddings.mjs",
-            f"{serving.url}/v1",
-            json.dumps(list(EMBEDDING)),
-            json.dumps(list(COMPLETING)),
-        ],
-        capture_output=True,
-        timeout=120,
-        text=True,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr
-    told = json.loads(ran.stdout)
+    models = (json.dumps(list(EMBEDDING)), json.dumps(list(COMPLETING)))
+    told = node("embeddings.mjs", f"{serving.url}/v1", *models)
     client = serving.client()
     for kind in EMBEDDING:
         seen = told["embeddings"][kind]

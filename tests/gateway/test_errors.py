@@ -1,19 +1,10 @@
 """Every error as the OpenAI SDK raises it: class, status, type, code, headers; and nothing of AWS's in any of them."""
 
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import openai
 import pytest
-
-NODE = Path(__file__).parent.parent / "node"
-# The environment's own Node.js first (a locked wheel), else the machine's.
-NODE_BINARY = shutil.which("node", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
 
 MESSAGES = [{"role": "user", "content": "hello there"}]
 # Account ids, ARNs, AWS hosts, consoles and error names, container names, tracebacks.
@@ -97,18 +88,10 @@ def test_what_sagemaker_says_becomes_the_error_it_really_is(faulty, kind, stream
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_the_node_sdk_raises_the_same_errors(faulty, stream):
+def test_the_node_sdk_raises_the_same_errors(faulty, node, stream):
     """Class, status, type and code of every kind, as openai for Node.js reads them."""
     kinds = [kind for kind in UPSTREAM if not (stream and kind in AFTER_HEADERS)]
-    ran = subprocess.run(
-        [NODE_BINARY, str(NODE / "errors.mjs"), f"{faulty.url}/v1", json.dumps(stream), json.dumps(kinds)],
-        capture_output=True,
-        timeout=120,
-        text=True,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr
-    told = json.loads(ran.stdout)
+    told = node("errors.mjs", f"{faulty.url}/v1", json.dumps(stream), json.dumps(kinds))
     for kind in kinds:
         expected, status, error_type, code = UPSTREAM[kind]
         name = "APIError" if expected is openai.APIStatusError else expected.__name__
