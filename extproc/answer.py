@@ -110,7 +110,8 @@ class StreamedAnswer:
         except sse.PayloadFault as broken:
             out.append(self.fail(faults.broken_off(f"payload: {broken!r}")))
         # At once: of a stream without an end they would be more and more.
-        self._record.found(Phase.RESPONSE, self._relay.take_findings())
+        if findings := self._relay.take_findings():
+            self._record.found(Phase.RESPONSE, findings)
         return b"".join(out)
 
     def fail(self, error: GatewayError) -> bytes:
@@ -151,7 +152,7 @@ class StreamedAnswer:
             self._stop_if_refused()
 
     def _write(self, chunks: list[Document], out: list[bytes]) -> None:
-        out.extend(sse.event(self._endpoint.chunk(chunk)) for chunk in chunks)
+        out += [sse.event(self._endpoint.chunk(chunk)) for chunk in chunks]
 
     def _stop_if_refused(self) -> None:
         if self._relay.block is not None:

@@ -146,18 +146,16 @@ class PayloadReader:
                 yield {"error": document or "unnamed"} if named else document
                 self._error = False
 
-    def _whole(self, line: bytes) -> Iterator[Document]:
+    def _whole(self, line: bytes) -> list[Document]:
         """The documents that are complete with this line of data."""
         if self._object.open:
-            yield from self._object.push(line)
-            return
+            return self._object.push(line)
         try:
             value = read_value(line)
         except NotADocument:
             # Not whole in itself: the first line of a pretty-printed object, or no JSON at all.
-            yield from self._object.push(line)
-        else:
-            yield from _documents(value)
+            return self._object.push(line)
+        return [value] if type(value) is dict else list(_documents(value))
 
 
 # A field without a value, or one that carries nothing for us, be it unknown (HTML standard, 9.2.6). No line of JSON,
