@@ -242,8 +242,8 @@ class Target(Section):
         default=False,
         description=(
             "The model is stateful: clients may send `x-sagemaker-session-id: new`, and then the session that a "
-            "response named in that header. The container must open a session on an ordinary request; one that wants a "
-            "request of its own for it (LMI, vLLM) is opened outside the gateway, and then named as `<target id>:<session>`."
+            "response named in that header. The container must open a session on an ordinary request; where it wants a "
+            "request of its own for that (LMI, vLLM), open it elsewhere and name it `<target id>:<session>`."
         ),
         examples=[True],
     )
