@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from extproc.edge import assume_role, logs
 from extproc.routing.targets import Credentials, Identity
+from extproc.sagemaker import native, sigv4
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -82,6 +83,10 @@ class CredentialKeeper:
         finally:
             fetching.cancel()
         if isinstance(fetched, Credentials):
+            if self.snapshot.get(identity) not in (None, fetched):
+                # What was made of the old secret is not kept longer than the secret.
+                sigv4.forget_keys()
+                native.forget_tokens()
             self.snapshot = MappingProxyType({**self.snapshot, identity: fetched})
             self._tell(identity, "")
         else:

@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 from extproc._pb import ext_proc_pb2 as pb
 from extproc.config.load import load_runtime
 from extproc.edge import gateway as gateway_module
-from extproc.edge import server, wire
+from extproc.edge import server, signer, wire
 from extproc.edge.audit import AuditFailed
 from extproc.edge.envoy_binary import find_envoy
 from extproc.edge.gateway import Gateway, GatewaySettings
@@ -68,7 +68,7 @@ def scene(tmp_path, play, *, trail=None, timeout=60, fail_open=False):
     """Serve on a Unix socket and let `play(envoy)` talk; returns its result and the trail."""
     trail = trail or Sink()
     compiled = runtime(tmp_path, timeout, fail_open)
-    processor = server.ExternalProcessor(lambda: compiled, Keeper(), trail)
+    processor = server.ExternalProcessor(lambda: compiled, Keeper(), trail, signer.tickets(None))
 
     async def main():
         address = f"unix:{tmp_path}/s"

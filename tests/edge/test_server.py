@@ -13,7 +13,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from extproc._pb import ext_proc_pb2 as pb
-from extproc.edge import server, wire
+from extproc.edge import server, signer, wire
 from extproc.edge.audit import AuditTrail
 from extproc.exchange import Exchange
 
@@ -185,7 +185,7 @@ def test_an_address_in_use_is_an_error(stage):
 
     async def main():
         compiled = stage.runtime()
-        processor = server.ExternalProcessor(lambda: compiled, stage.Keeper(), AuditTrail(None, "w0"))
+        processor = server.ExternalProcessor(lambda: compiled, stage.Keeper(), AuditTrail(None, "w0"), signer.tickets(None))
         for port in itertools.count(20_000 + time.monotonic_ns() % 10_000):
             with contextlib.suppress(OSError):
                 first, _ = server.build(compiled, processor, f"127.0.0.1:{port}")

@@ -67,7 +67,10 @@ class Worker:
             response_serializer=pb.ProcessingResponse.SerializeToString,
         )
         generic = grpc.method_handlers_generic_handler(SERVICE, {"Process": handler})
-        self._server.add_generic_rpc_handlers((generic,))
+        signer = grpc.method_handlers_generic_handler(
+            "kt.v1.Signer", {"Resign": grpc.unary_unary_rpc_method_handler(self._resign)}
+        )
+        self._server.add_generic_rpc_handlers((generic, signer))
         servicer = health.aio.HealthServicer()
         await servicer.set("", health_pb2.HealthCheckResponse.SERVING)
         health_pb2_grpc.add_HealthServicer_to_server(servicer, self._server)
@@ -79,6 +82,14 @@ class Worker:
         if self._server is not None:
             await self._server.stop(0)
             self._server = None
+
+    async def _resign(self, request: bytes, context) -> bytes:
+        answer = self.rig.hooks["resign"](request)
+        if isinstance(answer, Coroutine):
+            answer = await answer
+        if isinstance(answer, BaseException):
+            await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(answer))
+        return answer
 
     async def _process(self, requests, context) -> None:
         self.streams += 1
@@ -127,6 +138,7 @@ class Rig:
         self.workers = [Worker(directory / "w0.sock", self)]
         self.plan: list[str] = []
         self.bodies: dict[str, str] = {}
+        self.tickets: dict[str, dict[str, str]] = {}
         self.request_headers: dict[str, str] = {}
         self.hooks = {
             "request_headers": self.claim,
@@ -134,6 +146,7 @@ class Rig:
             "response_headers": lambda _: pb.ProcessingResponse(response_headers=pb.HeadersResponse()),
             "response_body": lambda _: pb.ProcessingResponse(response_body=pb.BodyResponse()),
             "response_trailers": lambda _: pb.ProcessingResponse(response_trailers=pb.TrailersResponse()),
+            "resign": lambda _: PermissionError("no ticket is good"),
         }
         self.settings: Settings | None = None
         self.envoy: EnvoyProcess | None = None
@@ -149,7 +162,8 @@ class Rig:
         for worker in self.workers:
             worker.messages.clear()
         self.plan = list(self.upstreams)
-        self.bodies, self.request_headers = {}, {}
+        self.bodies, self.request_headers, self.tickets = {}, {}, {}
+        self.hooks["resign"] = lambda _: PermissionError("no ticket is good")
 
     def call(self, awaitable):
         """Run something in the rig's loop."""
@@ -226,12 +240,15 @@ class Rig:
         common = answer.request_body.response
         common.body_mutation.body = body
         common.clear_route_cache = True
-        defaults = {"content-length": str(len(body)), "x-envoy-max-retries": str(len(self.plan) - 1)}
+        defaults = {"content-length": str(len(body)), "x-envoy-max-retries": str(len(self.plan))}
         set_headers(common.header_mutation, {**defaults, **self.request_headers})
-        attempts = {name: self.attempt(name, body) for name in self.plan}
+        attempts: dict[str, dict[str, object]] = {name: self.attempt(name, body) for name in self.plan}
         for name, text in self.bodies.items():
             attempts[name] |= {"body": text, "content-length": str(len(text.encode()))}
-        plan = {"priority_groups": [{"name": name} for name in self.plan]}
+        for name, ticket in self.tickets.items():
+            attempts[name]["ticket"] = ticket
+        attempt_ms = int(self.request_headers.get("x-envoy-upstream-rq-per-try-timeout-ms", 60_000))
+        plan = {"priority_groups": [{"name": name} for name in self.plan], "attempt_ms": attempt_ms}
         answer.dynamic_metadata.update({"kt.plan": plan, "kt.attempts": attempts})
         return answer
 
