@@ -192,7 +192,7 @@ def _signed(
         planned: dict[str, object] = {**attempt}
         if tickets is not None:
             planned["ticket"] = tickets.issue(
-                target, attempt, payload_hash=payload_hash, credentials=keys, clock=ahead, expires=expires
+                target, attempt, payload_hash=payload_hash, credentials=keys, clock=ahead, now=now, expires=expires
             )
         # Envoy replays the first target's body; another's travels with its attempt.
         attempts[target.id] = planned if body is first else {**planned, "body": body.decode()}

@@ -72,7 +72,9 @@ class Corrections:
         # A bearer token is refused without a reason.
         if dated and abs(self.clock.get(target.region, 0.0) - claim.clock) > TOLERATED_SECONDS:
             return True
-        if not self._renewed(target.identity, claim.credentials):
+        # Other credentials than the refused ones may be another worker's or no better; newer than the request they are.
+        newer = self._keeper.changed.get(target.identity, 0.0) > claim.issued
+        if not (newer and self._renewed(target.identity, claim.credentials)):
             refreshing = self._refresh(target.identity)
             if refreshing is not None:
                 await asyncio.wait({refreshing}, timeout=PATIENCE_SECONDS)

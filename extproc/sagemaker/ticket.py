@@ -25,7 +25,7 @@ SIGNATURE = frozenset({"authorization", "x-amz-date", "x-amz-security-token"})
 # refuses a bearer token, for which it gives no reason.
 CREDENTIALS, CLOCK, BEARER = "credentials", "clock", "bearer"
 
-_FIELDS = ("clock", "credentials", "expires", "payload")
+_FIELDS = ("clock", "credentials", "expires", "issued", "payload")
 # Headers of an attempt are a few, of bounded length.
 _MAX_BYTES = 64 * 1024
 
@@ -39,8 +39,8 @@ class Claim:
     """A refused attempt whose ticket was good.
 
     `cause` is why it was refused and `date` the Date header of the refusal ("" if none). `credentials` is the
-    fingerprint of those that signed it, `clock` the seconds by which AWS's clock was then thought to be ahead of ours.
-    `request` is every header, pseudo-headers included, but the signature's.
+    fingerprint of those that signed it, `clock` the seconds by which AWS's clock was then thought to be ahead of ours,
+    `issued` when that was (Unix seconds). `request` is every header, pseudo-headers included, but the signature's.
     """
 
     target: Target
@@ -49,6 +49,7 @@ class Claim:
     payload_hash: str
     credentials: str
     clock: float
+    issued: float
     request: Mapping[str, str]
 
     def sign(self, credentials: Credentials, now: float) -> dict[str, str]:
@@ -76,6 +77,7 @@ class Tickets:
         payload_hash: str,
         credentials: Credentials,
         clock: float,
+        now: float,
         expires: float,
     ) -> dict[str, str]:
         """Return the ticket of a planned attempt: fields that attempt.lua sends back as they are.
@@ -86,12 +88,14 @@ class Tickets:
             payload_hash: sigv4.payload_hash() of its body.
             credentials: that signed it.
             clock: seconds by which AWS's clock is thought to be ahead of ours.
+            now: Unix seconds by our clock.
             expires: Unix seconds by our clock, after which no attempt can be under way.
         """
         fields = {
             "clock": str(round(clock)),
             "credentials": credentials.fingerprint,
             "expires": str(round(expires)),
+            "issued": f"{now:.3f}",
             "payload": payload_hash,
         }
         return {**fields, "mac": self._mac(target, fields, attempt)}
@@ -130,6 +134,7 @@ class Tickets:
             fields["payload"],
             fields["credentials"],
             float(fields["clock"]),
+            float(fields["issued"]),
             request,
         )
 

@@ -245,8 +245,8 @@ class Rig:
         attempts: dict[str, dict[str, object]] = {name: self.attempt(name, body) for name in self.plan}
         for name, text in self.bodies.items():
             attempts[name] |= {"body": text, "content-length": str(len(text.encode()))}
-        for name, ticket in self.tickets.items():
-            attempts[name]["ticket"] = ticket
+        for name in set(self.tickets) & set(self.plan):
+            attempts[name]["ticket"] = self.tickets[name]
         attempt_ms = int(self.request_headers.get("x-envoy-upstream-rq-per-try-timeout-ms", 60_000))
         plan = {"priority_groups": [{"name": name} for name in self.plan], "attempt_ms": attempt_ms}
         answer.dynamic_metadata.update({"kt.plan": plan, "kt.attempts": attempts})
