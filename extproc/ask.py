@@ -91,9 +91,7 @@ def ask(
     targets = sticky.first(_within_context(call, candidates), session)
     record.planned = tuple(target.id for target in targets)
     request_id = record.request_id
-    asked = _signed(
-        call, targets, credentials, now, clock, request_id=request_id, session=session, tickets=tickets
-    )
+    asked = _signed(call, targets, credentials, now, clock, request_id=request_id, session=session, tickets=tickets)
     record.planned = tuple(target.id for target in asked.targets)
     return asked
 

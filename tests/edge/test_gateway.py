@@ -66,6 +66,27 @@ def test_an_envoy_that_dies_is_started_again(gateway):
     assert len([line for line in logged if line["event"].startswith("kt gateway ready")]) == 1
 
 
+def test_all_workers_have_one_key_for_tickets_which_no_command_line_shows(gateway):
+    """They are told the file, in the gateway's own directory, and only its owner can read it."""
+
+    def look(stage):
+        command = stage.gateway._worker_command(Path("c"), "unix:s", "w0")
+        path = Path(command[command.index("--ticket-key") + 1])
+        key = path.read_text()
+        assert path.stat().st_mode & 0o777 == 0o600
+        lines = [Path(f"/proc/{worker}/cmdline").read_bytes().decode() for worker in stage.workers()]
+        assert lines
+        assert [str(path) in line for line in lines] == [True] * len(lines)
+        assert [line for line in lines if key in line] == []
+
+    async def scene(stage):
+        look(stage)
+
+    status, logged = gateway.play(scene)
+    assert status == 0
+    assert "ticket" not in str(logged)
+
+
 @pytest.mark.parametrize("moment", [0.0, 0.3])
 def test_a_signal_during_the_start_ends_it(gateway, monkeypatch, moment):
     """At once, with status 0, whether workers or Envoy are just being started."""

@@ -84,14 +84,14 @@ def call(request, tmp_path, *, cured=True, key=b"k"):
     return answer, logged, corrections.claims
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def clock(monkeypatch):
     """The time that the worker's clock shows."""
     monkeypatch.setattr(signer.time, "time", lambda: NOW)
 
 
 @pytest.mark.parametrize("target", [EAST, OWN], ids=["invocations", "openai"])
-def test_a_refused_attempt_is_signed_by_the_new_credentials_at_the_right_time(target, tmp_path, clock):
+def test_a_refused_attempt_is_signed_by_the_new_credentials_at_the_right_time(target, tmp_path):
     """The answer is the signature's headers, a line each: put in the old ones' place they hold."""
     kept, request = planned(target)
     answer, _, claims = call(request, tmp_path)
@@ -106,7 +106,7 @@ def test_a_refused_attempt_is_signed_by_the_new_credentials_at_the_right_time(ta
 
 
 @pytest.mark.parametrize("arguments", [{"cured": False}, {"key": b"j"}])
-def test_what_is_not_signed_is_a_refusal(arguments, tmp_path, clock):
+def test_what_is_not_signed_is_a_refusal(arguments, tmp_path):
     """Where there is no cure, and for tickets of others; no reason is given."""
     assert call(planned(EAST)[1], tmp_path, **arguments)[0] is grpc.StatusCode.PERMISSION_DENIED
 
@@ -118,13 +118,13 @@ def test_whoever_has_no_ticket_is_refused(request_, tmp_path):
     assert (answer, claims) == (grpc.StatusCode.PERMISSION_DENIED, [])
 
 
-def test_credentials_that_no_header_can_carry_are_a_refusal(tmp_path, clock, monkeypatch):
+def test_credentials_that_no_header_can_carry_are_a_refusal(tmp_path, monkeypatch):
     """As if there were none."""
     monkeypatch.setitem(globals(), "NEW", Credentials("ASIA\n", "x"))
     assert call(planned(EAST)[1], tmp_path)[0] is grpc.StatusCode.PERMISSION_DENIED
 
 
-def test_the_log_names_target_and_cause_alone(tmp_path, clock):
+def test_the_log_names_target_and_cause_alone(tmp_path):
     """No ticket, no signature, no token."""
     _, request = planned(EAST)
     answer, logged, _ = call(request, tmp_path)

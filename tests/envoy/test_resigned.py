@@ -166,8 +166,9 @@ USELESS = {
 }
 
 
+@pytest.mark.usefixtures("signer")
 @pytest.mark.parametrize("answer", USELESS.values(), ids=USELESS)
-def test_a_signer_that_does_not_sign_costs_nothing_but_its_time(pair, signer, answer):
+def test_a_signer_that_does_not_sign_costs_nothing_but_its_time(pair, answer):
     """The next target is tried; without one, the client's worker gets the refusal as it came."""
     east, west = pair.upstreams.values()
     east.answer = pair.answer(**EXPIRED)
