@@ -33,14 +33,10 @@ local STALE = {
   UnrecognizedClientException = true, UnrecognizedClient = true, InvalidClientTokenId = true,
 }
 
--- AWS error types that another target may be spared (AWS "Common Errors"; InvokeEndpoint's errors).
+-- Further AWS error types that another target may be spared (AWS "Common Errors"; InvokeEndpoint's errors).
 local RETRIABLE = {
   [400] = { ThrottlingException = true, Throttling = true },
-  [403] = {
-    ExpiredTokenException = true, ExpiredToken = true,
-    UnrecognizedClientException = true, UnrecognizedClient = true, InvalidClientTokenId = true,
-    AccessDeniedException = true, AccessDenied = true,
-  },
+  [403] = { AccessDeniedException = true, AccessDenied = true },
 }
 
 -- ValidationError and InvalidSignatureException mean many things; these words tell which (seen in the field).
@@ -84,7 +80,7 @@ local function overdue(handle)
   local metadata = handle:streamInfo():dynamicMetadata()
   local made, planned = progress(metadata)
   local began, most = (metadata:get(PRESENT) or {}).began, (metadata:get(ORDER) or {}).attempt_ms
-  return began ~= nil and most ~= nil and made >= planned and now_ms(handle) - began >= most
+  return tonumber(began) and tonumber(most) and made >= planned and now_ms(handle) - began >= most
 end
 
 local function install(handle, plan)
@@ -106,15 +102,16 @@ local function install(handle, plan)
 end
 
 function envoy_on_request(handle)
-  local plan = (handle:streamInfo():dynamicMetadata():get(PLAN) or {})[TARGET]
-  -- No plan: a worker and Envoy that disagree about the targets. An error here would let the request pass as it is
-  -- (Envoy only logs it); what was not signed is never sent.
-  if plan and overdue(handle) then
+  -- An error here would let the request pass as it is (Envoy only logs it); what was not signed is never sent.
+  local judged, late = pcall(overdue, handle)
+  if judged and late then
     -- Envoy's own words for it.
     handle:respond({ [":status"] = "504" }, "upstream_per_try_timeout")
-  elseif not plan or not pcall(install, handle, plan) then
-    handle:respond({ [":status"] = "503" }, "")
+    return
   end
+  local plan = (handle:streamInfo():dynamicMetadata():get(PLAN) or {})[TARGET]
+  -- No plan: a worker and Envoy that disagree about the targets.
+  if not plan or not pcall(install, handle, plan) then handle:respond({ [":status"] = "503" }, "") end
 end
 
 -- The known code that the body's words stand for, else nil.
@@ -190,10 +187,10 @@ local function sign_again(handle, plan, cause, date)
   metadata:set(ORDER, "priority_groups", order)
 end
 
-local function retriable(status, error_type, original, known)
+local function retriable(status, error_type, original, known, cause)
   if status >= 500 or status == 429 or status == 408 then return true end
   if status == 424 then return original ~= nil and (original == 429 or original >= 500) end
-  return known ~= nil or (RETRIABLE[status] ~= nil and RETRIABLE[status][error_type] == true)
+  return known ~= nil or cause ~= nil or (RETRIABLE[status] ~= nil and RETRIABLE[status][error_type] == true)
 end
 
 function envoy_on_response(handle)
@@ -235,16 +232,17 @@ function envoy_on_response(handle)
   if status == 200 then headers:remove("retry-after") end
 
   local metadata = handle:streamInfo():dynamicMetadata()
-  local plan = (metadata:get(PLAN) or {})[TARGET] or {}
+  -- Read when it is needed: it holds bodies.
+  local plan = cause and (metadata:get(PLAN) or {})[TARGET] or {}
   metadata:set(OUTCOMES, tostring(count(metadata:get(OUTCOMES) or {})), {
     target = TARGET, status = status, error_type = error_type,
     original_status = original, error_code = code, date = date,
-    credentials = cause and cause ~= "clock" and plan.ticket and plan.ticket.credentials or nil,
+    credentials = cause ~= "clock" and plan.ticket and plan.ticket.credentials or nil,
   })
   -- Whatever goes wrong there, the answer is the refusal that it was.
   if cause and plan.ticket then pcall(sign_again, handle, plan, cause, date or "") end
   local made, planned = progress(handle:streamInfo():dynamicMetadata())
-  if made < planned and retriable(status, error_type, original, known) then
+  if made < planned and retriable(status, error_type, original, known, cause) then
     handle:headers():replace("x-kt-retriable", "1")
   end
 end
