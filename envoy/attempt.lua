@@ -14,10 +14,9 @@ local PLAN = "kt.attempts"
 -- "priority_groups": the order of targets, one entry for each attempt; "attempt_ms": how long each may take.
 local ORDER = "kt.plan"
 -- Written for the worker and for the audit trail:
--- {"1": {target, status, error_type, original_status, error_code, date}, "2": …}.
+-- {"1": {target, status, error_type, original_status, error_code, date, credentials}, "2": …}; of one that has no
+-- answer (yet), {target, status = 0, began}.
 local OUTCOMES = "kt.outcomes"
--- Ours alone: when the present attempt began.
-local PRESENT = "kt.attempt"
 -- The cluster of workers, their method for a new signature, and how long they may take (the worker gives up before).
 local WORKERS = "kt.workers"
 local RESIGN = "/kt.v1.Signer/Resign"
@@ -65,9 +64,9 @@ local function count(outcomes)
   return n
 end
 
--- How many attempts were begun, and how many there are to be.
-local function progress(metadata)
-  return count(metadata:get(OUTCOMES) or {}), #((metadata:get(ORDER) or {}).priority_groups or {})
+-- How many attempts there are to be.
+local function planned(metadata)
+  return #((metadata:get(ORDER) or {}).priority_groups or {})
 end
 
 local function now_ms(handle)
@@ -78,16 +77,18 @@ end
 -- One that broke off, most likely on a connection that AWS closed meanwhile, may well be repeated.
 local function overdue(handle)
   local metadata = handle:streamInfo():dynamicMetadata()
-  local made, planned = progress(metadata)
-  local began, most = (metadata:get(PRESENT) or {}).began, (metadata:get(ORDER) or {}).attempt_ms
-  return tonumber(began) and tonumber(most) and made >= planned and now_ms(handle) - began >= most
+  local outcomes = metadata:get(OUTCOMES)
+  if not outcomes then return false end
+  local made = count(outcomes)
+  local began, most = outcomes[tostring(made)].began, metadata:get(ORDER).attempt_ms
+  return began and most and made >= planned(metadata) and now_ms(handle) - began >= most
 end
 
 local function install(handle, plan)
   -- Status 0 stays when no answer comes: connect failure, reset, or the attempt's time ran out.
   local metadata = handle:streamInfo():dynamicMetadata()
-  metadata:set(OUTCOMES, tostring(count(metadata:get(OUTCOMES) or {}) + 1), { target = TARGET, status = 0 })
-  metadata:set(PRESENT, "began", now_ms(handle))
+  local number = tostring(count(metadata:get(OUTCOMES) or {}) + 1)
+  metadata:set(OUTCOMES, number, { target = TARGET, status = 0, began = now_ms(handle) })
 
   local headers = handle:headers()
   local stale = {}
@@ -154,9 +155,7 @@ end
 
 -- Ask the workers for the headers of a new signature; an error when they give none.
 local function signature(handle, plan, cause, date)
-  local lines = { "target: " .. TARGET, "cause: " .. cause, "date: " .. date }
-  for name, value in pairs(plan.ticket) do lines[#lines + 1] = name .. ": " .. value end
-  lines[#lines + 1] = ""
+  local lines = { "target: " .. TARGET, "cause: " .. cause, "date: " .. date, "ticket: " .. plan.ticket, "" }
   for name, value in pairs(plan) do
     if not OURS[name] and not SIGNATURE[name] then lines[#lines + 1] = name .. ": " .. value end
   end
@@ -234,15 +233,16 @@ function envoy_on_response(handle)
   local metadata = handle:streamInfo():dynamicMetadata()
   -- Read when it is needed: it holds bodies.
   local plan = cause and (metadata:get(PLAN) or {})[TARGET] or {}
-  metadata:set(OUTCOMES, tostring(count(metadata:get(OUTCOMES) or {})), {
+  local made = count(metadata:get(OUTCOMES) or {})
+  metadata:set(OUTCOMES, tostring(made), {
     target = TARGET, status = status, error_type = error_type,
     original_status = original, error_code = code, date = date,
-    credentials = cause ~= "clock" and plan.ticket and plan.ticket.credentials or nil,
+    credentials = cause ~= "clock" and plan.ticket and string.match(plan.ticket, "^[^ ]+") or nil,
   })
   -- Whatever goes wrong there, the answer is the refusal that it was.
   if cause and plan.ticket then pcall(sign_again, handle, plan, cause, date or "") end
-  local made, planned = progress(handle:streamInfo():dynamicMetadata())
-  if made < planned and retriable(status, error_type, original, known, cause) then
+  if not retriable(status, error_type, original, known, cause) then return end
+  if made < planned(handle:streamInfo():dynamicMetadata()) then
     handle:headers():replace("x-kt-retriable", "1")
   end
 end

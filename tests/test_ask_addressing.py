@@ -181,7 +181,7 @@ def test_every_attempt_has_a_ticket_for_itself() -> None:
     for target in targets:
         attempt: dict[str, Any] = dict(attempts(asked)[target.id])
         body, ticket = attempt.pop("body", asked.body.decode()), attempt.pop("ticket")
-        head = {"target": target.id, "cause": "bearer", "date": "", **ticket}
+        head = {"target": target.id, "cause": "bearer", "date": "", "ticket": ticket}
         kept = {name: value for name, value in attempt.items() if name not in SIGNATURE}
         lines[target.id] = ["\n".join(f"{name}: {value}" for name, value in part.items()) for part in (head, kept)]
         claim = tickets.redeem("\n\n".join(lines[target.id]).encode(), targets, NOW + 3 * 60 + 5)

@@ -56,7 +56,7 @@ def test_what_it_has_planned_it_signs_again(stage):
         await call.done_writing()
         plan = json_format.MessageToDict(answers[1].dynamic_metadata)["kt.attempts"]["east"]
         ahead = formatdate(time.time() + 1000, usegmt=True)
-        head = {"target": "east", "cause": "clock", "date": ahead, **plan.pop("ticket")}
+        head = {"target": "east", "cause": "clock", "date": ahead, "ticket": plan.pop("ticket")}
         kept = {name: value for name, value in plan.items() if name not in SIGNATURE}
         blocks = ("\n".join(f"{name}: {value}" for name, value in part.items()) for part in (head, kept))
         resign = envoy.channel.unary_unary(f"/{signer.SERVICE}/{signer.METHOD}")

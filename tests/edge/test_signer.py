@@ -52,7 +52,7 @@ def planned(target):
     else:
         attempt = invoke.signed_request(target, len(BODY), digest, stream=False, credentials=OLD, now=NOW)
     ticket = TICKETS.issue(target, attempt, payload_hash=digest, credentials=OLD, clock=0, now=NOW, expires=NOW + 60)
-    head = {"target": target.id, "cause": "credentials", "date": "", **ticket}
+    head = {"target": target.id, "cause": "credentials", "date": "", "ticket": ticket}
     kept = {name: value for name, value in attempt.items() if name not in SIGNATURE}
     blocks = ("\n".join(f"{name}: {value}" for name, value in part.items()) for part in (head, kept))
     return kept, "\n\n".join(blocks).encode()

@@ -80,7 +80,7 @@ class Rig:
         self.workers = [Worker(directory / "w0.sock", self)]
         self.plan: list[str] = []
         self.bodies: dict[str, str] = {}
-        self.tickets: dict[str, dict[str, str]] = {}
+        self.tickets: dict[str, str] = {}
         self.request_headers: dict[str, str] = {}
         self.hooks = {
             "request_headers": self.claim,
@@ -240,7 +240,9 @@ class Rig:
         messages = [message for worker in self.workers for message in worker.seen("response_headers")]
         fields = messages[-1].metadata_context.filter_metadata["kt.outcomes"]
         entries = dict(fields)
-        return [dict(entries[key]) for key in sorted(entries, key=int)]
+        attempts = [dict(entries[key]) for key in sorted(entries, key=int)]
+        # When an attempt began is attempt.lua's own affair.
+        return [{name: value for name, value in attempt.items() if name != "began"} for attempt in attempts]
 
     def attributes(self) -> dict[str, object]:
         """The attributes of the last answer's head."""
