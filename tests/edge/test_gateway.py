@@ -178,6 +178,12 @@ def test_a_part_of_the_supervisor_that_fails_ends_it(gateway, monkeypatch):
     assert line["fault"].startswith("ValueError at test_gateway.py:")
 
 
+def stopped(pid):
+    """Whether every thread of a process has stopped: on a busy machine some go on for a moment after SIGSTOP."""
+    states = (path.read_text().rpartition(") ")[2][0] for path in Path(f"/proc/{pid}/task").glob("*/stat"))
+    return set(states) == {"T"}
+
+
 def test_the_admin_listener_tells_and_reloads(gateway):
     """Health by the workers there are, the configuration in use, and a reload that is done when it is answered."""
     chosen = GatewaySettings(
@@ -212,6 +218,7 @@ def test_the_admin_listener_tells_and_reloads(gateway):
         status, told = await stage.http("POST", "/keeptrusts/config/reload", port)
         assert (status, f"{gateway.settings.policy_config}:1:" in told["error"]["message"]) == (422, True)
         os.kill(stage.front.envoy.pid, signal.SIGSTOP)
+        await gateway.until(lambda: stopped(stage.front.envoy.pid))
         status, told = await stage.http("GET", "/health", port)
         os.kill(stage.front.envoy.pid, signal.SIGCONT)
         assert (status, told["status"]) == (503, "unhealthy")
