@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import threading
+from types import SimpleNamespace
 
 import botocore.credentials
 import pytest
@@ -130,7 +131,7 @@ def test_a_rotated_file_is_noticed(tmp_path):
 def test_when_credentials_change_is_known_and_what_was_made_of_the_old_is_forgotten(tmp_path, monkeypatch):
     """Renewed with the same, nothing has changed, and keys and tokens derived from them are still of use."""
     seconds = iter((100.0, 200.0))
-    monkeypatch.setattr(credentials.time, "time", lambda: next(seconds))
+    monkeypatch.setattr(credentials, "time", SimpleNamespace(time=lambda: next(seconds)))
 
     def held():
         return sigv4.signing_key.cache_info().currsize, native._minted.cache_info().currsize

@@ -1,13 +1,14 @@
-"""The method that signs again, over a real gRPC server, and the key that the workers of one gateway share."""
+"""The method that signs again, and the key that the workers of one gateway share; gRPC is in test_server.py."""
 
 import asyncio
+from types import SimpleNamespace
 
 import grpc
 import pytest
 from structlog.testing import capture_logs
 
 from extproc.edge import signer
-from extproc.edge.signer import KEY_BYTES, METHOD, SERVICE, Signer
+from extproc.edge.signer import KEY_BYTES, Signer
 from extproc.emulator import bearer, verify
 from extproc.emulator.received import Received
 from extproc.routing.targets import Credentials
@@ -58,43 +59,43 @@ def planned(target):
     return kept, "\n\n".join(blocks).encode()
 
 
-def call(request, tmp_path, *, cured=True, key=b"k"):
-    """What the method answers on the wire, a status instead of lines when it refuses; what was logged; the claims."""
+class Aborted(Exception):
+    """The call ended in a status."""
+
+
+class Context:
+    """A call, as far as the method knows it."""
+
+    async def abort(self, status, _):
+        """End it, as gRPC does."""
+        raise Aborted(status)
+
+
+def call(request, *, cured=True, key=b"k"):
+    """What the method answers, a status instead of lines when it refuses; what was logged; the claims."""
     keeper = Keeper()
     corrections = Corrections(keeper, cured)
     runtime = make_runtime(EAST, OWN)
     service = Signer(lambda: runtime, keeper, corrections, Tickets(key * KEY_BYTES))
-
-    async def main():
-        server = grpc.aio.server()
-        handler = grpc.unary_unary_rpc_method_handler(service.resign)
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {METHOD: handler}),))
-        server.add_insecure_port(f"unix:{tmp_path}/s")
-        await server.start()
-        try:
-            async with grpc.aio.insecure_channel(f"unix:{tmp_path}/s") as channel:
-                return await channel.unary_unary(f"/{SERVICE}/{METHOD}")(request, timeout=20)
-        except grpc.aio.AioRpcError as error:
-            return error.code()
-        finally:
-            await server.stop(None)
-
     with capture_logs() as logged:
-        answer = asyncio.run(main())
+        try:
+            answer = asyncio.run(service.resign(request, Context()))
+        except Aborted as ended:
+            answer = ended.args[0]
     return answer, logged, corrections.claims
 
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch):
     """The time that the worker's clock shows."""
-    monkeypatch.setattr(signer.time, "time", lambda: NOW)
+    monkeypatch.setattr(signer, "time", SimpleNamespace(time=lambda: NOW))
 
 
 @pytest.mark.parametrize("target", [EAST, OWN], ids=["invocations", "openai"])
-def test_a_refused_attempt_is_signed_by_the_new_credentials_at_the_right_time(target, tmp_path):
+def test_a_refused_attempt_is_signed_by_the_new_credentials_at_the_right_time(target):
     """The answer is the signature's headers, a line each: put in the old ones' place they hold."""
     kept, request = planned(target)
-    answer, _, claims = call(request, tmp_path)
+    answer, _, claims = call(request)
     signature = dict(line.split(": ", 1) for line in answer.decode().splitlines())
     assert claims[0][0].target == target
     headers = {**kept, **signature}
@@ -106,28 +107,28 @@ def test_a_refused_attempt_is_signed_by_the_new_credentials_at_the_right_time(ta
 
 
 @pytest.mark.parametrize("arguments", [{"cured": False}, {"key": b"j"}])
-def test_what_is_not_signed_is_a_refusal(arguments, tmp_path):
+def test_what_is_not_signed_is_a_refusal(arguments):
     """Where there is no cure, and for tickets of others; no reason is given."""
-    assert call(planned(EAST)[1], tmp_path, **arguments)[0] is grpc.StatusCode.PERMISSION_DENIED
+    assert call(planned(EAST)[1], **arguments)[0] is grpc.StatusCode.PERMISSION_DENIED
 
 
 @pytest.mark.parametrize("request_", [b"", b"hello", b"\xff" * 100, b"x" * 100_000])
-def test_whoever_has_no_ticket_is_refused(request_, tmp_path):
+def test_whoever_has_no_ticket_is_refused(request_):
     """And learns nothing, and nothing is fetched or corrected for them."""
-    answer, _, claims = call(request_, tmp_path)
+    answer, _, claims = call(request_)
     assert (answer, claims) == (grpc.StatusCode.PERMISSION_DENIED, [])
 
 
-def test_credentials_that_no_header_can_carry_are_a_refusal(tmp_path, monkeypatch):
+def test_credentials_that_no_header_can_carry_are_a_refusal(monkeypatch):
     """As if there were none."""
     monkeypatch.setitem(globals(), "NEW", Credentials("ASIA\n", "x"))
-    assert call(planned(EAST)[1], tmp_path)[0] is grpc.StatusCode.PERMISSION_DENIED
+    assert call(planned(EAST)[1])[0] is grpc.StatusCode.PERMISSION_DENIED
 
 
-def test_the_log_names_target_and_cause_alone(tmp_path):
+def test_the_log_names_target_and_cause_alone():
     """No ticket, no signature, no token."""
     _, request = planned(EAST)
-    answer, logged, _ = call(request, tmp_path)
+    answer, logged, _ = call(request)
     assert logged == [
         {"event": "signing again what AWS refused", "target": "east", "cause": "credentials", "log_level": "info"}
     ]
