@@ -4,20 +4,38 @@
 -- that were signed (and "body", when this target's body differs from the one Envoy holds). Nothing else goes upstream.
 -- Edits to the headers persist into the next attempt (one header map serves them all; measured on 1.40.0), so each
 -- attempt removes everything and sets everything: a stale content-length would desynchronise HTTP/1.
+--
+-- A refusal that a new signature cures is repeated at the same target, once: a worker signs again what it signed before
+-- (its ticket, "ticket" in the plan, proves that it did), and the order of targets gets this one a second time. The
+-- router then retries as ever, so that a stream stays a stream. It has one retry to spare for that (ask.py); so whether
+-- anything is left to try is decided here: by x-kt-retriable on an answer, by `overdue` where none came.
 
 local PLAN = "kt.attempts"
+-- "priority_groups": the order of targets, one entry for each attempt; "attempt_ms": how long each may take.
+local ORDER = "kt.plan"
 -- Written for the worker and for the audit trail:
--- {"1": {target, status, error_type, original_status, error_code, date}, "2": …}.
+-- {"1": {target, status, error_type, original_status, error_code, date, credentials}, "2": …}; of one that has no
+-- answer (yet), {target, status = 0, began}.
 local OUTCOMES = "kt.outcomes"
+-- The cluster of workers, their method for a new signature, and how long they may take (the worker gives up before).
+local WORKERS = "kt.workers"
+local RESIGN = "/kt.v1.Signer/Resign"
+local RESIGN_MS = 6000
 
--- AWS error types that another target may be spared (AWS "Common Errors"; InvokeEndpoint's errors).
+-- What in a plan is no header, and which of the headers a signature consists of.
+local OURS = { body = true, ticket = true }
+local SIGNATURE = { authorization = true, ["x-amz-date"] = true, ["x-amz-security-token"] = true }
+
+-- Error types of a 403 that newer credentials may cure.
+local STALE = {
+  ExpiredTokenException = true, ExpiredToken = true,
+  UnrecognizedClientException = true, UnrecognizedClient = true, InvalidClientTokenId = true,
+}
+
+-- Further AWS error types that another target may be spared (AWS "Common Errors"; InvokeEndpoint's errors).
 local RETRIABLE = {
   [400] = { ThrottlingException = true, Throttling = true },
-  [403] = {
-    ExpiredTokenException = true, ExpiredToken = true,
-    UnrecognizedClientException = true, UnrecognizedClient = true, InvalidClientTokenId = true,
-    AccessDeniedException = true, AccessDenied = true,
-  },
+  [403] = { AccessDeniedException = true, AccessDenied = true },
 }
 
 -- ValidationError and InvalidSignatureException mean many things; these words tell which (seen in the field).
@@ -46,10 +64,31 @@ local function count(outcomes)
   return n
 end
 
+-- How many attempts there are to be.
+local function planned(metadata)
+  return #((metadata:get(ORDER) or {}).priority_groups or {})
+end
+
+local function now_ms(handle)
+  return tonumber(handle:timestamp(EnvoyTimestampResolution.MILLISECOND)) or 0
+end
+
+-- Whether every planned attempt was made, and the last one took all its time: nothing is asked twice to think longer.
+-- One that broke off, most likely on a connection that AWS closed meanwhile, may well be repeated.
+local function overdue(handle)
+  local metadata = handle:streamInfo():dynamicMetadata()
+  local outcomes = metadata:get(OUTCOMES)
+  if not outcomes then return false end
+  local made = count(outcomes)
+  local began, most = outcomes[tostring(made)].began, metadata:get(ORDER).attempt_ms
+  return began and most and made >= planned(metadata) and now_ms(handle) - began >= most
+end
+
 local function install(handle, plan)
   -- Status 0 stays when no answer comes: connect failure, reset, or the attempt's time ran out.
   local metadata = handle:streamInfo():dynamicMetadata()
-  metadata:set(OUTCOMES, tostring(count(metadata:get(OUTCOMES) or {}) + 1), { target = TARGET, status = 0 })
+  local number = tostring(count(metadata:get(OUTCOMES) or {}) + 1)
+  metadata:set(OUTCOMES, number, { target = TARGET, status = 0, began = now_ms(handle) })
 
   local headers = handle:headers()
   local stale = {}
@@ -58,15 +97,21 @@ local function install(handle, plan)
   end
   for _, name in ipairs(stale) do headers:remove(name) end
   for name, value in pairs(plan) do
-    if name ~= "body" then headers:replace(name, value) end
+    if not OURS[name] then headers:replace(name, value) end
   end
   if plan.body then handle:body():setBytes(plan.body) end
 end
 
 function envoy_on_request(handle)
+  -- An error here would let the request pass as it is (Envoy only logs it); what was not signed is never sent.
+  local judged, late = pcall(overdue, handle)
+  if judged and late then
+    -- Envoy's own words for it.
+    handle:respond({ [":status"] = "504" }, "upstream_per_try_timeout")
+    return
+  end
   local plan = (handle:streamInfo():dynamicMetadata():get(PLAN) or {})[TARGET]
-  -- No plan: a worker and Envoy that disagree about the targets. An error here would let the request pass as it is
-  -- (Envoy only logs it); what was not signed is never sent.
+  -- No plan: a worker and Envoy that disagree about the targets.
   if not plan or not pcall(install, handle, plan) then handle:respond({ [":status"] = "503" }, "") end
 end
 
@@ -91,9 +136,60 @@ local function openai_known(status, code, body)
   if code and string.find(body, "Endpoint %S+ of account %d+ not found") then return "NO_SUCH_ENDPOINT" end
 end
 
-local function retriable(status, error_type, original, known)
+-- What a new signature needs to be better than the refused one: newer credentials, the right time, or for a bearer
+-- token, which is refused without a reason, either; else nil.
+local function curable(status, error_type, known)
+  if known == "CLOCK_SKEW" then return "clock" end
+  -- Denied is not unknown.
+  if known == "BEARER_REFUSED" and string.find(string.lower(error_type), "denied", 1, true) then return nil end
+  if known == "BEARER_REFUSED" then return "bearer" end
+  return status == 403 and STALE[error_type] and "credentials" or nil
+end
+
+-- Bytes as the one message of a gRPC call: a flag and the length before it.
+local function framed(message)
+  local n = #message
+  local length = string.char(math.floor(n / 2^24), math.floor(n / 2^16) % 256, math.floor(n / 2^8) % 256, n % 256)
+  return "\0" .. length .. message
+end
+
+-- Ask the workers for the headers of a new signature; an error when they give none.
+local function signature(handle, plan, cause, date)
+  local lines = { "target: " .. TARGET, "cause: " .. cause, "date: " .. date, "ticket: " .. plan.ticket, "" }
+  for name, value in pairs(plan) do
+    if not OURS[name] and not SIGNATURE[name] then lines[#lines + 1] = name .. ": " .. value end
+  end
+  local headers, body = handle:httpCall(WORKERS, {
+    [":method"] = "POST", [":path"] = RESIGN, [":authority"] = WORKERS, te = "trailers",
+    ["content-type"] = "application/grpc",
+  }, framed(table.concat(lines, "\n")), RESIGN_MS)
+  assert(headers[":status"] == "200" and not headers["grpc-status"])
+  local signed = {}
+  for name, value in string.gmatch(string.sub(body, 6), "([^\n]-): ([^\n]*)\n") do
+    assert(SIGNATURE[name])
+    signed[name] = value
+  end
+  assert(signed.authorization)
+  return signed
+end
+
+-- Plan one attempt more at this target, next, with a new signature.
+local function sign_again(handle, plan, cause, date)
+  local signed = signature(handle, plan, cause, date)
+  for name, value in pairs(plan) do
+    if name ~= "ticket" and not SIGNATURE[name] then signed[name] = value end
+  end
+  local metadata = handle:streamInfo():dynamicMetadata()
+  local order = metadata:get(ORDER).priority_groups
+  table.insert(order, count(metadata:get(OUTCOMES)) + 1, { name = TARGET })
+  metadata:set(PLAN, TARGET, signed)
+  metadata:set(ORDER, "priority_groups", order)
+end
+
+local function retriable(status, error_type, original, known, cause)
+  if status >= 500 or status == 429 or status == 408 then return true end
   if status == 424 then return original ~= nil and (original == 429 or original >= 500) end
-  return known ~= nil or (RETRIABLE[status] ~= nil and RETRIABLE[status][error_type] == true)
+  return known ~= nil or cause ~= nil or (RETRIABLE[status] ~= nil and RETRIABLE[status][error_type] == true)
 end
 
 function envoy_on_response(handle)
@@ -119,9 +215,12 @@ function envoy_on_response(handle)
     error_type = openai
   end
   local known = known_code(status, text) or (untyped and openai_known(status, openai, text)) or nil
+  -- AWS "Common Errors": more than 15 minutes after its date.
+  if status == 400 and error_type == "RequestExpired" then known = "CLOCK_SKEW" end
   local code = known or string.match(text, '"ErrorCode"%s*:%s*"([%w_]+)"')
+  local cause = curable(status, error_type, known)
   -- By this the worker corrects its clock.
-  local date = known == "CLOCK_SKEW" and headers:get("date") or nil
+  local date = cause and cause ~= "credentials" and headers:get("date") or nil
   if status == 429 and headers:get("x-kt-trap") then error_type = "NoHealthyHost" end
   -- x-kt-retriable among them: only this filter may say so.
   local foreign = {}
@@ -130,11 +229,20 @@ function envoy_on_response(handle)
   end
   for _, name in ipairs(foreign) do headers:remove(name) end
   if status == 200 then headers:remove("retry-after") end
-  if retriable(status, error_type, original, known) then headers:replace("x-kt-retriable", "1") end
 
   local metadata = handle:streamInfo():dynamicMetadata()
-  metadata:set(OUTCOMES, tostring(count(metadata:get(OUTCOMES) or {})), {
+  -- Read when it is needed: it holds bodies.
+  local plan = cause and (metadata:get(PLAN) or {})[TARGET] or {}
+  local made = count(metadata:get(OUTCOMES) or {})
+  metadata:set(OUTCOMES, tostring(made), {
     target = TARGET, status = status, error_type = error_type,
     original_status = original, error_code = code, date = date,
+    credentials = cause ~= "clock" and plan.ticket and string.match(plan.ticket, "^[^ ]+") or nil,
   })
+  -- Whatever goes wrong there, the answer is the refusal that it was.
+  if cause and plan.ticket then pcall(sign_again, handle, plan, cause, date or "") end
+  if not retriable(status, error_type, original, known, cause) then return end
+  if made < planned(handle:streamInfo():dynamicMetadata()) then
+    handle:headers():replace("x-kt-retriable", "1")
+  end
 end

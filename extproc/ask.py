@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from extproc.record import ExchangeRecord
     from extproc.routing.targets import Credentials, Identity, Target
     from extproc.sagemaker.session import Session
+    from extproc.sagemaker.ticket import Tickets
 
 # Where the route looks for the order of targets, and attempt.lua for what each attempt must carry.
 PLAN = "kt.plan"
@@ -61,6 +62,7 @@ def ask(
     now: float,
     clock: Mapping[str, float] = _IN_TIME,
     session: Session | None = None,
+    tickets: Tickets | None = None,
 ) -> Asked:
     """Judge a request and make it ready for every target it may go to.
 
@@ -74,6 +76,7 @@ def ask(
         now: Unix seconds, for the signatures.
         clock: seconds by which AWS's clock is ahead of ours, by region.
         session: that the client wants to go on with, or to have.
+        tickets: for attempts to be signed again when AWS refuses their signature; None for never.
 
     Raises:
         GatewayError: the request ends here, and how.
@@ -83,8 +86,8 @@ def ask(
     candidates = plan(runtime.by_model, call.model, call.kind, credentials)
     judge(text.request_slots(call.document), Phase.REQUEST, guard, record)
     targets = sticky.first(_within_context(call, candidates), session)
-    times = {target.region: now + clock.get(target.region, 0.0) for target in targets}
-    asked = _signed(call, targets, credentials, times, request_id=record.request_id, session=session)
+    request_id = record.request_id
+    asked = _signed(call, targets, credentials, now, clock, request_id=request_id, session=session, tickets=tickets)
     record.planned = tuple(target.id for target in asked.targets)
     return asked
 
@@ -109,11 +112,14 @@ def _signed(
     call: Call,
     targets: tuple[Target, ...],
     credentials: Mapping[Identity, Credentials],
-    times: Mapping[str, float],
+    now: float,
+    clock: Mapping[str, float],
     *,
     request_id: str,
     session: Session | None,
+    tickets: Tickets | None,
 ) -> Asked:
+    expires = now + max(target.timeout_seconds for target in targets) * len(targets) + GRACE_SECONDS
     bodies: dict[tuple[object, ...], tuple[bytes, str]] = {}
     attempts: dict[str, object] = {}
     first = b""
@@ -136,9 +142,9 @@ def _signed(
         if target.max_body_bytes is not None and len(body) > target.max_body_bytes:
             continue
         first = first or body
-        keys, now = credentials[target.identity], times[target.region]
+        keys, ahead = credentials[target.identity], clock.get(target.region, 0.0)
         if target.route == "openai":
-            attempt = native.request(target, len(body), stream=stream, credentials=keys, now=now)
+            attempt = native.request(target, len(body), stream=stream, credentials=keys, now=now + ahead)
         else:
             attempt = invoke.signed_request(
                 target,
@@ -146,14 +152,19 @@ def _signed(
                 payload_hash=payload_hash,
                 stream=stream,
                 credentials=keys,
-                now=now,
+                now=now + ahead,
                 headers={
                     **eula.accepted(target, addressing.headers(target, call.document, request_id)),
                     **sticky.header(target, session, stream=stream),
                 },
             )
+        planned: dict[str, object] = {**attempt}
+        if tickets is not None:
+            planned["ticket"] = tickets.issue(
+                target, attempt, payload_hash=payload_hash, credentials=keys, clock=ahead, now=now, expires=expires
+            )
         # Envoy replays the first target's body; another's travels with its attempt.
-        attempts[target.id] = attempt if body is first else {**attempt, "body": body.decode()}
+        attempts[target.id] = planned if body is first else {**planned, "body": body.decode()}
     if not attempts and refusal is not None:
         raise refusal
     if not attempts:
@@ -170,10 +181,14 @@ def _signed(
         set_headers=(
             ("x-envoy-upstream-rq-per-try-timeout-ms", str(round(1000 * longest))),
             ("x-envoy-upstream-rq-timeout-ms", str(round(1000 * total))),
-            ("x-envoy-max-retries", str(len(targets) - 1)),
+            # One to spare for an attempt that is signed again; see attempt.lua.
+            ("x-envoy-max-retries", str(len(targets) - (tickets is None))),
         ),
         metadata={
-            PLAN: {"priority_groups": [{"name": target.id} for target in targets]},
+            PLAN: {
+                "priority_groups": [{"name": target.id} for target in targets],
+                "attempt_ms": round(1000 * longest),
+            },
             ATTEMPTS: attempts,
         },
     )

@@ -38,13 +38,15 @@ class RequestTrailers:
 class AttemptOutcome:
     """What one attempt brought, as attempt.lua reported it: the upstream's status and AWS error type ("" if none).
 
-    `date` is the Date header of an answer that found our clock wrong, else "".
+    Where the signature was refused, `credentials` is the fingerprint of those that newer ones may cure, and `date` the
+    Date header when our clock may be the fault; else "".
     """
 
     target: str
     status: int
     error_type: str = ""
     date: str = ""
+    credentials: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from extproc.config.runtime import Runtime
     from extproc.policies.verdict import Guard
     from extproc.routing.targets import Credentials, Identity, Target
+    from extproc.sagemaker.ticket import Tickets
 
 # Marks in dynamic metadata that a worker has taken the exchange, and will audit it: Envoy's own log skips it then.
 CLAIM = {"kt.audit": {"claimed": 1}}
@@ -83,13 +84,15 @@ class Surroundings:
     """What an exchange needs of the world, as a snapshot taken when it starts (`now`, Unix seconds).
 
     While the audit trail cannot be written (`audit_failed`) requests are refused before anything is spent upstream.
-    `clock` says by how many seconds AWS's clock is ahead of ours, by region.
+    `clock` says by how many seconds AWS's clock is ahead of ours, by region. With `tickets` an attempt whose signature
+    AWS refuses can be signed again.
     """
 
     credentials: Mapping[Identity, Credentials] = field(default_factory=dict)
     clock: Mapping[str, float] = field(default_factory=dict)
     audit_failed: bool = False
     now: float = 0.0
+    tickets: Tickets | None = None
 
 
 class Exchange:
@@ -192,6 +195,7 @@ class Exchange:
             now=now,
             clock=self._surroundings.clock,
             session=self._session,
+            tickets=self._surroundings.tickets,
         )
         self.record.asked = now
         self._state = State.ASKED

@@ -111,7 +111,7 @@ class Asking:
     def __call__(self, runtime: Runtime, text: str = "Hi", **fields: Any) -> tuple[Asked, ExchangeRecord]:
         """What becomes of a chat in which the user says `text`, and what is recorded of it.
 
-        `fields` are the request's; or of `ask`: endpoint, credentials, clock, session; or `body`, the whole of it.
+        `fields` are the request's; or of `ask`: endpoint, credentials, clock, session, tickets; or `body`, the whole of it.
         """
         record = ExchangeRecord(started=NOW, config={}, request_id="request-1")
         return self._ask(runtime, text, record, fields), record
@@ -141,7 +141,11 @@ class Asking:
 
     @staticmethod
     def _ask(runtime: Runtime, text: str, record: ExchangeRecord, fields: dict[str, Any]) -> Asked:
-        given = {name: fields.pop(name) for name in ("endpoint", "credentials", "clock", "session") if name in fields}
+        given = {
+            name: fields.pop(name)
+            for name in ("endpoint", "credentials", "clock", "session", "tickets")
+            if name in fields
+        }
         settings = {"endpoint": chat, "credentials": credentials_for(runtime), **given}
         body = fields.pop("body", None) or chat_body(text, **fields).body
         return ask(body, runtime=runtime, guard=runtime.chain.guard(), record=record, now=NOW, **settings)

@@ -59,7 +59,7 @@ def test_every_attempt_is_signed(asking: Any, stream: bool, token: str | None) -
 def test_equal_bodies_travel_once(asking: Any) -> None:
     """Targets with the same options share Envoy's own copy, and its hash."""
     asked, record = asking(make_runtime(EAST, WEST))
-    assert asked.metadata[PLAN] == {"priority_groups": [{"name": "east"}, {"name": "west"}]}
+    assert asked.metadata[PLAN]["priority_groups"] == [{"name": "east"}, {"name": "west"}]
     assert record.planned == ("east", "west")
     assert [attempt.get("body") for attempt in asking.attempts(asked).values()] == [None, None]
     assert "model" not in orjson.loads(asked.body)
@@ -99,6 +99,8 @@ def test_times_and_retries(asking: Any, times: tuple[float, ...], attempt: str, 
         "x-envoy-upstream-rq-timeout-ms": total,
         "x-envoy-max-retries": retries,
     }
+    # attempt.lua must know an attempt that took all its time from one that broke off.
+    assert str(asked.metadata[PLAN]["attempt_ms"]) == attempt
     assert float(total) / 1000 - len(times) * float(attempt) / 1000 == GRACE_SECONDS
 
 

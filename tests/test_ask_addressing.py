@@ -15,6 +15,8 @@ from extproc.errors import RequestTooLarge
 from extproc.policies.table import build
 from extproc.routing.targets import Target
 from extproc.sagemaker.session import Session
+from extproc.sagemaker.sigv4 import payload_hash
+from extproc.sagemaker.ticket import SIGNATURE, TicketRefused, Tickets
 from extproc.testing import CREDENTIALS, NOW, make_runtime, make_target
 
 DLP = build("dlp-filter", {"patterns": [{"name": "word", "regex": "SECRET", "action": "redact"}]})
@@ -122,3 +124,33 @@ def test_a_session_is_asked_for_where_it_is(asking: Any) -> None:
     named = {name: attempt["x-amzn-sagemaker-session-id"] for name, attempt in asking.attempts(asked).items()}
     assert named == {"west": "1f2e", "east": "NEW_SESSION"}
     verify(asking.received(asked, "west"), KEYS, "us-west-2", NOW)
+
+
+def test_every_attempt_has_a_ticket_for_itself(asking: Any) -> None:
+    """For its own headers, body, credentials and clock, to the end of the request's time; it fits no other attempt."""
+    own = make_target("own", route="openai")
+    targets = (EAST, make_target("other", temperature=0.9), own)
+    tickets = Tickets(b"k" * 32)
+    asked, _ = asking(make_runtime(*targets), tickets=tickets, clock={"us-east-1": 7.0}, stream=True)
+    lines = {}
+    for target in targets:
+        attempt: dict[str, Any] = dict(asking.attempts(asked)[target.id])
+        body, ticket = attempt.pop("body", asked.body.decode()), attempt.pop("ticket")
+        head = {"target": target.id, "cause": "bearer", "date": "", "ticket": ticket}
+        kept = {name: value for name, value in attempt.items() if name not in SIGNATURE}
+        lines[target.id] = ["\n".join(f"{name}: {value}" for name, value in part.items()) for part in (head, kept)]
+        claim = tickets.redeem("\n\n".join(lines[target.id]).encode(), targets, NOW + 3 * 60 + 5)
+        assert (claim.target, claim.request, claim.payload_hash) == (target, kept, payload_hash(body.encode()))
+        assert (claim.clock, claim.issued, claim.credentials) == (7.0, NOW, CREDENTIALS.fingerprint)
+        with pytest.raises(TicketRefused):
+            tickets.redeem("\n\n".join(lines[target.id]).encode(), targets, NOW + 3 * 60 + 6)
+    with pytest.raises(TicketRefused):
+        tickets.redeem("\n\n".join((lines["east"][0], lines["own"][1])).encode(), targets, NOW)
+
+
+def test_an_attempt_that_can_be_signed_again_has_a_retry_for_it(asking: Any) -> None:
+    """One to spare in all; without tickets there is none, and no ticket."""
+    runtime = make_runtime(EAST, WEST)
+    retries = [dict(asking(runtime, tickets=given)[0].set_headers) for given in (None, Tickets(b"k" * 32))]
+    assert [headers["x-envoy-max-retries"] for headers in retries] == ["1", "2"]
+    assert ["ticket" in attempt for attempt in asking.attempts(asking(runtime)[0]).values()] == [False, False]

@@ -28,6 +28,13 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     serve.add_argument(
         "--drain-seconds", type=seconds, default=600.0, metavar="S", help="how long open answers may go on"
     )
+    serve.add_argument(
+        "--ticket-key",
+        type=Path,
+        metavar="FILE",
+        help="a secret of 32 random bytes or more, the same for all workers behind one Envoy: what one of them has "
+        "planned, any of them then signs again when AWS refuses it (default: each its own only)",
+    )
     # For the supervisor of `kt gateway run` alone: end with it, and load what it has accepted.
     serve.add_argument("--parent", type=int, metavar="PID", help=argparse.SUPPRESS)
     serve.add_argument("--copy", type=Path, metavar="FILE", help=argparse.SUPPRESS)
@@ -80,6 +87,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         writer=arguments.writer,
         drain_seconds=arguments.drain_seconds,
         copy=arguments.copy,
+        ticket_key=arguments.ticket_key,
     )
     try:
         return uvloop.run(serve(settings))

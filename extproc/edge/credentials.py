@@ -15,11 +15,13 @@ import asyncio
 import concurrent.futures
 import random
 import threading
+import time
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
 from extproc.edge import assume_role, logs
 from extproc.routing.targets import Credentials, Identity
+from extproc.sagemaker import native, sigv4
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -44,7 +46,8 @@ T = TypeVar("T")
 class CredentialKeeper:
     """Keeps the newest credentials of each identity in `snapshot`, an immutable mapping replaced as a whole.
 
-    An identity whose credentials cannot be had is not in the mapping; its targets are unavailable meanwhile.
+    An identity whose credentials cannot be had is not in the mapping; its targets are unavailable meanwhile. `changed`
+    is when each last got others than before (Unix seconds).
     """
 
     def __init__(self, identities: Iterable[Identity], environ: Mapping[str, str]) -> None:
@@ -53,6 +56,7 @@ class CredentialKeeper:
         self._providers: dict[Identity, BotocoreCredentials] = {}
         self._faults: dict[Identity, str] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        self.changed: dict[Identity, float] = {}
         self.snapshot: Mapping[Identity, Credentials] = MappingProxyType({})
 
     async def start(self) -> None:
@@ -82,6 +86,11 @@ class CredentialKeeper:
         finally:
             fetching.cancel()
         if isinstance(fetched, Credentials):
+            if self.snapshot.get(identity) != fetched:
+                self.changed[identity] = time.time()
+                # What was made of an old secret is not kept longer than the secret.
+                sigv4.forget_keys()
+                native.forget_tokens()
             self.snapshot = MappingProxyType({**self.snapshot, identity: fetched})
             self._tell(identity, "")
         else:

@@ -10,9 +10,10 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from extproc._pb import ext_proc_pb2 as pb
-from extproc.edge import logs, wire
+from extproc.edge import logs, signer, wire
 from extproc.edge.audit import AuditFailed
 from extproc.edge.corrections import Corrections
+from extproc.edge.signer import Signer
 from extproc.edge.whole import whole
 from extproc.errors import GatewayUnavailable
 from extproc.events import Closed, DeadlinePassed, Event, RequestBody, ResponseBody, ResponseHeaders
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from extproc.config.runtime import Limits, Runtime
     from extproc.edge.audit import AuditTrail
     from extproc.edge.credentials import CredentialKeeper
+    from extproc.sagemaker.ticket import Tickets
 
 SERVICE = "envoy.service.ext_proc.v3.ExternalProcessor"
 # Above this many bytes a body is judged in a thread (RE2 and hashlib release the GIL): others are not kept waiting.
@@ -40,18 +42,26 @@ ServicerContext = Any
 class ExternalProcessor:
     """One worker's service. `runtime` is read once per exchange: an exchange keeps the one it started with."""
 
-    def __init__(self, runtime: Callable[[], Runtime], keeper: CredentialKeeper, trail: AuditTrail) -> None:
+    def __init__(
+        self, runtime: Callable[[], Runtime], keeper: CredentialKeeper, trail: AuditTrail, tickets: Tickets
+    ) -> None:
         self._runtime = runtime
         self._keeper = keeper
         self._trail = trail
         self._corrections = Corrections(keeper)
+        self._tickets = tickets
+        self.signer = Signer(runtime, keeper, self._corrections, tickets)
         self.open = 0
 
     async def process(self, _: object, context: ServicerContext) -> None:
         """Serve one exchange: one gRPC stream of Envoy's."""
         runtime = self._runtime()
         surroundings = Surroundings(
-            self._keeper.snapshot, self._corrections.clock, audit_failed=self._trail.failed, now=time.time()
+            self._keeper.snapshot,
+            self._corrections.clock,
+            audit_failed=self._trail.failed,
+            now=time.time(),
+            tickets=self._tickets,
         )
         conversation = _Conversation(Exchange(runtime, surroundings), self._trail, context)
         self.open += 1
@@ -170,6 +180,8 @@ def build(
         response_serializer=pb.ProcessingResponse.SerializeToString,
     )
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"Process": handler}),))
+    resign = grpc.unary_unary_rpc_method_handler(processor.signer.resign)
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(signer.SERVICE, {signer.METHOD: resign}),))
     servicer = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     try:

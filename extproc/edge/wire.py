@@ -66,13 +66,15 @@ def decode(message: pb.ProcessingRequest) -> Event:
         )
     if kind == "response_headers":
         attempts = _attribute(message, "upstream.request_attempt_count")
+        outcomes = _outcomes(message.metadata_context.filter_metadata)
         return ResponseHeaders(
             _headers(message.response_headers),
             message.response_headers.end_of_stream,
             cluster=_attribute(message, "xds.cluster_name"),
-            attempts=int(float(attempts)) if attempts else 0,
+            # The router may count one more that attempt.lua has ended before it was sent.
+            attempts=min(int(float(attempts or 0)), len(outcomes)) if outcomes else int(float(attempts or 0)),
             details=_attribute(message, "response.code_details"),
-            outcomes=_outcomes(message.metadata_context.filter_metadata),
+            outcomes=outcomes,
         )
     if kind == "response_trailers":
         return ResponseTrailers()
@@ -180,6 +182,7 @@ def _outcomes(metadata: Mapping[str, Struct]) -> tuple[AttemptOutcome, ...]:
             status=int(entry.struct_value.fields["status"].number_value),
             error_type=entry.struct_value.fields["error_type"].string_value,
             date=entry.struct_value.fields["date"].string_value,
+            credentials=entry.struct_value.fields["credentials"].string_value,
         )
         for _, entry in sorted(fields.items(), key=lambda item: item[0])
     )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from google.protobuf.internal import api_implementation
 
-from extproc.edge import logs, server, snapshot
+from extproc.edge import logs, server, signer, snapshot
 from extproc.edge.audit import AuditTrail
 from extproc.edge.credentials import CredentialKeeper
 from extproc.policies.verdict import Phase, Place
@@ -34,6 +34,7 @@ class WorkerSettings:
     """`address` is "unix:/path" or "host:port"; `writer` names this worker's audit file; seconds for the drain.
 
     `copy` is what to load in `policy_config`'s place: what the supervisor accepted, and has told the warnings about.
+    `ticket_key` is a file with the secret that the workers behind one Envoy share; without one, each has its own.
     """
 
     policy_config: Path
@@ -42,6 +43,7 @@ class WorkerSettings:
     writer: str = "w0"
     drain_seconds: float = 600.0
     copy: Path | None = None
+    ticket_key: Path | None = None
 
 
 def end_with(parent: int) -> None:
@@ -63,7 +65,7 @@ async def serve(settings: WorkerSettings) -> int:
 
     Raises:
         ConfigurationError: the configuration cannot be used.
-        OSError: nobody can listen on the address.
+        OSError: nobody can listen on the address, or the key for tickets cannot be had.
     """
     if api_implementation.Type() != "upb":
         logs.get().warning("protobuf runs without its C core: a hundred times slower", found=api_implementation.Type())
@@ -77,7 +79,8 @@ async def serve(settings: WorkerSettings) -> int:
         logs.problems(problems, str(settings.policy_config))
     trail = AuditTrail(runtime.audit.path if runtime.audit.enabled else None, settings.writer)
     keeper = CredentialKeeper((target.identity for target in runtime.targets), os.environ)
-    processor = server.ExternalProcessor(lambda: runtime, keeper, trail)
+    tickets = signer.tickets(settings.ticket_key)
+    processor = server.ExternalProcessor(lambda: runtime, keeper, trail, tickets)
     # Compiling a hold-back takes milliseconds, which the first stream would wait for.
     runtime.chain.window(Place(Phase.RESPONSE, "assistant"))
     grpc_server, health = server.build(runtime, processor, settings.address)

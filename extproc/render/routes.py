@@ -40,11 +40,11 @@ def route_configuration(settings: Settings, targets: Sequence[Target], limits: L
         # Silence is normal while a model thinks: never shorter than an attempt may take.
         "idle_timeout": seconds(max(settings.idle_timeout, longest + 30)),
         "retry_policy": {
-            "retry_on": "5xx,reset,connect-failure,refused-stream,retriable-status-codes,retriable-headers",
-            # 408: AWS gave up waiting for our bytes. A throttling 400 and a 424 are marked by attempt.lua.
-            "retriable_status_codes": [408, 429],
+            # Every answer is judged, and marked, by attempt.lua: it alone knows whether anything is left to try.
+            "retry_on": "reset,connect-failure,refused-stream,retriable-headers",
             "retriable_headers": [{"name": RETRIABLE, "string_match": {"exact": "1"}}],
-            "num_retries": max(attempts - 1, 1),
+            # Each target, and one of them once more with a new signature.
+            "num_retries": attempts,
             "refresh_cluster_on_retry": True,
             "per_try_timeout": seconds(longest),
             "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.25s"},

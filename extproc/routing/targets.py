@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 
@@ -97,6 +98,11 @@ class Credentials:
     access_key: str
     secret_key: str
     token: str | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells one set from the next without saying what it is: a session's access key and token are never reused."""
+        return hashlib.sha256(f"{self.access_key}\n{self.token or ''}".encode()).hexdigest()[:16]
 
     def __repr__(self) -> str:
         """Never the secret, wherever this is printed."""

@@ -24,6 +24,10 @@ ACCEPT = "application/json"
 _ENDPOINT_NAME = re.compile(r"[a-zA-Z0-9](?:-*[a-zA-Z0-9])*")
 _MAX_ENDPOINT_NAME = 63
 
+# The first three are what HTTP itself makes of a request (the host is signed under its own name); a decompressor or
+# another filter on the way may rewrite Accept.
+_UNSIGNED = frozenset({":path", ":authority", "content-length", "accept"})
+
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -80,28 +84,40 @@ def signed_request(
         InvalidEndpointName: the target's endpoint.
         Unsignable: a header or the credentials have characters that a header cannot carry.
     """
-    path = target.path_prefix + endpoint_path(target.endpoint, stream=stream)
-    # Every x-amzn-sagemaker-* header belongs here: what SageMaker acts on is signed.
-    signed = {"content-type": CONTENT_TYPE, **headers}
-    if stream:
-        signed["x-amzn-sagemaker-accept"] = ACCEPT
     request = {
-        ":path": path,
+        ":path": target.path_prefix + endpoint_path(target.endpoint, stream=stream),
         ":authority": target.authority,
         "content-length": str(body_length),
-        **signed,
-        **sign(
-            method="POST",
-            path=path,
-            host=target.authority,
-            headers=signed,
-            payload_hash=payload_hash,
-            region=target.region,
-            credentials=credentials,
-            now=now,
-        ),
+        "content-type": CONTENT_TYPE,
+        **headers,
+        ("x-amzn-sagemaker-accept" if stream else "accept"): ACCEPT,
     }
-    if not stream:
-        # Unsigned: a decompressor or another filter on the way may rewrite Accept.
-        request["accept"] = ACCEPT
-    return request
+    return {**request, **signature(target, request, payload_hash, credentials=credentials, now=now)}
+
+
+def signature(
+    target: Target, request: Mapping[str, str], payload_hash: str, *, credentials: Credentials, now: float
+) -> dict[str, str]:
+    """Return the headers that sign a request: authorization, x-amz-date and, for some, x-amz-security-token.
+
+    Args:
+        target: whose region is signed for.
+        request: its other headers, pseudo-headers included.
+        payload_hash: sigv4.payload_hash() of the body.
+        credentials: who signs.
+        now: Unix seconds.
+
+    Raises:
+        Unsignable: a header or the credentials have characters that a header cannot carry.
+    """
+    return sign(
+        method="POST",
+        path=request[":path"],
+        host=request[":authority"],
+        # Every x-amzn-sagemaker-* header is among them: what SageMaker acts on is signed.
+        headers={name: value for name, value in request.items() if name not in _UNSIGNED},
+        payload_hash=payload_hash,
+        region=target.region,
+        credentials=credentials,
+        now=now,
+    )

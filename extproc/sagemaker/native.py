@@ -51,8 +51,17 @@ def request(target: Target, body_length: int, *, stream: bool, credentials: Cred
         "content-length": str(body_length),
         "content-type": CONTENT_TYPE,
         "accept": "text/event-stream" if stream else "application/json",
-        "authorization": f"Bearer {bearer(credentials, target.region, now)}",
+        "authorization": authorization(target, credentials, now),
     }
+
+
+def authorization(target: Target, credentials: Credentials, now: float) -> str:
+    """Return the Authorization header: a token is no signature of the request, and fits all in its region.
+
+    Raises:
+        Unsignable: see request().
+    """
+    return f"Bearer {bearer(credentials, target.region, now)}"
 
 
 def path(endpoint: str, inference_component: str | None = None) -> str:

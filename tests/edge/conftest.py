@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import tempfile
@@ -18,7 +19,7 @@ from structlog.testing import capture_logs
 from extproc._pb import ext_proc_pb2 as pb
 from extproc.config.load import load_runtime
 from extproc.edge import gateway as gateway_module
-from extproc.edge import server, wire
+from extproc.edge import server, signer, wire
 from extproc.edge.audit import AuditFailed
 from extproc.edge.envoy_binary import find_envoy
 from extproc.edge.gateway import Gateway, GatewaySettings
@@ -68,7 +69,7 @@ def scene(tmp_path, play, *, trail=None, timeout=60, fail_open=False):
     """Serve on a Unix socket and let `play(envoy)` talk; returns its result and the trail."""
     trail = trail or Sink()
     compiled = runtime(tmp_path, timeout, fail_open)
-    processor = server.ExternalProcessor(lambda: compiled, Keeper(), trail)
+    processor = server.ExternalProcessor(lambda: compiled, Keeper(), trail, signer.tickets(None))
 
     async def main():
         address = f"unix:{tmp_path}/s"
@@ -304,6 +305,9 @@ def gateway(gateway_settings):
                         os.kill(os.getpid(), signal.SIGTERM)
                     return await running
 
+            # A gRPC server of another test's, collected in a child that uvloop forks, would wait there for a thread
+            # that only this process has, at full load and for ever.
+            gc.collect()
             before = children()
             with tempfile.TemporaryDirectory(prefix="kt-g") as directory:
                 status = uvloop.run(main(Path(directory)))

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import threading
+from types import SimpleNamespace
 
 import botocore.credentials
 import pytest
@@ -14,6 +15,7 @@ from structlog.testing import capture_logs
 from extproc.edge import credentials
 from extproc.edge.credentials import CredentialKeeper
 from extproc.routing.targets import Credentials, Identity
+from extproc.sagemaker import native, sigv4
 
 STANDARD = Identity()
 SECRET = "secret/that+must+never+be+logged"
@@ -124,6 +126,31 @@ def test_a_rotated_file_is_noticed(tmp_path):
         return before[STANDARD].access_key, keeper.snapshot[STANDARD].access_key
 
     assert asyncio.run(main()) == ("AKIDOLD", "AKIDNEW")
+
+
+def test_when_credentials_change_is_known_and_what_was_made_of_the_old_is_forgotten(tmp_path, monkeypatch):
+    """Renewed with the same, nothing has changed, and keys and tokens derived from them are still of use."""
+    seconds = iter((100.0, 200.0))
+    monkeypatch.setattr(credentials, "time", SimpleNamespace(time=lambda: next(seconds)))
+
+    def held():
+        return sigv4.signing_key.cache_info().currsize, native._minted.cache_info().currsize
+
+    async def main():
+        keeper = CredentialKeeper([STANDARD], {})
+        seen = []
+        for access in ("AKIDOLD", "AKIDOLD", "AKIDNEW"):
+            keys(tmp_path / "credentials", access)
+            await keeper.renew(STANDARD)
+            seen.append((dict(keeper.changed), held()))
+            native.bearer(keeper.snapshot[STANDARD], "us-east-1", 0)
+        return seen
+
+    assert asyncio.run(main()) == [
+        ({STANDARD: 100.0}, (0, 0)),
+        ({STANDARD: 100.0}, (1, 1)),
+        ({STANDARD: 200.0}, (0, 0)),
+    ]
 
 
 def process(tmp_path, access, minutes):

@@ -66,6 +66,27 @@ def test_an_envoy_that_dies_is_started_again(gateway):
     assert len([line for line in logged if line["event"].startswith("kt gateway ready")]) == 1
 
 
+def test_all_workers_have_one_key_for_tickets_which_no_command_line_shows(gateway):
+    """They are told the file, in the gateway's own directory, and only its owner can read it."""
+
+    def look(stage):
+        command = stage.gateway._worker_command(Path("c"), "unix:s", "w0")
+        path = Path(command[command.index("--ticket-key") + 1])
+        key = path.read_text()
+        assert path.stat().st_mode & 0o777 == 0o600
+        lines = [Path(f"/proc/{worker}/cmdline").read_bytes().decode() for worker in stage.workers()]
+        assert lines
+        assert [str(path) in line for line in lines] == [True] * len(lines)
+        assert [line for line in lines if key in line] == []
+
+    async def scene(stage):
+        look(stage)
+
+    status, logged = gateway.play(scene)
+    assert status == 0
+    assert "ticket" not in str(logged)
+
+
 @pytest.mark.parametrize("moment", [0.0, 0.3])
 def test_a_signal_during_the_start_ends_it(gateway, monkeypatch, moment):
     """At once, with status 0, whether workers or Envoy are just being started."""
@@ -157,6 +178,12 @@ def test_a_part_of_the_supervisor_that_fails_ends_it(gateway, monkeypatch):
     assert line["fault"].startswith("ValueError at test_gateway.py:")
 
 
+def stopped(pid):
+    """Whether every thread of a process has stopped: on a busy machine some go on for a moment after SIGSTOP."""
+    states = (path.read_text().rpartition(") ")[2][0] for path in Path(f"/proc/{pid}/task").glob("*/stat"))
+    return set(states) == {"T"}
+
+
 def test_the_admin_listener_tells_and_reloads(gateway):
     """Health by the workers there are, the configuration in use, and a reload that is done when it is answered."""
     chosen = GatewaySettings(
@@ -191,6 +218,7 @@ def test_the_admin_listener_tells_and_reloads(gateway):
         status, told = await stage.http("POST", "/keeptrusts/config/reload", port)
         assert (status, f"{gateway.settings.policy_config}:1:" in told["error"]["message"]) == (422, True)
         os.kill(stage.front.envoy.pid, signal.SIGSTOP)
+        await gateway.until(lambda: stopped(stage.front.envoy.pid))
         status, told = await stage.http("GET", "/health", port)
         os.kill(stage.front.envoy.pid, signal.SIGCONT)
         assert (status, told["status"]) == (503, "unhealthy")

@@ -6,16 +6,20 @@ import itertools
 import json
 import threading
 import time
+from datetime import datetime
+from email.utils import formatdate
 
 import grpc
 import orjson
 import pytest
+from google.protobuf import json_format
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from extproc._pb import ext_proc_pb2 as pb
-from extproc.edge import server, wire
+from extproc.edge import server, signer, wire
 from extproc.edge.audit import AuditTrail
 from extproc.exchange import Exchange
+from extproc.sagemaker.ticket import SIGNATURE
 
 
 def test_a_whole_answer_goes_through(stage):
@@ -41,6 +45,29 @@ def test_a_whole_answer_goes_through(stage):
     assert reply["choices"][0]["message"]["content"] == "hi there"
     [line] = trail.lines
     assert (line["outcome"], line["request_id"], line["target"]) == ("served", "r-1", "east")
+
+
+def test_what_it_has_planned_it_signs_again(stage):
+    """On the same address, for whoever sends back the plan with its ticket: here after a refusal by a wrong clock."""
+
+    async def play(envoy):
+        call = envoy.call()
+        answers = await stage.exchange(call, stage.head(), stage.asked())
+        await call.done_writing()
+        plan = json_format.MessageToDict(answers[1].dynamic_metadata)["kt.attempts"]["east"]
+        ahead = formatdate(time.time() + 1000, usegmt=True)
+        head = {"target": "east", "cause": "clock", "date": ahead, "ticket": plan.pop("ticket")}
+        kept = {name: value for name, value in plan.items() if name not in SIGNATURE}
+        blocks = ("\n".join(f"{name}: {value}" for name, value in part.items()) for part in (head, kept))
+        resign = envoy.channel.unary_unary(f"/{signer.SERVICE}/{signer.METHOD}")
+        answer = await resign("\n\n".join(blocks).encode())
+        return plan, dict(line.split(": ", 1) for line in answer.decode().splitlines())
+
+    (plan, signed), _ = stage.run(play)
+    assert set(signed) == {"authorization", "x-amz-date"}
+    first, second = (datetime.strptime(each["x-amz-date"] + "+0000", "%Y%m%dT%H%M%SZ%z") for each in (plan, signed))
+    # A minute for a busy machine.
+    assert 990 < (second - first).total_seconds() < 1060
 
 
 def test_a_stream_goes_through(stage):
@@ -185,7 +212,9 @@ def test_an_address_in_use_is_an_error(stage):
 
     async def main():
         compiled = stage.runtime()
-        processor = server.ExternalProcessor(lambda: compiled, stage.Keeper(), AuditTrail(None, "w0"))
+        processor = server.ExternalProcessor(
+            lambda: compiled, stage.Keeper(), AuditTrail(None, "w0"), signer.tickets(None)
+        )
         for port in itertools.count(20_000 + time.monotonic_ns() % 10_000):
             with contextlib.suppress(OSError):
                 first, _ = server.build(compiled, processor, f"127.0.0.1:{port}")

@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from extproc._pb import ext_proc_pb2 as pb
-from extproc.edge import server, wire
+from extproc.edge import server, signer, wire
 from extproc.exchange import Exchange
 
 SECRET_TEXT = "my diary says"
@@ -84,7 +84,7 @@ def test_a_client_that_leaves_while_it_is_written_to(stage):
             raise grpc.aio.InternalError('Failed "ExecuteBatch"')
 
     compiled = stage.runtime()
-    processor = server.ExternalProcessor(lambda: compiled, stage.Keeper(), trail)
+    processor = server.ExternalProcessor(lambda: compiled, stage.Keeper(), trail, signer.tickets(None))
     with capture_logs() as logged:
         asyncio.run(processor.process(None, Context()))
     assert [line["outcome"] for line in trail.lines] == ["aborted"]

@@ -77,6 +77,7 @@ def test_response_headers_arrive_with_cluster_attempts_and_outcomes():
                     "status": well_known.Value(number_value=status),
                     "error_type": string(kind),
                     **({"date": string("Tue, 15 Nov 2033 08:12:31 GMT")} if target == "east" else {}),
+                    **({"credentials": string("f00d")} if target == "east" else {}),
                 }
             )
         )
@@ -101,10 +102,25 @@ def test_response_headers_arrive_with_cluster_attempts_and_outcomes():
         attempts=2,
         details="via_upstream",
         outcomes=(
-            AttemptOutcome("east", 400, "ThrottlingException", "Tue, 15 Nov 2033 08:12:31 GMT"),
+            AttemptOutcome("east", 400, "ThrottlingException", "Tue, 15 Nov 2033 08:12:31 GMT", "f00d"),
             AttemptOutcome("west", 200, ""),
         ),
     )
+
+
+def test_an_attempt_that_was_never_sent_is_not_counted():
+    """The router counts one that attempt.lua ended at once: nothing was to be tried any more."""
+    outcome = well_known.Value(struct_value=well_known.Struct(fields={"target": string("west")}))
+    message = envoy.ProcessingRequest(
+        response_headers=envoy.HttpHeaders(headers=header_map((":status", b"504"))),
+        metadata_context=core.Metadata(filter_metadata={wire.OUTCOMES: well_known.Struct(fields={"1": outcome})}),
+        attributes={
+            wire.ATTRIBUTES: well_known.Struct(
+                fields={"upstream.request_attempt_count": well_known.Value(number_value=2.0)}
+            )
+        },
+    )
+    assert received(message).attempts == 1
 
 
 def test_response_headers_without_attributes_or_metadata_have_none():

@@ -13,15 +13,12 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import grpc
 import h11
 import pytest
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from extproc._pb import ext_proc_pb2 as pb
 from extproc.config.runtime import Limits
@@ -32,13 +29,19 @@ from extproc.render import envoy as render
 from extproc.render.settings import Address, Settings
 from extproc.routing.targets import Target
 
-# Tests are no package (see tests/test_house_rules.py): the part of the rig that plays SageMaker is loaded by its path.
-_SPEC = importlib.util.spec_from_file_location("kt_tests_upstream", Path(__file__).with_name("upstream.py"))
-upstream = sys.modules[_SPEC.name] = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(upstream)
-Answer, Upstream, free_port = upstream.Answer, upstream.Upstream, upstream.free_port
 
-SERVICE = "envoy.service.ext_proc.v3.ExternalProcessor"
+# Tests are no package (see tests/test_house_rules.py): the parts of the rig that play others are loaded by their path.
+def part(name: str):
+    """A file beside this one as a module."""
+    spec = importlib.util.spec_from_file_location(f"kt_tests_{name}", Path(__file__).with_name(f"{name}.py"))
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+upstream = part("upstream")
+Answer, Upstream, free_port = upstream.Answer, upstream.Upstream, upstream.free_port
+Worker = part("worker").Worker
 
 
 def set_headers(mutation: pb.HeaderMutation, headers: dict[str, str]) -> None:
@@ -46,56 +49,6 @@ def set_headers(mutation: pb.HeaderMutation, headers: dict[str, str]) -> None:
     for name, value in headers.items():
         option = mutation.set_headers.add(append_action=pb.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD)
         option.header.key, option.header.raw_value = name, value.encode()
-
-
-class Worker:
-    """A scripted ext_proc server: each hook gives the answer to one kind of message; None says nothing at all."""
-
-    def __init__(self, path: Path, rig: Rig) -> None:
-        self.path = path
-        self.rig = rig
-        self.messages: list[pb.ProcessingRequest] = []
-        self.streams = 0
-        self._server: grpc.aio.Server | None = None
-
-    async def start(self) -> None:
-        """Listen, and say SERVING to health checks."""
-        self._server = grpc.aio.server(options=[("grpc.max_receive_message_length", 2**26)])
-        handler = grpc.stream_stream_rpc_method_handler(
-            self._process,
-            request_deserializer=pb.ProcessingRequest.FromString,
-            response_serializer=pb.ProcessingResponse.SerializeToString,
-        )
-        generic = grpc.method_handlers_generic_handler(SERVICE, {"Process": handler})
-        self._server.add_generic_rpc_handlers((generic,))
-        servicer = health.aio.HealthServicer()
-        await servicer.set("", health_pb2.HealthCheckResponse.SERVING)
-        health_pb2_grpc.add_HealthServicer_to_server(servicer, self._server)
-        self._server.add_insecure_port(f"unix:{self.path}")
-        await self._server.start()
-
-    async def stop(self) -> None:
-        """Die: open streams are cut."""
-        if self._server is not None:
-            await self._server.stop(0)
-            self._server = None
-
-    async def _process(self, requests, context) -> None:
-        self.streams += 1
-        async for message in requests:
-            self.messages.append(message)
-            kind = message.WhichOneof("request")
-            answer = self.rig.hooks[kind](message)
-            if isinstance(answer, Coroutine):
-                answer = await answer
-            if isinstance(answer, BaseException):
-                await context.abort(grpc.StatusCode.INTERNAL, str(answer))
-            if answer is not None:
-                await context.write(answer)
-
-    def seen(self, kind: str) -> list[pb.ProcessingRequest]:
-        """The messages of one kind, in order."""
-        return [message for message in self.messages if message.WhichOneof("request") == kind]
 
 
 @dataclass
@@ -127,6 +80,7 @@ class Rig:
         self.workers = [Worker(directory / "w0.sock", self)]
         self.plan: list[str] = []
         self.bodies: dict[str, str] = {}
+        self.tickets: dict[str, str] = {}
         self.request_headers: dict[str, str] = {}
         self.hooks = {
             "request_headers": self.claim,
@@ -134,6 +88,7 @@ class Rig:
             "response_headers": lambda _: pb.ProcessingResponse(response_headers=pb.HeadersResponse()),
             "response_body": lambda _: pb.ProcessingResponse(response_body=pb.BodyResponse()),
             "response_trailers": lambda _: pb.ProcessingResponse(response_trailers=pb.TrailersResponse()),
+            "resign": lambda _: PermissionError("no ticket is good"),
         }
         self.settings: Settings | None = None
         self.envoy: EnvoyProcess | None = None
@@ -149,7 +104,8 @@ class Rig:
         for worker in self.workers:
             worker.messages.clear()
         self.plan = list(self.upstreams)
-        self.bodies, self.request_headers = {}, {}
+        self.bodies, self.request_headers, self.tickets = {}, {}, {}
+        self.hooks["resign"] = lambda _: PermissionError("no ticket is good")
 
     def call(self, awaitable):
         """Run something in the rig's loop."""
@@ -226,12 +182,15 @@ class Rig:
         common = answer.request_body.response
         common.body_mutation.body = body
         common.clear_route_cache = True
-        defaults = {"content-length": str(len(body)), "x-envoy-max-retries": str(len(self.plan) - 1)}
+        defaults = {"content-length": str(len(body)), "x-envoy-max-retries": str(len(self.plan))}
         set_headers(common.header_mutation, {**defaults, **self.request_headers})
-        attempts = {name: self.attempt(name, body) for name in self.plan}
+        attempts: dict[str, dict[str, object]] = {name: self.attempt(name, body) for name in self.plan}
         for name, text in self.bodies.items():
             attempts[name] |= {"body": text, "content-length": str(len(text.encode()))}
-        plan = {"priority_groups": [{"name": name} for name in self.plan]}
+        for name in set(self.tickets) & set(self.plan):
+            attempts[name]["ticket"] = self.tickets[name]
+        attempt_ms = int(self.request_headers.get("x-envoy-upstream-rq-per-try-timeout-ms", 60_000))
+        plan = {"priority_groups": [{"name": name} for name in self.plan], "attempt_ms": attempt_ms}
         answer.dynamic_metadata.update({"kt.plan": plan, "kt.attempts": attempts})
         return answer
 
@@ -281,7 +240,9 @@ class Rig:
         messages = [message for worker in self.workers for message in worker.seen("response_headers")]
         fields = messages[-1].metadata_context.filter_metadata["kt.outcomes"]
         entries = dict(fields)
-        return [dict(entries[key]) for key in sorted(entries, key=int)]
+        attempts = [dict(entries[key]) for key in sorted(entries, key=int)]
+        # When an attempt began is attempt.lua's own affair.
+        return [{name: value for name, value in attempt.items() if name != "began"} for attempt in attempts]
 
     def attributes(self) -> dict[str, object]:
         """The attributes of the last answer's head."""

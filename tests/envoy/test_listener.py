@@ -194,7 +194,7 @@ def test_the_health_probe_needs_no_worker(rig):
     ("times", "status", "details"),
     [
         ({"x-envoy-upstream-rq-timeout-ms": "300"}, 504, "response_timeout"),
-        ({"x-envoy-upstream-rq-per-try-timeout-ms": "150"}, 504, "upstream_per_try_timeout"),
+        ({"x-envoy-upstream-rq-per-try-timeout-ms": "150"}, 504, "lua_response"),
     ],
 )
 def test_the_workers_times_hold(rig, times, status, details):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import h11
@@ -45,12 +46,15 @@ class Answer:
 
 
 class Upstream:
-    """An HTTP/1.1 server that answers as told and keeps what it got. `script` maps the n-th request to an answer."""
+    """An HTTP/1.1 server that answers as told and keeps what it got.
+
+    `script` maps the n-th request to an answer; `answer` is that of all others, or makes one from the request.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.port = free_port()
-        self.answer = Answer(body=name.encode())
+        self.answer: Answer | Callable[[Received], Answer] = Answer(body=name.encode())
         self.script: list[Answer] = []
         self.received: list[Received] = []
         self.violations: list[str] = []
@@ -98,6 +102,8 @@ class Upstream:
         headers = [(name.decode(), value.decode("latin-1")) for name, value in request.headers]
         self.received.append(Received(request.method.decode(), request.target.decode(), headers, bytes(body)))
         answer = self.script.pop(0) if self.script else self.answer
+        if not isinstance(answer, Answer):
+            answer = answer(self.received[-1])
         if answer.delay:
             await asyncio.sleep(answer.delay)
         if answer.fault == "reset":

@@ -291,6 +291,8 @@ def launch():
         target=target,
         eventually=eventually,
         get=get,
+        free_port=free_port,
+        environment=environment,
         ENTERPRISE=ENTERPRISE,
         CREDENTIALS=CREDENTIALS,
     )

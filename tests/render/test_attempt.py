@@ -2,7 +2,12 @@
 
 import pytest
 
+from extproc.edge.corrections import PATIENCE_SECONDS
+from extproc.edge.signer import METHOD, SERVICE
 from extproc.render.attempt import attempt_filter
+from extproc.render.processor import ATTEMPTS, OUTCOMES, PLAN
+from extproc.render.workers import WORKERS
+from extproc.sagemaker.ticket import SIGNATURE
 
 
 def source(target_id):
@@ -16,6 +21,20 @@ def test_each_target_has_its_name_in_its_script():
     assert first == 'local TARGET = "east"'
     assert "function envoy_on_request" in rest
     assert rest == source("west").partition("\n")[2]
+
+
+@pytest.mark.parametrize(
+    "name", [WORKERS, f"/{SERVICE}/{METHOD}", ATTEMPTS, PLAN, OUTCOMES, *SIGNATURE - {"authorization"}]
+)
+def test_the_script_and_the_rest_use_the_same_names(name):
+    """Of the workers' cluster, the signer's method, the metadata, and the headers of a signature."""
+    assert f'"{name}"' in source("east")
+
+
+def test_envoy_waits_longer_for_a_signature_than_a_worker_for_credentials():
+    """So that it is the worker who gives up, and answers."""
+    _, _, rest = source("east").partition("local RESIGN_MS = ")
+    assert int(rest.partition("\n")[0]) > 1000 * PATIENCE_SECONDS
 
 
 @pytest.mark.parametrize("target_id", ['a"b', "a\\b", "a\nb", "ü", "--]]", "a.b-c"])

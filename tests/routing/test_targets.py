@@ -35,6 +35,15 @@ def test_credentials_never_show_the_secret() -> None:
         assert not any(part in text for part in ("EXAMPLE", "wJal", "token"))
 
 
+def test_a_fingerprint_tells_sets_apart_and_nothing_else() -> None:
+    """By key id and token, which no other set has; neither can be read from it."""
+    sets = [Credentials(access, "s", token) for access in ("ASIA1", "ASIA2") for token in (None, "a", "b")]
+    prints = {credentials.fingerprint for credentials in sets}
+    assert len(prints) == len(sets)
+    assert Credentials("ASIA1", "another secret", "a").fingerprint in prints
+    assert all(len(text) == 16 and int(text, 16) for text in prints)
+
+
 def test_targets_are_frozen() -> None:
     """A target is shared by exchanges and cannot be changed."""
     target = Target("a", "e", ("e",), "us-east-1")
