@@ -21,7 +21,6 @@ from extproc import record as outcomes
 from extproc.actions import Action, BodyMode, Continue, Release, Replace, Respond
 from extproc.ask import Asked, ask
 from extproc.errors import (
-    ContextLengthExceeded,
     GatewayError,
     GatewayUnavailable,
     MalformedRequest,
@@ -272,9 +271,8 @@ class Exchange:
             hide=tuple(name for target in targets for name in target.names),
             only_target=len(targets) == 1,
         )
-        if isinstance(error, ContextLengthExceeded) and self._asked is not None:
-            # Containers do not say it, or in their own words.
-            error.param = context.PLACES[self._asked.call.kind][0]
+        if self._asked is not None:
+            context.locate(error, self._asked.call)
         censor(error, self._guard)
         raise error
 

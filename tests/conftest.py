@@ -105,13 +105,17 @@ def lasting_sts():
     service.stop()
 
 
+# What a test may say beside the request.
+_OF_ASK = ("endpoint", "credentials", "clock", "session", "tickets")
+
+
 class Asking:
     """Asks for one request in every test of extproc/ask.py, at the playbook's time."""
 
     def __call__(self, runtime: Runtime, text: str = "Hi", **fields: Any) -> tuple[Asked, ExchangeRecord]:
         """What becomes of a chat in which the user says `text`, and what is recorded of it.
 
-        `fields` are the request's; or of `ask`: endpoint, credentials, clock, session, tickets; or `body`, the whole of it.
+        `fields` are the request's, or of `ask` (_OF_ASK), or `body`: the whole request.
         """
         record = ExchangeRecord(started=NOW, config={}, request_id="request-1")
         return self._ask(runtime, text, record, fields), record
@@ -141,11 +145,7 @@ class Asking:
 
     @staticmethod
     def _ask(runtime: Runtime, text: str, record: ExchangeRecord, fields: dict[str, Any]) -> Asked:
-        given = {
-            name: fields.pop(name)
-            for name in ("endpoint", "credentials", "clock", "session", "tickets")
-            if name in fields
-        }
+        given = {name: fields.pop(name) for name in _OF_ASK if name in fields}
         settings = {"endpoint": chat, "credentials": credentials_for(runtime), **given}
         body = fields.pop("body", None) or chat_body(text, **fields).body
         return ask(body, runtime=runtime, guard=runtime.chain.guard(), record=record, now=NOW, **settings)

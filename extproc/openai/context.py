@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from extproc.errors import ContextLengthExceeded
+from extproc.errors import ContextLengthExceeded, GatewayError
 from extproc.openai.text import request_slots
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def check(call: Call, target: Target) -> None:
         return
     prompt, completion = max(_sizes(call)), completion_tokens(call, target)
     if prompt + completion > limit:
-        where, noun = PLACES[call.kind]
+        where, noun = _PLACES[call.kind]
         raise ContextLengthExceeded(
             f"This model's context is {limit} tokens, but this request needs about {prompt + completion} "
             f"({prompt} in {noun}, estimated, and {completion} for the completion). "
@@ -75,8 +75,14 @@ def check(call: Call, target: Target) -> None:
         )
 
 
+def locate(error: GatewayError, call: Call) -> None:
+    """Name the field at fault in a container's refusal: containers do not, or in their own words."""
+    if isinstance(error, ContextLengthExceeded):
+        error.param = _PLACES[call.kind][0]
+
+
 # By the kind of a call: the field at fault, and what it is called.
-PLACES = {
+_PLACES = {
     "chat": ("messages", "the messages"),
     "completion": ("prompt", "the prompt"),
     "embedding": ("input", "a text of the input"),
