@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from extproc.openai import places
+from extproc.openai.escapes import Escaping, Unescaping
 from extproc.openai.shape import is_key
-from extproc.openai.structure import Unescaping
 from extproc.openai.text import SPELLED_OUT
 from extproc.policies.verdict import Phase, Place, Text
 from extproc.sagemaker.faults import broken_off
@@ -53,16 +53,20 @@ class _Running:
     """A place that text has come for, and its hold-back: None where no policy looks.
 
     `waiting` is text that came and has not gone out as it came; not kept up once the choice is redacted. `escapes`
-    are those of a call's arguments.
+    are those of a call's arguments, taken away before the window and put back behind it.
     """
 
     __slots__ = ("ended", "escapes", "waiting", "window")
 
-    def __init__(self, window: StreamWindow | None, escapes: Unescaping | None) -> None:
+    def __init__(self, window: StreamWindow | None, *, is_json: bool) -> None:
         self.window = window
-        self.escapes = escapes
+        self.escapes = (Unescaping(), Escaping()) if is_json else None
         self.ended = False
         self.waiting = ""
+
+    def told(self, text: str) -> str:
+        """Text as it may go out."""
+        return text if self.escapes is None else self.escapes[1].push(text)
 
 
 class ChoiceStream:
@@ -216,16 +220,16 @@ class ChoiceStream:
             if self._room.places < 0:
                 raise broken_off(f"text in more than {MAX_PLACES} places")
             place = Place(Phase.RESPONSE, "assistant", kind, self.index, ("choices", self.index, "message", *path))
-            escapes = Unescaping() if kind == "tool_arguments" and path[-1] == "arguments" else None
-            running = self._running[path] = _Running(self._guard.window(place), escapes)
+            is_json = kind == "tool_arguments" and path[-1] == "arguments"
+            running = self._running[path] = _Running(self._guard.window(place), is_json=is_json)
         self.characters += len(text)
         if running.escapes is not None:
-            text = running.escapes.push(text)
+            text = running.escapes[0].push(text)
             if last or over:
-                text += running.escapes.finish()
+                text += running.escapes[0].finish()
         window = running.window
         if window is None:
-            return text
+            return running.told(text)
         if running.ended:
             raise broken_off(f"choice {self.index}: more text for a field after its end")
         if not self.redacted:
@@ -234,16 +238,16 @@ class ChoiceStream:
         if last or (over and window.held):
             running.ended = True
             released += self._released(running, window.finish())
-        return released
+        return running.told(released)
 
     def _end(self, paths: list[Path], *, always: bool) -> list[Document]:
         deltas = []
         for path in paths:
             running = self._running[path]
-            rest = running.escapes.finish() if running.escapes is not None else ""
+            rest = running.escapes[0].finish() if running.escapes is not None else ""
             if running.window is None:
                 if rest:
-                    deltas.append(_delta(path, rest))
+                    deltas.append(_delta(path, running.told(rest)))
                 continue
             # Where nothing is held no match has begun: the place may go on, should the container come back to it.
             if running.ended or not (always or rest or running.window.held):
@@ -252,7 +256,7 @@ class ChoiceStream:
             released = self._released(running, running.window.push(rest)) if rest else ""
             released += self._released(running, running.window.finish())
             if released:
-                deltas.append(_delta(path, released))
+                deltas.append(_delta(path, running.told(released)))
         return deltas
 
     def _released(self, running: _Running, released: Released) -> str:

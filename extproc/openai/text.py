@@ -9,7 +9,7 @@ Every string of every message is text unless `places` lists it as structural or 
     keys                                      those that are more than a field's name (shape.py): kind "other"
     any other field of a choice or an answer  kind "other", role "assistant", but those in CHOICE_STRUCTURE and
                                               ANSWER_STRUCTURE; the `text` of a legacy completion's choice is "content"
-A call's arguments are JSON in a string: they are judged, and go on, without the escapes that JSON does not need.
+A call's arguments are JSON in a string: they are judged without its escapes (escapes.py).
 Not text: numbers, booleans, and `logprobs` and `token_ids` of a choice. Those spell the answer out once more, so
 writing a redaction into a choice sets them to null.
 """
@@ -19,7 +19,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from extproc.openai import places, structure
+from extproc.openai import places
+from extproc.openai.escapes import escaped, unescaped
 from extproc.openai.shape import is_key, is_name
 from extproc.policies.verdict import Phase, Place, Text
 
@@ -67,16 +68,20 @@ class Key:
 
 @dataclass(slots=True)
 class Slot:
-    """One text and the place it is written back to. `choice` is the answer's choice that it belongs to."""
+    """One text and the place it is written back to. `choice` is the answer's choice that it belongs to.
+
+    `is_json`: a call's arguments, which need their escapes again.
+    """
 
     text: Text
     _container: Any
     _key: str | int | Key
     _choice: Document | None = None
+    _is_json: bool = False
 
     def replace(self, new: str) -> None:
         """Write a rewritten text into the document; what spells the old one out goes from its choice."""
-        put(self._container, self._key, new)
+        put(self._container, self._key, escaped(new) if self._is_json else new)
         if self._choice is not None:
             for name in SPELLED_OUT:
                 if name in self._choice:
@@ -175,8 +180,9 @@ def _add_message(
             if found is not None:
                 place = Place(phase, role, found, index, path + below)
                 if found == "tool_arguments" and key == "arguments":
-                    container[key] = structure.unescaped(string)
-                    slots.append(Slot(Text(place, container[key]), container, key, choice))
+                    plain = unescaped(string)
+                    container[key] = escaped(plain)
+                    slots.append(Slot(Text(place, plain), container, key, choice, _is_json=True))
                 else:
                     slots.append(Slot(Text(place, string), container, key, choice))
         if not is_key(name):

@@ -86,7 +86,8 @@ TABLE = {
     "not-json": Seen("InternalServerError", 502, SERVER, "model_error", 3),
     "empty-body": Seen("InternalServerError", 502, SERVER, "model_error", 3),
     "huge": Seen("InternalServerError", 502, SERVER, "model_error", 3),
-    "reset": Seen("InternalServerError", 503, SERVER, "service_unavailable", 3, 1),
+    # A connection that broke before any answer is tried once more: AWS may have closed it while it was idle.
+    "reset": Seen("InternalServerError", 503, SERVER, "service_unavailable", 3, 1, sent=2),
     "stall": Seen("InternalServerError", 504, SERVER, "timeout", 1, target={"timeout_seconds": 1}),
     # The gateway's: nothing is sent, but for an answer that is blocked.
     "input-blocked": Seen(

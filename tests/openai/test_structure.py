@@ -5,11 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from extproc.openai import structure
-from extproc.openai.structure import Unescaping, unescaped
 
 ADDRESS = "jo@example.com"
 
@@ -83,43 +80,3 @@ def test_what_is_no_call_is_left_alone(message: dict[str, object]) -> None:
     before = json.dumps(message)
     structure.calls(message)
     assert json.dumps(message) == before
-
-
-@pytest.mark.parametrize(
-    ("escaped", "plain"),
-    [
-        (r'{"a":"jo\u0040example.com"}', '{"a":"jo@example.com"}'),
-        (r'"\u00e9\/\u20ac"', '"é/€"'),
-        (r'"\ud83d\ude00"', '"😀"'),
-        (r'"\\u0040"', r'"\\u0040"'),
-        (r'"\"\\\n\t"', r'"\"\\\n\t"'),
-        (r'"\u0022\u005c\u000a"', r'"\u0022\u005c\u000a"'),
-        (r'"\ud83d x \ude00"', r'"\ud83d x \ude00"'),
-        ("no escape", "no escape"),
-        ("cut \\u00", "cut \\u00"),
-    ],
-)
-def test_needless_escapes_are_resolved(escaped: str, plain: str) -> None:
-    """A client's parser reads both alike; a policy reads only the plain one."""
-    assert unescaped(escaped) == plain
-
-
-@given(value=st.recursive(st.text() | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
-def test_the_meaning_stays(value: object) -> None:
-    """Parsed, both spellings are the same value."""
-    assert json.loads(unescaped(json.dumps(value))) == value
-
-
-PIECES = ["\\", "u", "u0040", "d83d", "\\ud83d", "\\ude00", "\\u00e9", '"', "/", "n", "x", "0", "é"]
-
-
-@given(pieces=st.lists(st.sampled_from(PIECES), max_size=12), cuts=st.lists(st.integers(0, 60), max_size=8))
-def test_cuts_do_not_matter(pieces: list[str], cuts: list[int]) -> None:
-    """In pieces it comes out as it does whole, nonsense too."""
-    text = "".join(pieces)
-    ends = sorted({min(cut, len(text)) for cut in cuts} | {len(text)})
-    unescaping, out, start = Unescaping(), "", 0
-    for end in ends:
-        out += unescaping.push(text[start:end])
-        start = end
-    assert out + unescaping.finish() == unescaped(text)
