@@ -259,16 +259,19 @@ def test_lone_surrogates_pass_unchanged(make_rule):
 
 @pytest.mark.parametrize("fail_open", [False, True])
 def test_failing_refinement(make_rule, fail_open):
-    """A rule whose code raises ends the stream under fail-mode block, and is left out under allow."""
+    """A rule whose code raises ends the stream, but where its policy fails open: then it is left out and named."""
 
     def broken(candidate, before):
         raise RuntimeError(candidate + before)
 
     window = Window(
-        StreamRules((make_rule("r", "ab", refine=broken), make_rule("s", "cd")), {"p": 0}), fail_open=fail_open
+        StreamRules((make_rule("r", "ab", refine=broken), make_rule("s", "cd")), {"p": 0}),
+        fail_open={"p"} if fail_open else {"q"},
+        failed=(failed := set()),
     )
     if fail_open:
         assert stream(window, list("ab cd ab"))[0] == "ab <s> ab"
+        assert failed == {"p"}
     else:
         with pytest.raises(PolicyFailed) as raised:
             stream(window, list("ab cd ab"))
