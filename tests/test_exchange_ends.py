@@ -121,3 +121,16 @@ def test_a_policy_that_failed_open_is_named(events: tuple[Event, ...], outcome: 
     playbook = testing.play(*events, policies=(BROKEN,), fail_open=True).ends(outcome, status)
     assert playbook.exchange.record.skipped_policies == {"broken"}
     assert playbook.exchange.record.document()["skipped_policies"] == ["broken"]
+
+
+def test_a_stream_that_is_only_observed_goes_as_it_comes() -> None:
+    """A policy in mode observe holds back and changes nothing, not even what it would block, and is on the record."""
+    watching = (build("dlp-filter", {"mode": "observe", "patterns": WORDS}),)
+    frames = streamed("a SEC", "RET", " FA", "TAL")
+    playbook = testing.play(*ASK_STREAM, answer_headers("east", stream=True), policies=watching)
+    for frame, text in zip(frames, ["a SEC", "RET", " FA", "TAL"], strict=False):
+        playbook.feed(frame)
+        assert f'"content":"{text}"'.encode() in playbook.actions[-1].body
+    record = playbook.feed(*frames[4:]).ends("served").exchange.record
+    assert record.findings == {("response", "dlp-filter", "word"): 1, ("response", "dlp-filter", "fatal"): 1}
+    assert record.verdict == "allow"

@@ -149,6 +149,7 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
         "method": attempt.method,
         "url": attempt.url,
         "headers": dict(attempt.headers),
+        "canonical_request": attempt.canonical or None,
         "body": json.loads(attempt.body),
     }
 
@@ -184,6 +185,9 @@ def _as_text(report: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {attempt['method']} {attempt['url']}"
         yield from (f"  {name}: {value}" for name, value in attempt["headers"].items())
         yield _pretty(attempt["body"])
+        if attempt["canonical_request"]:
+            yield "  as it is signed:"
+            yield from (f"    {line}" for line in attempt["canonical_request"].splitlines())
 
 
 def _policy_lines(policy: Mapping[str, Any]) -> Iterator[str]:

@@ -6,6 +6,7 @@ one fell out. The signatures are made with keys of no account: this decides noth
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from extproc.errors import GatewayError
 from extproc.policies.verdict import Phase
 from extproc.record import ExchangeRecord
 from extproc.routing.targets import Credentials
+from extproc.sagemaker.sigv4 import canonical_request, payload_hash
 from extproc.trial.witness import Witness
 
 if TYPE_CHECKING:
@@ -29,16 +31,21 @@ if TYPE_CHECKING:
 # AWS's own example keys: they open nothing.
 _KEYS = Credentials("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
 SIGNATURE = "<signature>"
+_SIGNED = re.compile(r"SignedHeaders=([^,]+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What an attempt at a target would send; of `headers` the ones that prove who we are are masked."""
+    """What an attempt at a target would send; of `headers` the one that proves who we are is masked.
+
+    `canonical` is SigV4's canonical request, which AWS repeats when signatures differ; "" where nothing is signed.
+    """
 
     target: Target
     method: str
     url: str
     headers: tuple[tuple[str, str], ...]
+    canonical: str
     body: bytes
 
 
@@ -111,12 +118,15 @@ def _asked(
 def _attempt(target: Target, asked: Asked) -> Attempt:
     attempts: Mapping[str, Mapping[str, str]] = asked.metadata[ATTEMPTS]
     attempt = attempts[target.id]
-    body = attempt.get("body")
-    headers = tuple(
-        (name, _masked(name, value)) for name, value in attempt.items() if name != "body" and not name.startswith(":")
-    )
-    url = f"{target.scheme}://{attempt[':authority']}{attempt[':path']}"
-    return Attempt(target, "POST", url, headers, asked.body if body is None else body.encode())
+    body = attempt["body"].encode() if "body" in attempt else asked.body
+    headers = {name: value for name, value in attempt.items() if name != "body" and not name.startswith(":")}
+    path, host = attempt[":path"], attempt[":authority"]
+    canonical = ""
+    if signed := _SIGNED.search(headers["authorization"]):
+        values = {name: {**headers, "host": host}[name] for name in signed[1].split(";")}
+        canonical, _ = canonical_request("POST", path, values, payload_hash(body))
+    shown = tuple((name, _masked(name, value)) for name, value in headers.items())
+    return Attempt(target, "POST", f"{target.scheme}://{host}{path}", shown, canonical, body)
 
 
 def _masked(name: str, value: str) -> str:

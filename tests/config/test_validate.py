@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from pydantic import ValidationError
 
-from extproc.config.validate import validate
+from extproc.config.model.testing import Case
+from extproc.config.validate import refused, validate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,3 +104,14 @@ def test_object_form_without_conditions_is_the_plain_form(base: str) -> None:
         assert problems == ()
         assert configuration is not None
         assert configuration.policies.chain == ["audit-logger"]
+
+
+def test_a_value_by_itself_is_told_as_if_it_stood_in_a_file() -> None:
+    """Its problems have the format's words and advice, with paths that count from the value."""
+    with pytest.raises(ValidationError) as error:
+        Case.model_validate({"name": "n", "input": {"anwser": "x"}, "expected": {"verdict": "alow"}})
+    problems = refused(error.value, ("testing", "suites", 0, "cases", 0))
+    assert sorted(problem.render("") for problem in problems) == [
+        ": expected.verdict: expected one of [allow, redact, block], found 'alow'; did you mean allow? [E007]",
+        ": input.anwser: unknown key; did you mean answer? [E002]",
+    ]
