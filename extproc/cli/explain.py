@@ -64,8 +64,9 @@ def run(arguments: argparse.Namespace) -> int:
         return UNUSABLE
     explanation = explain(body, endpoint=endpoint, runtime=runtime, now=time.time())
     report = _report(explanation, runtime, endpoint.PATH, show_text=arguments.show_text)
+    report["notes"] = list(_notes(runtime, len(body)))
     print(json.dumps(report, indent=2) if arguments.json else "\n".join(_as_text(report)))
-    return SENT if explanation.refusal is None else REFUSED
+    return SENT if explanation.refusal is None and not report["notes"] else REFUSED
 
 
 def _report(explanation: Explanation, runtime: Runtime, path: str, *, show_text: bool) -> dict[str, Any]:
@@ -81,7 +82,7 @@ def _report(explanation: Explanation, runtime: Runtime, path: str, *, show_text:
         "model": explanation.model,
         "outcome": "sent" if explanation.refusal is None else "refused",
         "error": None if explanation.refusal is None else _error(explanation.refusal),
-        "policies": [_policy(said, show_text=show_text) for said in explanation.said],
+        "policies": [_policy(said, hidden, show_text=show_text) for said in explanation.said],
         "targets": [_target(target) for target in order],
         "left_out": [{**_target(target), "reason": left_out[target.id]} for target in others],
         "models": sorted({target.models[0] for target in runtime.targets}),
@@ -89,6 +90,14 @@ def _report(explanation: Explanation, runtime: Runtime, path: str, *, show_text:
         "attempts": [_attempt(attempt) for attempt in explanation.attempts],
     }
     return {**report, **{name: masked(report[name], hidden) for name in ("request", "attempts")}}
+
+
+def _notes(runtime: Runtime, size: int) -> Iterator[str]:
+    """What the gateway refuses before it asks any of this."""
+    if not runtime.pack.enabled:
+        yield "pack.enabled is false: the gateway refuses all traffic, this request too"
+    if size > runtime.limits.max_body_bytes:
+        yield f"the body has {size} bytes, more than size_limits.max_body_bytes: the gateway refuses it unread"
 
 
 def _error(refusal: GatewayError) -> dict[str, Any]:
@@ -103,23 +112,25 @@ def _error(refusal: GatewayError) -> dict[str, Any]:
     }
 
 
-def _policy(said: Said, *, show_text: bool) -> dict[str, Any]:
+def _policy(said: Said, hidden: dict[str, str], *, show_text: bool) -> dict[str, Any]:
     return {
         "policy": said.policy,
         "verdict": said.verdict,
         "rule": said.rule or None,
         "score": said.score,
-        "findings": [_finding(found, show_text=show_text) for found in said.found],
+        "findings": [_finding(found, hidden, show_text=show_text) for found in said.found],
     }
 
 
-def _finding(found: Found, *, show_text: bool) -> dict[str, Any]:
+def _finding(found: Found, hidden: dict[str, str], *, show_text: bool) -> dict[str, Any]:
     from extproc.config.problem import dotted
+    from extproc.trial.discretion import masked
 
     finding = found.finding
     told = {
         "entity": finding.entity,
-        "path": dotted(found.place.path),
+        # A key can be what was found.
+        "path": dotted(tuple(masked(step, hidden) for step in found.place.path)),
         "role": found.place.role,
         "kind": found.place.kind,
         "start": finding.start,
@@ -164,6 +175,7 @@ def _as_text(report: Mapping[str, Any]) -> Iterator[str]:
         yield f"is refused with {error['status']} {error['type']}{code}: {error['message']}"
         if error["detail"]:
             yield f"  in the record: {error['detail']}"
+    yield from (f"but {note}" for note in report["notes"])
     if report["policies"]:
         yield "\nPolicies, in the order they judge:"
     for policy in report["policies"]:

@@ -72,6 +72,14 @@ def test_in_words(explain):
         assert secret not in out
 
 
+def test_a_key_that_was_found_is_not_printed(explain):
+    """A matched text that is the name of a field does not stand in a path either."""
+    _, out = explain({**REQUEST, "metadata": {"bob@example.com": "zephyr"}})
+    assert "bob@example.com" not in out
+    assert "zephyr" not in out
+    assert "    EMAIL at metadata.'<EMAIL: 15 characters>' [0:15] (user): becomes [EMAIL_REDACTED]" in out.splitlines()
+
+
 def test_text_is_shown_when_asked_for(explain):
     """With --show-text every finding tells what it found, and what is left as it is stands in the bodies."""
     _, out = explain(REQUEST, "--show-text")
@@ -84,7 +92,7 @@ def test_in_json(explain):
     status, out = explain(REQUEST, "--json")
     told = json.loads(out)
     assert status == 0
-    assert (told["outcome"], told["error"], told["model"]) == ("sent", None, "llama")
+    assert (told["outcome"], told["error"], told["model"], told["notes"]) == ("sent", None, "llama", [])
     assert [(item["policy"], item["verdict"]) for item in told["policies"]] == [
         ("prompt-injection", "allow"),
         ("pii-detector", "redact"),
@@ -172,6 +180,19 @@ def test_other_endpoints(explain, endpoint, model, form, status):
         assert report["error"]["code"] == "model_not_found"
     else:
         assert "to [EMAIL_REDACTED]" in json.dumps(report["attempts"][0]["body"])
+
+
+def test_what_the_gateway_refuses_before(tmp_path, capsys):
+    """A configuration that is switched off, and a body over its limit, are told beside the rest."""
+    configuration, body = tmp_path / "policy-config.yaml", tmp_path / "request.json"
+    off = CONFIGURATION.replace("enabled: true", "enabled: false")
+    configuration.write_text(off + "size_limits: {max_body_bytes: 1024}\n")
+    long = {"model": "llama", "messages": [{"role": "user", "content": "x" * 1024}]}
+    body.write_text(json.dumps(long))
+    assert main(["explain", "--policy-config", str(configuration), "--request", str(body)]) == 1
+    out = capsys.readouterr().out
+    assert "but pack.enabled is false" in out
+    assert f"but the body has {len(json.dumps(long))} bytes" in out
 
 
 def test_standard_input(tmp_path, monkeypatch, capsys):
