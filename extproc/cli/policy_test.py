@@ -28,9 +28,10 @@ def register_test(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     parser = commands.add_parser(
         "test",
         help="run the tests of a configuration",
-        description="Judge the cases of tests/*.json (golden files: one case, or a list) and of testing.suites with a "
-        "configuration's policies, and compare what comes of them with what they expect. No Envoy, no network. "
-        "Exit status: 0 all passed, 1 some did not, 2 the configuration or a test file is unusable, or there is none.",
+        description="Judge the cases of tests/*.json or *.yaml (golden files: one case, or a list) and of "
+        "testing.suites with a configuration's policies, and compare what comes of them with what they expect; no "
+        "Envoy, no network. Exit status: 0 all passed, 1 some did not, 2 the configuration or a test file is "
+        "unusable, or there is no test.",
     )
     parser.add_argument(
         "--pack-dir",
@@ -44,7 +45,7 @@ def register_test(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         "--update",
         action="store_true",
         help="write what comes of each case into its golden file, as what is expected; a case without `expected` gets "
-        "a whole one",
+        "a whole one (JSON only: a YAML file would lose its comments)",
     )
     parser.set_defaults(run=test)
 
@@ -55,7 +56,7 @@ class UnusableFile(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """A case, what it is called in the output, and the object of the golden file that it was read from."""
+    """A case, what it is called in the output, and the object of the golden file that an update may change."""
 
     __test__ = False  # for pytest, which takes every class of this name for a test
 
@@ -79,14 +80,14 @@ def test(arguments: argparse.Namespace) -> int:
     directory = pack / "tests"
     documents: dict[Path, Any] = {}
     try:
-        for path in sorted(directory.glob("*.json")):
+        for path in sorted(path for path in directory.glob("*") if path.suffix in _READERS):
             documents[path] = _read(path)
         tests = [*_golden(documents, record=arguments.update), *_inline(inspected.configuration)]
     except UnusableFile as error:
         print(error, file=sys.stderr)
         return UNUSABLE
     if not tests:
-        print(f"kt policy test: no tests: {directory}/*.json and testing.suites of {file} hold none", file=sys.stderr)
+        print(f"kt policy test: no tests: neither {directory} nor testing.suites of {file} holds any", file=sys.stderr)
         return UNUSABLE
     outcomes = [(each, run(each.case, inspected.runtime.chain)) for each in tests]
     updated: list[str] = []
@@ -109,11 +110,31 @@ def test(arguments: argparse.Namespace) -> int:
 
 def _read(path: Path) -> Any:
     try:
-        return json.loads(path.read_bytes())
+        return _READERS[path.suffix](path)
     except OSError as error:
         raise UnusableFile(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
         raise UnusableFile(f"{path}: not JSON: {error}") from None
+
+
+def _read_yaml(path: Path) -> Any:
+    from extproc.config.document import Unreadable, parse
+
+    try:
+        document = parse(path.read_bytes())
+    except Unreadable as error:
+        raise UnusableFile(error.problem.render(str(path))) from None
+    if document.problems:
+        raise UnusableFile("\n".join(problem.render(str(path)) for problem in document.problems))
+    return document.value
+
+
+_READERS = {".json": _read_json, ".yaml": _read_yaml, ".yml": _read_yaml}
 
 
 def _golden(documents: dict[Path, Any], *, record: bool) -> Iterator[Test]:
@@ -122,8 +143,9 @@ def _golden(documents: dict[Path, Any], *, record: bool) -> Iterator[Test]:
         many = isinstance(document, list)
         for at, golden in enumerate(document if many else [document]):
             place = f"{path}[{at}]" if many else str(path)
-            case = _validated(golden, place, record=record)
-            yield Test(f"{path.name}: {case.name}", case, golden)
+            written = path.suffix == ".json"
+            case = _validated(golden, place, record=record and written)
+            yield Test(f"{path.name}: {case.name}", case, golden if written else None)
 
 
 def _validated(golden: Any, place: str, *, record: bool) -> Case:

@@ -72,6 +72,26 @@ def test_all_pass(pack, capsys):
     )
 
 
+def test_golden_files_may_be_yaml(pack, capsys):
+    """A golden file in YAML is read like one in JSON, and an update leaves it and its comments alone."""
+    text = "# why\nname: n\ninput: {answer: to a@example.com}\nexpected: {verdict: allow}\n"
+    path = golden(pack, "a.yaml", text)
+    golden(pack, "notes.txt", "no test")
+    assert run(pack, "--update") == 1
+    assert path.read_text() == text
+    assert capsys.readouterr().out.startswith("FAIL a.yaml: n\n     verdict: expected 'allow', got 'redact'\n")
+    path.write_text(text.replace("verdict: allow", "verdict: redact"))
+    assert run(pack) == 0
+
+
+@pytest.mark.parametrize("content", ["name: [", "name: n\nname: m\n", "a: yes"])
+def test_unusable_yaml(pack, capsys, content):
+    """YAML that readers disagree about, or that is none, is told with its line, status 2."""
+    golden(pack, "a.yml", content)
+    assert run(pack) == 2
+    assert "a.yml:" in capsys.readouterr().err
+
+
 def test_a_failure_is_a_diff(pack, capsys):
     """A case that fails tells each part that came otherwise, as a diff where it is more than a word; status 1."""
     golden(pack, "a.json", BAD)
