@@ -124,6 +124,7 @@ class StreamedAnswer:
         """Tell the record what has passed so far; also right after an abort."""
         relay, record = self._relay, self._record
         record.found(Phase.RESPONSE, relay.take_findings())
+        record.skipped_policies.update(self._guard.failed)
         record.finished_with(relay.finish_reasons)
         # A stream that failed before it said anything has used nothing that we know of.
         if relay.usage is not None or relay.completion_characters or relay.finish_reasons:

@@ -353,6 +353,8 @@ class Exchange:
     ) -> tuple[Action, ...]:
         self._state, self.deadline = State.DONE, None
         self.record.response_bytes += _size(actions)
+        # Also those that failed on what an error repeats of the upstream's words.
+        self.record.skipped_policies.update(self._guard.failed)
         if error is not None:
             self.record.failed(error)
         self.record.end(outcomes.SERVED if error is None else outcomes.outcome(error), status, now)

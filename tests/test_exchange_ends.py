@@ -8,7 +8,10 @@ import pytest
 
 from extproc import testing
 from extproc.actions import Continue, Release, Respond
-from extproc.events import Closed, DeadlinePassed, Event, ResponseTrailers
+from extproc.events import Closed, DeadlinePassed, Event, ResponseBody, ResponseTrailers
+from extproc.policies.base import Action, Rule
+from extproc.policies.rules import RulePolicy
+from extproc.policies.scan import compile_pattern
 from extproc.policies.table import build
 from extproc.testing import NOW, Playbook, answer_headers, chat_body, chat_headers, completion, streamed
 
@@ -85,3 +88,49 @@ def test_a_stream_whose_client_left_is_accounted() -> None:
     record = playbook.exchange.record
     assert (record.prompt_tokens, record.completion_tokens, record.tokens_estimated) == (5, 5, True)
     assert record.findings == {("response", "dlp-filter", "word"): 1}
+
+
+def failing(candidate: str, before: str) -> tuple[tuple[int, int], ...]:
+    """A refinement that cannot judge."""
+    raise RuntimeError(candidate + before)
+
+
+BROKEN = RulePolicy("broken", [Rule("broken", "r", compile_pattern("there"), Action.REDACT, str, failing)])
+
+
+@pytest.mark.parametrize(
+    ("events", "outcome", "status"),
+    [
+        pytest.param(
+            (*ASK_STREAM, answer_headers("east", stream=True), *FRAMES, ResponseTrailers()), "served", 200, id="stream"
+        ),
+        pytest.param(
+            (*ASK_STREAM, answer_headers("east", stream=True), FRAMES[1], Closed()), "aborted", 200, id="left"
+        ),
+        pytest.param((*ASK, answer_headers("east"), completion("there")), "served", 200, id="whole"),
+        pytest.param(
+            (*ASK, answer_headers("east", 400), ResponseBody(b'{"message": "not there"}', end_of_stream=True)),
+            "rejected",
+            400,
+            id="an error's words",
+        ),
+    ],
+)
+def test_a_policy_that_failed_open_is_named(events: tuple[Event, ...], outcome: str, status: int) -> None:
+    """Wherever a policy was left out because it failed, in mid-stream too, the record says so."""
+    playbook = testing.play(*events, policies=(BROKEN,), fail_open=True).ends(outcome, status)
+    assert playbook.exchange.record.skipped_policies == {"broken"}
+    assert playbook.exchange.record.document()["skipped_policies"] == ["broken"]
+
+
+def test_a_stream_that_is_only_observed_goes_as_it_comes() -> None:
+    """A policy in mode observe holds back and changes nothing, not even what it would block, and is on the record."""
+    watching = (build("dlp-filter", {"mode": "observe", "patterns": WORDS}),)
+    frames = streamed("a SEC", "RET", " FA", "TAL")
+    playbook = testing.play(*ASK_STREAM, answer_headers("east", stream=True), policies=watching)
+    for frame, text in zip(frames, ["a SEC", "RET", " FA", "TAL"], strict=False):
+        playbook.feed(frame)
+        assert f'"content":"{text}"'.encode() in playbook.actions[-1].body
+    record = playbook.feed(*frames[4:]).ends("served").exchange.record
+    assert record.findings == {("response", "dlp-filter", "word"): 1, ("response", "dlp-filter", "fatal"): 1}
+    assert record.verdict == "allow"

@@ -1,14 +1,15 @@
-"""`kt policy`: lint, schema and scan."""
+"""`kt policy`: lint and schema, and the place of scan and test."""
 
 from __future__ import annotations
 
 import argparse
-import importlib
-import importlib.util
 import json
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from extproc.cli.policy_scan import register_scan
+from extproc.cli.policy_test import register_test
 
 if TYPE_CHECKING:
     from extproc.config.load import Inspected
@@ -45,8 +46,8 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "with the line `# yaml-language-server: $schema=PATH`.",
     )
     schema_parser.set_defaults(run=schema)
-    if importlib.util.find_spec("extproc.cli.policy_scan") is not None:
-        importlib.import_module("extproc.cli.policy_scan").register_scan(commands)
+    register_scan(commands)
+    register_test(commands)
 
 
 def schema(_arguments: argparse.Namespace) -> int:

@@ -248,15 +248,21 @@ def _context_window(target: TargetSection, endpoint: Endpoint) -> int | None:
 
 def _chain(configuration: Configuration, *, fail_open: bool, problems: list[Problem]) -> Chain:
     policies = []
+    fail: dict[str, bool] = {}
     for kind in configuration.policies.chain:
         section = configuration.policy.of(kind)
+        # Only what the file says: a policy knows its own defaults.
+        settings = {} if section is None else section.model_dump(exclude_unset=True)
+        # A policy that only observes refuses nothing, not even by failing.
+        how = "open" if settings.get("mode") == "observe" else settings.get("fail")
+        if how is not None:
+            fail[kind] = how == "open"
         try:
-            # Only what the file says: a policy knows its own defaults.
-            policies.append(build(kind, {} if section is None else section.model_dump(exclude_unset=True)))
+            policies.append(build(kind, settings))
         except PatternError as error:
             # Every expression compiled by itself when the file was read; together they may still be too much.
             problems.append(Problem(Code.PATTERN, ("policy", kind), str(error)))
-    return Chain(tuple(policies), fail_open=fail_open)
+    return Chain(tuple(policies), fail_open=fail_open, fail=fail)
 
 
 def _audit(configuration: Configuration, base_dir: FilePath) -> AuditSettings:

@@ -13,7 +13,7 @@ KEYS: dict[tuple[str, ...], frozenset[str]] = {
             "agents", "auto_provider", "caching", "callbacks", "circuit_breaker", "consumer_groups", "cors", "gateway",
             "global_rate_limit", "health_monitor", "history", "includes", "ip_allowlist", "ip_rate_limit", "learning",
             "loads", "memory", "model_groups", "moderation", "models", "provider_fallback", "provider_routing",
-            "review", "testing", "token_rate_limit", "unified_access", "user_rate_limit",
+            "review", "token_rate_limit", "unified_access", "user_rate_limit",
         }
     ),
     ("providers",): frozenset(
@@ -32,6 +32,8 @@ KEYS: dict[tuple[str, ...], frozenset[str]] = {
     ),
     ("policy", "dlp-filter"): frozenset({"max_distance"}),
     ("size_limits",): frozenset({"max_header_bytes"}),
+    ("testing",): frozenset({"default_threshold", "plugins", "strategies"}),
+    ("testing", "suites", "[]"): frozenset({"assertions"}),
 }  # fmt: skip
 
 # Keys of one policy-chain entry in its object form, `{kind: {...}}`.
@@ -68,5 +70,6 @@ VALUES: dict[tuple[str, ...], frozenset[str | bool]] = {
     ("policy", "pii-detector", "healthcare_mode"): frozenset({True}),
     ("policy", "dlp-filter", "fuzzy_matching"): frozenset({True}),
     ("policy", "dlp-filter", "sensitivity_level"): frozenset({"high", "restricted"}),
+    ("testing", "suites", "[]", "cases", "[]", "expected", "verdict"): frozenset({"escalate"}),
     ("policy", "audit-logger", "hipaa_audit_controls"): frozenset({True}),
 }

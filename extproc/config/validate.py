@@ -51,6 +51,12 @@ def validate(data: bytes) -> tuple[Configuration | None, Document, tuple[Problem
     return configuration, document, placed(problems, document)
 
 
+def refused(error: ValidationError, at: Path) -> list[Problem]:
+    """What is wrong with a value that was validated by itself, as if it stood at `at`; paths count from the value."""
+    problems = [_translate({**details, "loc": (*at, *details["loc"])}) for details in error.errors(include_url=False)]
+    return [replace(problem, path=problem.path[len(at) :]) for problem in problems]
+
+
 def placed(problems: Sequence[Problem], document: Document) -> tuple[Problem, ...]:
     """The problems with their places, in the file's order."""
     found = [

@@ -119,11 +119,11 @@ class CredentialKeeper:
         if fault == before:
             return
         if not fault:
-            logs.get().info("AWS credentials renewed again", identity=_name(identity))
+            logs.get().info("AWS credentials renewed again", identity=identity.name)
         elif identity in self.snapshot:
-            logs.get().warning("AWS credentials not renewed; the last ones stay", identity=_name(identity), fault=fault)
+            logs.get().warning("AWS credentials not renewed; the last ones stay", identity=identity.name, fault=fault)
         else:
-            logs.get().warning("no AWS credentials; its targets are unavailable", identity=_name(identity), fault=fault)
+            logs.get().warning("no AWS credentials; its targets are unavailable", identity=identity.name, fault=fault)
 
     def _fetch(self, identity: Identity) -> Credentials | str:
         """The credentials, or what kept them from being had. Runs in a thread of its own."""
@@ -181,14 +181,3 @@ def _in_daemon_thread(function: Callable[[], T]) -> asyncio.Future[T]:
 
     threading.Thread(target=work, name="credentials", daemon=True).start()
     return asyncio.wrap_future(outcome)
-
-
-def _name(identity: Identity) -> str:
-    if identity.role_arn is not None:
-        # Without the account.
-        return f"role {identity.role_arn.rpartition('role/')[2]}, assumed by {_name(identity.source)}"
-    if identity.profile:
-        return f"profile {identity.profile}"
-    if identity.access_key_env or identity.secret_key_env:
-        return f"environment {identity.access_key_env}, {identity.secret_key_env}"
-    return "standard AWS chain"

@@ -16,16 +16,21 @@ class Chain:
     """The configured policies, in their order; kinds are unique. Immutable and shared by all exchanges.
 
     `fail_open` is `--fail-mode allow`: a policy that raises is skipped and named, instead of ending the exchange.
+    `fail` says so, or the contrary, of single policies by their kinds.
     """
 
     policies: tuple[Policy, ...]
     fail_open: bool = False
+    fail: Mapping[str, bool] = field(default_factory=dict)
+    open: frozenset[str] = field(init=False)
     order: Mapping[str, int] = field(init=False)
     # Compiling a window's rules takes milliseconds: once for each distinct set of rules, by the rules themselves.
     _compiled: dict[tuple[Rule, ...], StreamRules] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "order", {policy.kind: at for at, policy in enumerate(self.policies)})
+        kinds = (policy.kind for policy in self.policies)
+        object.__setattr__(self, "open", frozenset(kind for kind in kinds if self.fail.get(kind, self.fail_open)))
 
     def inspects(self, phase: Phase) -> bool:
         """Whether any policy reads text of that phase; if not, its bodies need not be looked at."""
@@ -36,7 +41,7 @@ class Chain:
         return _Guard(self)
 
     def judge(self, texts: Sequence[Text]) -> Judgement:
-        """Judge whole texts together. Raises PolicyFailed unless `fail_open`."""
+        """Judge whole texts together. Raises PolicyFailed when a policy raises that does not fail open."""
         verdicts: list[list[Verdict]] = [[] for _ in texts]
         scores: dict[str, float] = {}
         failed: list[str] = []
@@ -50,7 +55,7 @@ class Chain:
                     raise ValueError(f"{len(said)} verdicts for {len(texts)} texts")  # noqa: TRY301  # a failure like any
             except Exception as error:
                 # Whatever a policy raises must not become an unguarded pass: it is named and the fail mode decides.
-                if not self.fail_open:
+                if policy.kind not in self.open:
                     raise PolicyFailed(policy.kind) from error
                 failed.append(policy.kind)
                 continue
@@ -63,21 +68,26 @@ class Chain:
                 break
         rewritten = []
         findings: list[Finding] = []
-        for text, said in zip(texts, verdicts, strict=True):
+        places: list[int] = []
+        for at, (text, said) in enumerate(zip(texts, verdicts, strict=True)):
             passed, found = self._join(text.text, said)
             rewritten.append(passed)
             findings += found
-        return Judgement(tuple(rewritten), tuple(findings), block, scores, tuple(failed))
+            places += [at] * len(found)
+        return Judgement(tuple(rewritten), tuple(findings), block, scores, tuple(failed), tuple(places))
 
-    def window(self, place: Place) -> Window | None:
-        """A hold-back for one streamed place; None when no rule of any policy applies there."""
+    def window(self, place: Place, failed: set[str] | None = None) -> Window | None:
+        """A hold-back for one streamed place; None when no rule of any policy applies there.
+
+        `failed` is told the policies that fail open in it.
+        """
         rules = tuple(rule for policy in self.policies for rule in policy.rules(place))
         if not rules:
             return None
         compiled = self._compiled.get(rules)
         if compiled is None:
             compiled = self._compiled[rules] = StreamRules(rules, self.order)
-        return Window(compiled, fail_open=self.fail_open)
+        return Window(compiled, fail_open=self.open, failed=failed)
 
     def _join(self, text: str, verdicts: Sequence[Verdict]) -> tuple[str, list[Finding]]:
         found = [finding for verdict in verdicts for finding in verdict.findings]
@@ -96,9 +106,12 @@ class _Guard:
     """What one exchange holds of the chain."""
 
     chain: Chain
+    failed: set[str] = field(default_factory=set)
 
     def judge(self, texts: Sequence[Text]) -> Judgement:
-        return self.chain.judge(texts)
+        judgement = self.chain.judge(texts)
+        self.failed.update(judgement.failed)
+        return judgement
 
     def window(self, place: Place) -> Window | None:
-        return self.chain.window(place)
+        return self.chain.window(place, self.failed)

@@ -46,7 +46,7 @@ def build(settings: Mapping[str, Any]) -> RulePolicy:
         _rule("blocked-term", source, default, marker="BLOCKED_TERM", refine=refine)
         for source, refine in _terms(settings.get("blocked_terms") or ())
     ]
-    return RulePolicy(KIND, rules)
+    return RulePolicy(KIND, rules, settings)
 
 
 def _rule(name: str, source: str, action: str, *, marker: str, refine: Refine = whole) -> Rule:

@@ -5,7 +5,8 @@ they were independent evidence: 1 - product(1 - weight). It knows wordings, not 
 document that says nothing of instructions is not found, nor is what no expression here was written for. The score
 orders texts well enough for a threshold; it is not a calibrated probability.
 
-User texts and tool results are scored, each by itself; the operator's own system and developer messages are not.
+User texts and tool results are scored, each by itself; the operator's own system and developer messages are not,
+unless `apply_to` says so.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any, ClassVar
 import re2
 
 from extproc.policies.base import Rule, refusal
+from extproc.policies.placement import Placement
 from extproc.policies.scan import Pattern, candidates, compile_pattern, gate, options
 from extproc.policies.signals import ABOUT, SIGNALS
 from extproc.policies.verdict import ALLOW, Block, Finding, Phase, Place, Text, Verdict
@@ -29,7 +31,8 @@ DEFAULT_THRESHOLD = 0.8
 # Of a longer text the first and last halves of this many characters are scored: an attack that is buried deeper than
 # that is not found, and 25 MB of text cost what 200 kB do.
 _MOST = 200_000
-_ROLES = frozenset({"user", "tool", "function"})
+# Who is not the operator.
+READ = Placement(frozenset({Phase.REQUEST}), frozenset({"user", "tool"}))
 # Of one signal's heads so many are looked behind: a text that repeats a head for ever costs no more.
 _MOST_HEADS = 64
 # Characters up to which a text that is about attacks is taken for a question.
@@ -61,12 +64,13 @@ class InjectionDetector:
     normalize_unicode: bool = True
     detect_homoglyphs: bool = True
     boundaries: bool = True
+    placement: Placement = READ
     kind: ClassVar[str] = KIND
     phases: ClassVar[frozenset[Phase]] = frozenset({Phase.REQUEST})
 
     def judge(self, texts: Sequence[Text]) -> Sequence[Verdict]:
         """One verdict for each text, with its score; a finding's span is the strongest signal's."""
-        return [self._verdict(text.text) if _reads(text.place) else ALLOW for text in texts]
+        return [self._verdict(text.text) if self.placement.reads(text.place) else ALLOW for text in texts]
 
     def rules(self, place: Place) -> Sequence[Rule]:
         """None: answers are not judged."""
@@ -156,15 +160,12 @@ class _Machine:
 _MACHINE = _Machine()
 
 
-def _reads(place: Place) -> bool:
-    return place.kind == "tool_result" or (place.role in _ROLES and place.kind != "tool_definition")
-
-
 def build(settings: Mapping[str, Any]) -> InjectionDetector:
     """The policy of a `policy.prompt-injection` block, in either generation of its fields.
 
     `threshold` goes before `embedding_threshold`, a top-level field before the same one under `detection` or
-    `response`. Raises PatternError for a bad expression in `attack_patterns`.
+    `response`; `mode: observe` says the same as `action: log`.
+    Raises PatternError for a bad expression in `attack_patterns`.
     """
     detection = settings.get("detection") or {}
     response = settings.get("response") or {}
@@ -172,13 +173,15 @@ def build(settings: Mapping[str, Any]) -> InjectionDetector:
     boundaries = settings.get("boundaries") or {}
     given = (settings.get("threshold"), settings.get("embedding_threshold"), detection.get("embedding_threshold"))
     patterns = settings.get("attack_patterns") or detection.get("attack_patterns") or ()
+    action = settings.get("action") or response.get("action") or "block"
     return InjectionDetector(
         threshold=next((value for value in given if value is not None), DEFAULT_THRESHOLD),
-        action=settings.get("action") or response.get("action") or "block",
+        action="log" if settings.get("mode") == "observe" else action,
         message=response.get("message") or "",
         attack_patterns=tuple(map(compile_pattern, patterns)),
         decode_base64=encoding.get("decode_base64", True),
         normalize_unicode=encoding.get("normalize_unicode", True),
         detect_homoglyphs=encoding.get("detect_homoglyphs", True),
         boundaries=boundaries.get("reject_fake_boundaries", True),
+        placement=Placement.of(settings, READ),
     )

@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from extproc.policies.base import Action, Rule
+from extproc.policies.placement import EVERYWHERE, Placement
 from extproc.policies.scan import RuleSet
-from extproc.policies.verdict import ALLOW, Block, Finding, Phase, Place, Text, Verdict
+from extproc.policies.verdict import ALLOW, Block, Finding, Place, Text, Verdict
 
 
 class RulePolicy:
-    """Applies its rules to every text, in both directions, wherever it stands. Immutable."""
+    """Applies its rules to every text that it reads, by default all, in both directions. Immutable.
 
-    phases: ClassVar[frozenset[Phase]] = frozenset(Phase)
+    `settings` are the policy's: `apply_to` says which texts it reads, and with `mode: observe` its rules only report.
+    """
 
-    def __init__(self, kind: str, rules: Iterable[Rule]) -> None:
+    def __init__(self, kind: str, rules: Iterable[Rule], settings: Mapping[str, Any] | None = None) -> None:
         self.kind = kind
+        self._placement = Placement.of(settings or {}, EVERYWHERE)
+        self.phases = self._placement.read
+        if (settings or {}).get("mode") == "observe":
+            rules = [replace(rule, action=Action.OBSERVE) for rule in rules]
         self._rules = RuleSet(rules)
 
     def judge(self, texts: Sequence[Text]) -> Sequence[Verdict]:
         """One verdict for each text; a block names the first rule, in the order of the settings, that matched."""
-        return [self._verdict(text.text) for text in texts]
+        if self._placement is EVERYWHERE:
+            return [self._verdict(text.text) for text in texts]
+        return [self._verdict(text.text) if self._placement.reads(text.place) else ALLOW for text in texts]
 
     def rules(self, place: Place) -> Sequence[Rule]:
-        """All of them, everywhere."""
-        del place
-        return self._rules.rules
+        """All of them, where it reads."""
+        return self._rules.rules if self._placement.reads(place) else ()
 
     def _verdict(self, text: str) -> Verdict:
         findings = []

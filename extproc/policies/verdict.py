@@ -6,7 +6,7 @@ Offsets are code points into that original text.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
@@ -84,7 +84,8 @@ class Judgement:
     """What the chain says of several texts: each text as it may go on, and everything found.
 
     `texts` is aligned with the texts given; it is not to be used when `block` is set.
-    `failed` names policies that raised and were skipped (fail-mode allow only).
+    `failed` names policies that raised and were skipped (those that fail open only). `places` is aligned with
+    `findings`: which of the texts each was found in.
     """
 
     texts: tuple[str, ...]
@@ -92,6 +93,7 @@ class Judgement:
     block: Block | None = None
     scores: Mapping[str, float] = field(default_factory=dict)
     failed: tuple[str, ...] = ()
+    places: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,10 @@ class StreamWindow(Protocol):
 class Guard(Protocol):
     """The chain at work on one exchange; what it learns there (a redaction vault, say) dies with the exchange."""
 
+    @property
+    def failed(self) -> Collection[str]:
+        """Kinds of the policies that have failed open so far, in whole texts or in windows."""
+
     def judge(self, texts: Sequence[Text]) -> Judgement:
         """Judge whole texts of one phase together."""
 
@@ -131,7 +137,7 @@ class Guard(Protocol):
 
 
 class PolicyFailed(Exception):
-    """A policy raised while judging and the fail mode is block: the exchange must not go on unguarded."""
+    """A policy that fails closed raised while judging: the exchange must not go on unguarded."""
 
     def __init__(self, policy: str) -> None:
         super().__init__(f"policy {policy} failed")

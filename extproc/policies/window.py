@@ -18,7 +18,7 @@ an open redact rule's marker goes out at once and its text is dropped as it come
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 
 import re2
 
@@ -82,13 +82,22 @@ def _batches(sources: Sequence[str], sizes: Sequence[int]) -> Iterator[list[str]
 class Window:
     """The hold-back of one place. See the module's text; `limit` is in characters.
 
-    Raises PolicyFailed when a rule's own code raises, unless `fail_open`: then that rule stops looking.
+    Raises PolicyFailed when a rule's own code raises, unless its policy is in `fail_open`: then that rule stops
+    looking, and `failed` is told its policy.
     """
 
-    def __init__(self, compiled: StreamRules, *, limit: int = HOLD_LIMIT, fail_open: bool = False) -> None:
+    def __init__(
+        self,
+        compiled: StreamRules,
+        *,
+        limit: int = HOLD_LIMIT,
+        fail_open: Container[str] = (),
+        failed: set[str] | None = None,
+    ) -> None:
         self._compiled = compiled
         self._limit = limit
         self._fail_open = fail_open
+        self._failed = set() if failed is None else failed
         # Every position below counts characters from the start of the stream; `_buffer` starts at `_base`.
         self._buffer = ""
         self._base = 0
@@ -231,9 +240,10 @@ class Window:
                 yield Finding(rule.policy, rule.name, start + first, start + last, marker)
         except Exception as error:
             # A rule that cannot judge must not become an unguarded pass: the fail mode decides.
-            if not self._fail_open:
+            if rule.policy not in self._fail_open:
                 raise PolicyFailed(rule.policy) from error
             self._disabled.add(index)
+            self._failed.add(rule.policy)
 
     def _release(self, safe: int) -> tuple[str, tuple[Finding, ...]]:
         """Everything before `safe`, complete clusters replaced; a cluster that reaches past it waits."""

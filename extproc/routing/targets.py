@@ -26,6 +26,18 @@ class Identity:
         """The same without the role: what STS is asked with."""
         return Identity(self.profile, self.access_key_env, self.secret_key_env)
 
+    @property
+    def name(self) -> str:
+        """What an operator knows it by."""
+        if self.role_arn is not None:
+            # Without the account.
+            return f"role {self.role_arn.rpartition('role/')[2]}, assumed by {self.source.name}"
+        if self.profile:
+            return f"profile {self.profile}"
+        if self.access_key_env or self.secret_key_env:
+            return f"environment {self.access_key_env}, {self.secret_key_env}"
+        return "standard AWS chain"
+
 
 @dataclass(frozen=True, slots=True)
 class Target:

@@ -246,6 +246,19 @@ def test_fail_open_reaches_the_chain(base: str) -> None:
     assert runtime.chain.fail_open
 
 
+@pytest.mark.parametrize("fail_open", [False, True])
+@pytest.mark.parametrize(
+    ("said", "opens"),
+    [("fail: open", True), ("fail: closed", False), ("mode: observe", True), ("pci_mode: true", None)],
+)
+def test_a_policy_may_fail_in_its_own_way(base: str, fail_open: bool, said: str, opens: bool | None) -> None:
+    """A policy's `fail` goes before --fail-mode, one that observes fails open, and others do as all do."""
+    text = base.replace("    - audit-logger", "    - audit-logger\n    - pii-detector")
+    runtime, _ = compiled(f"{text}  pii-detector:\n    {said}\n", fail_open=fail_open)
+    assert ("pii-detector" in runtime.chain.open) is (fail_open if opens is None else opens)
+    assert ("audit-logger" in runtime.chain.open) is fail_open
+
+
 def test_size_limits(base: str) -> None:
     """Both limits pass through in bytes."""
     text = f"{base}size_limits: {{max_body_bytes: 2048, max_response_bytes: 4096}}\n"

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from pydantic import ValidationError
 
-from extproc.config.validate import validate
+from extproc.config.model.testing import Case
+from extproc.config.validate import refused, validate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +72,7 @@ def test_every_problem_of_a_file_is_told_at_once_in_its_order(base: str, said: C
 def test_file_that_is_no_mapping(said: Callable[..., list[str]], text: str, found: str) -> None:
     """A file that is one value is told what a configuration looks like."""
     expected = f"1:1: a configuration is a mapping of sections, found {found}; begin with pack, providers, policies"
-    assert said(text) == [f"{expected}, policy, size_limits [E006]"]
+    assert said(text) == [f"{expected}, policy, size_limits, testing [E006]"]
 
 
 def test_secrets_are_not_repeated(base: str, said: Callable[..., list[str]]) -> None:
@@ -102,3 +104,14 @@ def test_object_form_without_conditions_is_the_plain_form(base: str) -> None:
         assert problems == ()
         assert configuration is not None
         assert configuration.policies.chain == ["audit-logger"]
+
+
+def test_a_value_by_itself_is_told_as_if_it_stood_in_a_file() -> None:
+    """Its problems have the format's words and advice, with paths that count from the value."""
+    with pytest.raises(ValidationError) as error:
+        Case.model_validate({"name": "n", "input": {"anwser": "x"}, "expected": {"verdict": "alow"}})
+    problems = refused(error.value, ("testing", "suites", 0, "cases", 0))
+    assert sorted(problem.render("") for problem in problems) == [
+        ": expected.verdict: expected one of [allow, redact, block], found 'alow'; did you mean allow? [E007]",
+        ": input.anwser: unknown key; did you mean answer? [E002]",
+    ]

@@ -100,11 +100,22 @@ def cut_answers(draw: st.DrawFn, words: list[str]) -> tuple[dict[str | int, str]
     return texts, pieces
 
 
-CHAIN = Chain(
-    (
-        build("pii-detector", {}),
-        build("dlp-filter", {"patterns": [{"name": "ticket", "regex": r"TCK-\d{4,6}", "action": "redact"}]}),
+# What pii-detector is told of where and how it judges.
+PLACED: tuple[dict[str, Any], ...] = (
+    {},
+    {"mode": "observe"},
+    {"apply_to": {"phases": ["request"]}},
+    {"apply_to": {"tools": []}},
+    {"apply_to": {"roles": [], "tools": ["tool_arguments"]}},
+)
+CHAINS = tuple(
+    Chain(
+        (
+            build("pii-detector", placed),
+            build("dlp-filter", {"patterns": [{"name": "ticket", "regex": r"TCK-\d{4,6}", "action": "redact"}]}),
+        )
     )
+    for placed in PLACED
 )
 WORDS = [
     "mail jo@example.com",
@@ -132,10 +143,10 @@ def test_with_one_word(word_guard: Any, answer: Any) -> None:
     agree(word_guard, answer)
 
 
-@given(cut_answers(WORDS))
-def test_with_the_real_policies(answer: Any) -> None:
-    """The same holds of real detectors and their hold-back."""
-    agree(CHAIN.guard, answer)
+@given(cut_answers(WORDS), st.sampled_from(CHAINS))
+def test_with_the_real_policies(answer: Any, chain: Chain) -> None:
+    """The same holds of real detectors and their hold-back, whatever they read and whether they only observe."""
+    agree(chain.guard, answer)
 
 
 def agree(guard: Any, answer: Any) -> None:

@@ -135,3 +135,40 @@ def test_guard_judges_and_opens_windows(make_rule, make_policy):
     assert one.push("xa").text == "x"
     assert other.push("b").text == "b"
     assert one.push("b").text == "<a>"
+
+
+def test_single_policies_fail_in_their_own_way():
+    """What `fail` says of a policy goes before what holds for all."""
+    broken, other = Scripted("broken", ValueError()), Scripted("other", ValueError())
+    assert Chain((broken,), fail={"broken": True}).judge(texts("a")).failed == ("broken",)
+    with pytest.raises(PolicyFailed) as raised:
+        Chain((broken, other), fail={"broken": True}).judge(texts("a"))
+    assert raised.value.policy == "other"
+    with pytest.raises(PolicyFailed):
+        Chain((broken,), fail_open=True, fail={"broken": False}).judge(texts("a"))
+
+
+def test_findings_know_their_texts(make_rule, make_policy):
+    """Of each finding it is told in which of the texts it was."""
+    first, second = make_policy("p", [make_rule("a", "a")]), make_policy("q", [make_rule("b", "b", policy="q")])
+    judged = Chain((first, second)).judge(texts("b", "x", "ab"))
+    assert [(f.entity, at) for f, at in zip(judged.findings, judged.places, strict=True)] == [
+        ("b", 0),
+        ("a", 2),
+        ("b", 2),
+    ]
+
+
+def test_guard_remembers_who_failed(make_rule, make_policy):
+    """A policy that failed open is named for the exchange, whether in whole texts or in a window, and for no other."""
+
+    def broken(candidate, before):
+        raise RuntimeError(candidate + before)
+
+    chain = Chain((Scripted("whole", ValueError()), make_policy("p", [make_rule("r", "a", refine=broken)])), True)
+    guard, other = chain.guard(), chain.guard()
+    assert guard.window(ANSWER).push("a b").text == "a b"
+    assert set(guard.failed) == {"p"}
+    guard.judge(texts("x"))
+    assert set(guard.failed) == {"p", "whole"}
+    assert set(other.failed) == set()

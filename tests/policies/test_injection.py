@@ -73,6 +73,7 @@ def test_ordinary_texts_pass(text):
         (Place(Phase.REQUEST, "user", "input"), True),
         (Place(Phase.REQUEST, "tool", "tool_result"), True),
         (Place(Phase.REQUEST, "function"), True),
+        (Place(Phase.REQUEST, "somebody"), True),
         (Place(Phase.REQUEST, "system"), False),
         (Place(Phase.REQUEST, "developer"), False),
         (Place(Phase.REQUEST, "assistant"), False),

@@ -62,8 +62,21 @@ def second_half(candidate, before):
     return ((1, len(candidate)),) if len(candidate) > 2 else ((0, len(candidate)),)
 
 
+# What a policy's settings may say of a stream: some of these look at PLACE, some only observe it.
+PLACED = st.sampled_from(
+    [
+        {},
+        {},
+        {"mode": "enforce", "apply_to": {"phases": ["response"], "tools": []}},
+        {"mode": "observe"},
+        {"apply_to": {"phases": ["request"]}},
+        {"apply_to": {"roles": ["user"], "tools": ["tool_arguments"]}},
+    ]
+)
+
+
 @st.composite
-def chains(draw, actions=ACTIONS, refinements=(whole, second_half)):
+def chains(draw, actions=ACTIONS, refinements=(whole, second_half), placed=PLACED):
     """One to three policies of one to three rules each."""
     policies = []
     for kind in ("p", "q", "r")[: draw(st.integers(1, 3))]:
@@ -78,7 +91,7 @@ def chains(draw, actions=ACTIONS, refinements=(whole, second_half)):
             )
             for number, source in enumerate(draw(st.lists(st.sampled_from(SOURCES), min_size=1, max_size=3)))
         ]
-        policies.append(RulePolicy(kind, rules))
+        policies.append(RulePolicy(kind, rules, draw(placed)))
     return Chain(tuple(policies))
 
 
@@ -104,7 +117,11 @@ def stream(window, pieces):
 def test_stream_equals_unary(chain, text, cuts):
     """Whatever the rules and the cuts, a stream delivers what judging the whole text delivers."""
     judged = chain.judge([Text(PLACE, text)])
-    delivered, findings, block = stream(chain.window(PLACE), cut(text, cuts))
+    window = chain.window(PLACE)
+    if window is None:
+        assert (judged.texts, judged.findings, judged.block) == ((text,), (), None)
+        return
+    delivered, findings, block = stream(window, cut(text, cuts))
     assert (block is None) == (judged.block is None)
     if block is None:
         assert delivered == judged.texts[0]
@@ -155,7 +172,21 @@ CONTINUATIONS = (
 )
 
 
-@given(chains(st.just(Action.REDACT), (whole,)), TEXTS)
+@given(chains(placed=st.just({})), chains(placed=st.just({"mode": "observe"})), TEXTS)
+@settings(max_examples=200, deadline=None)
+def test_observing_changes_nothing(enforcing, observing, text):
+    """A policy that observes beside others neither holds, rewrites nor blocks: each piece goes as without it."""
+    observers = [RulePolicy(f"{policy.kind}o", policy.rules(PLACE)) for policy in observing.policies]
+    both = Chain((*enforcing.policies, *observers))
+    alone, watched = enforcing.window(PLACE), both.window(PLACE)
+    for character in text:
+        one, other = alone.push(character), watched.push(character)
+        assert (one.text, one.block) == (other.text, other.block)
+        assert alone.held == watched.held
+    assert alone.finish().text == watched.finish().text
+
+
+@given(chains(st.just(Action.REDACT), (whole,), st.just({})), TEXTS)
 @settings(max_examples=200, deadline=None)
 def test_nothing_is_held_without_a_reason(chain, text):
     """The first held character is held because some continuation of the stream makes it a part of a match."""
@@ -259,16 +290,19 @@ def test_lone_surrogates_pass_unchanged(make_rule):
 
 @pytest.mark.parametrize("fail_open", [False, True])
 def test_failing_refinement(make_rule, fail_open):
-    """A rule whose code raises ends the stream under fail-mode block, and is left out under allow."""
+    """A rule whose code raises ends the stream, but where its policy fails open: then it is left out and named."""
 
     def broken(candidate, before):
         raise RuntimeError(candidate + before)
 
     window = Window(
-        StreamRules((make_rule("r", "ab", refine=broken), make_rule("s", "cd")), {"p": 0}), fail_open=fail_open
+        StreamRules((make_rule("r", "ab", refine=broken), make_rule("s", "cd")), {"p": 0}),
+        fail_open={"p"} if fail_open else {"q"},
+        failed=(failed := set()),
     )
     if fail_open:
         assert stream(window, list("ab cd ab"))[0] == "ab <s> ab"
+        assert failed == {"p"}
     else:
         with pytest.raises(PolicyFailed) as raised:
             stream(window, list("ab cd ab"))

@@ -6,7 +6,7 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from extproc.routing.targets import Credentials, Target
+from extproc.routing.targets import Credentials, Identity, Target
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,20 @@ def test_targets_are_frozen() -> None:
     target = Target("a", "e", ("e",), "us-east-1")
     with pytest.raises(FrozenInstanceError):
         target.port = 1
+
+
+@pytest.mark.parametrize(
+    ("identity", "name"),
+    [
+        (Identity(), "standard AWS chain"),
+        (Identity(profile="prod"), "profile prod"),
+        (Identity(access_key_env="A", secret_key_env="S"), "environment A, S"),
+        (
+            Identity(profile="prod", role_arn="arn:aws:iam::123456789012:role/models"),
+            "role models, assumed by profile prod",
+        ),
+    ],
+)
+def test_identities_have_names(identity: Identity, name: str) -> None:
+    """What an operator is told of an identity: where it comes from, never the account."""
+    assert identity.name == name

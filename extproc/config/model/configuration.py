@@ -1,4 +1,4 @@
-"""The whole file: `pack`, `providers`, `policies`, `policy`, `size_limits`."""
+"""The whole file: `pack`, `providers`, `policies`, `policy`, `size_limits`, `testing`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from extproc.config.model.pii_detector import PiiDetector
 from extproc.config.model.prompt_injection import PromptInjection
 from extproc.config.model.section import Section
 from extproc.config.model.target import Target
+from extproc.config.model.testing import Testing
 from extproc.config.one_of import OneOf
 from extproc.policies.table import KINDS
 
@@ -82,3 +83,4 @@ class Configuration(Section):
     policies: Policies = Field(description="Which policies judge, in which order.")
     policy: Policy = Field(default=Policy(), description="Settings of the policies, by kind.")
     size_limits: SizeLimits = Field(default=SizeLimits(), description="Largest bodies, in bytes.")
+    testing: Testing = Field(default=Testing(), description="Tests of this configuration, for `kt policy test`.")

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from extproc.config.model.judging import Placed
 from extproc.config.model.section import Section
 from extproc.config.regex import Regex
 
@@ -28,7 +29,7 @@ class Pattern(Section):
     )
 
 
-class DlpFilter(Section):
+class DlpFilter(Placed):
     """Keeps secrets and terms of your own from passing, in requests and answers."""
 
     patterns: list[Pattern] = Field(default=[], max_length=1000, description="Named regexes, each with its action.")

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from extproc.config.model.judging import Placed
 from extproc.config.model.section import Section
 from extproc.config.one_of import OneOf
 from extproc.config.regex import Regex
@@ -32,7 +33,7 @@ class Redaction(Section):
     )
 
 
-class PiiDetector(Section):
+class PiiDetector(Placed):
     """Finds personal data in requests and answers."""
 
     action: Literal["redact", "block"] = Field(

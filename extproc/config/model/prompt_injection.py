@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from extproc.config.model.judging import Judging, ReadFrom
 from extproc.config.model.section import Section
 from extproc.config.regex import Regex
 
@@ -48,7 +49,7 @@ class Response(Section):
     log_level: Literal["warn"] | None = Field(default=None, description="The one level that there is.")
 
 
-class PromptInjection(Section):
+class PromptInjection(Judging):
     """Scores what comes in for attempts to override the instructions."""
 
     threshold: float | None = Field(
@@ -73,3 +74,9 @@ class PromptInjection(Section):
     encoding: Encoding = Field(default=Encoding(), description="Disguises that are taken off first.")
     boundaries: Boundaries = Field(default=Boundaries(), description="Forged conversation structure.")
     response: Response | None = Field(default=None, description="What happens to an attack.")
+    apply_to: ReadFrom | None = Field(
+        default=None,
+        description="Which texts of a request it reads. Default: user and tool; definitions of tools that you did not "
+        "write yourself are worth adding.",
+        examples=[{"tools": ["tool_result", "tool_definition"]}],
+    )

@@ -42,4 +42,5 @@ def build(settings: Mapping[str, Any]) -> RulePolicy:
             Rule(KIND, name, compile_pattern(source), action, replacement(name, redaction), refine, refusal(KIND, name))
             for name, source, refine in found
         ],
+        settings,
     )
