@@ -19,13 +19,11 @@ from typing import TYPE_CHECKING, ClassVar
 from extproc import answer
 from extproc import record as outcomes
 from extproc.actions import Action, BodyMode, Continue, Release, Replace, Respond
+from extproc.admit import admit, audit_unavailable, too_large
 from extproc.ask import Asked, ask
 from extproc.errors import (
     GatewayError,
     GatewayUnavailable,
-    MalformedRequest,
-    RequestTooLarge,
-    TooManyHeaders,
     UpstreamFailed,
     UpstreamTimeout,
 )
@@ -46,7 +44,7 @@ from extproc.openai.endpoint import ENDPOINTS
 from extproc.record import ExchangeRecord
 from extproc.sagemaker import faults
 from extproc.sagemaker import session as sticky
-from extproc.serve import audit_unavailable, serve
+from extproc.serve import serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -62,8 +60,6 @@ CLAIM = {"kt.audit": {"claimed": 1}}
 NO_HEALTHY_HOST = "NoHealthyHost"
 # Envoy takes 60 KiB of headers; no path of ours is longer than this, and the audit trail needs no more of the others.
 MAX_PATH = 1024
-# Envoy's own limit (max_headers_count) is 100, and it fails the exchange when what we add goes over it.
-MAX_HEADERS = 95
 
 
 class State(Enum):
@@ -161,21 +157,7 @@ class Exchange:
         served = serve(record, self._runtime, self._surroundings.credentials, self._surroundings.audit_failed)
         if served is not None:
             return self._end((served,), None, now, status=served.status)
-        if self._surroundings.audit_failed and not self._runtime.fail_open:
-            raise audit_unavailable()
-        if not self._runtime.pack.enabled:
-            raise GatewayUnavailable("This gateway is switched off by its configuration (pack.enabled is false).")
-        if headers.get("content-encoding", "identity").lower() != "identity":
-            raise MalformedRequest(
-                "Compressed request bodies are not accepted; send the body without Content-Encoding."
-            )
-        if event.count > MAX_HEADERS:
-            raise TooManyHeaders(f"The request has {event.count} headers, but at most {MAX_HEADERS} can be handled.")
-        length = headers.get("content-length", "")
-        if length.isdecimal() and int(length) > self._runtime.limits.max_body_bytes:
-            raise self._too_large()
-        if event.end_of_stream:
-            raise MalformedRequest("The request has no body; send a JSON object.")
+        admit(event, self._runtime, audit_failed=self._surroundings.audit_failed)
         self._session = sticky.parse(headers.get(sticky.HEADER, ""))
         self._state = State.ASKING
         return (Continue(metadata=CLAIM),)
@@ -183,7 +165,7 @@ class Exchange:
     def _on_request_body(self, event: RequestBody, now: float) -> tuple[Action, ...]:
         self.record.request_bytes = len(event.body)
         if len(event.body) > self._runtime.limits.max_body_bytes:
-            raise self._too_large()
+            raise too_large(self._runtime.limits)
         asked = self._asked = ask(
             event.body,
             endpoint=ENDPOINTS[self.record.path],
@@ -261,7 +243,7 @@ class Exchange:
             raise _broken("a fault without a head")
         # Envoy's own reply to what it refused before we asked anything (a body over its limit, say).
         if self._asked is None and head.headers.get(":status") == "413":
-            raise self._too_large()
+            raise too_large(self._runtime.limits)
         targets = self._asked.targets if self._asked is not None else ()
         error = faults.classify(
             int(head.headers.get(":status", "0")),
@@ -365,10 +347,6 @@ class Exchange:
         if target is None or head is None:
             return ()
         return (("x-kt-target", target.id), *sticky.answered(target, head.headers))
-
-    def _too_large(self) -> RequestTooLarge:
-        limit = self._runtime.limits.max_body_bytes
-        return RequestTooLarge(f"The request body is larger than {limit} bytes, the most this gateway takes.")
 
     TRANSITIONS: ClassVar[Mapping[tuple[State, type[Event]], Callable[..., tuple[Action, ...]]]] = {
         (State.START, RequestHeaders): _on_request_headers,

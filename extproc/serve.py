@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import orjson
 
 from extproc.actions import Respond
-from extproc.errors import GatewayUnavailable, MethodNotAllowed, UnknownModel, UnknownUrl
+from extproc.errors import MethodNotAllowed, UnknownModel, UnknownUrl
 from extproc.openai import models
 from extproc.openai.endpoint import ENDPOINTS
 
@@ -76,12 +76,3 @@ def _ready(runtime: Runtime, credentials: Mapping[Identity, Credentials], audit_
         faults.append("the audit trail cannot be written")
     body = {"status": "unready" if faults else "ready", "faults": faults}
     return Respond(503 if faults else 200, _JSON, orjson.dumps(body), details="kt_readyz")
-
-
-def audit_unavailable() -> GatewayUnavailable:
-    """The refusal while the audit trail cannot be written."""
-    return GatewayUnavailable(
-        "The gateway cannot write its audit trail, so it takes no requests. Ask the operator.",
-        detail="audit not writable",
-        retry_after=5,
-    )

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from extproc.actions import BodyMode, Continue, Release, Replace, Respond
-from extproc.config.runtime import Limits, Pack
+from extproc.config.runtime import Limits
 from extproc.events import (
     Closed,
     DeadlinePassed,
@@ -22,7 +22,7 @@ from extproc.events import (
     ResponseHeaders,
     ResponseTrailers,
 )
-from extproc.exchange import CLAIM, MAX_HEADERS, Exchange, State
+from extproc.exchange import CLAIM, Exchange, State
 from extproc.policies.base import Rule
 from extproc.policies.verdict import ALLOW, Block, Phase, Place, Text, Verdict
 from extproc.testing import (
@@ -147,31 +147,6 @@ def test_an_end_is_final(state: State, late: type[Event]) -> None:
     playbook.feed(EVENTS[late])
     assert (playbook.exchange.record.document(), playbook.exchange.record.finished) == before
     playbook.expect(*([Some(Respond, status=503)] if late is RequestHeaders else ROWS[State.DONE, late][0]))
-
-
-HEADS: dict[str, tuple[RequestHeaders, dict[str, Any], int, str | None]] = {
-    "unknown path": (chat_headers("/v1/nothing"), {}, 404, "unknown_url"),
-    "wrong method": (chat_headers(method="GET"), {}, 405, "method_not_allowed"),
-    "compressed": (chat_headers(content_encoding="gzip"), {}, 400, None),
-    "declared too large": (chat_headers(content_length="11"), {"limits": Limits(10)}, 413, "request_too_large"),
-    "no body": (replace(chat_headers(), end_of_stream=True), {}, 400, None),
-    "switched off": (chat_headers(), {"pack": Pack("p", "1", enabled=False)}, 503, "gateway_unavailable"),
-    "too many headers": (replace(chat_headers(), count=MAX_HEADERS + 1), {}, 431, "request_headers_too_large"),
-    "length no number": (chat_headers(content_length="\u00b2"), {"limits": Limits(10)}, 0, None),
-    "identity": (chat_headers(content_encoding="Identity"), {}, 0, None),
-}
-
-
-@pytest.mark.parametrize(("head", "fields", "status", "code"), HEADS.values(), ids=HEADS)
-def test_heads(head: RequestHeaders, fields: dict[str, Any], status: int, code: str | None) -> None:
-    """What cannot be served is refused by its head alone, before a body is taken; else the body is asked for."""
-    playbook = play(head, **fields)
-    if status == 0:
-        playbook.expect(Continue(metadata=CLAIM))
-    else:
-        playbook.expect(Some(Respond, status=status))
-        assert playbook.error["code"] == code
-        assert playbook.exchange.record.status == status
 
 
 @pytest.mark.parametrize(("fail_open", "status"), [(False, 503), (True, 0)], ids=["block", "allow"])

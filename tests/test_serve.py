@@ -13,7 +13,7 @@ from extproc.errors import GatewayError, MethodNotAllowed, UnknownModel, Unknown
 from extproc.openai.endpoint import ENDPOINTS
 from extproc.record import ExchangeRecord
 from extproc.routing.targets import Identity
-from extproc.serve import audit_unavailable, serve
+from extproc.serve import serve
 from extproc.testing import CREDENTIALS, credentials_for, make_runtime, make_target
 
 RUNTIME = make_runtime(
@@ -135,9 +135,3 @@ def test_one_target_with_credentials_is_enough() -> None:
     runtime = make_runtime(make_target("east", identity=OTHER), make_target("west"))
     document(ask("/readyz", runtime=runtime, credentials={OTHER: CREDENTIALS})[0])
     document(ask("/readyz", runtime=runtime, credentials={Identity(): CREDENTIALS})[0])
-
-
-def test_the_refusal_without_an_audit_trail() -> None:
-    """A 503 that asks to come again, and says whom to ask."""
-    error = audit_unavailable()
-    assert (error.http_status, error.openai_code, error.retry_after) == (503, "gateway_unavailable", 5)
