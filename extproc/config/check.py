@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from extproc.config import known
+from extproc.config import known, reversible
 from extproc.config.base_url import parse_base_url
 from extproc.config.model.target import ENVIRONMENT_NAME
 from extproc.config.problem import Code, Path, Problem, Severity, did_you_mean, dotted
@@ -32,6 +32,7 @@ def check(value: dict[str, Any]) -> Iterator[Problem]:
     yield from _targets(value)
     yield from _generations(value)
     yield from _rule_names(value)
+    yield from reversible.check(value)
 
 
 # Settings that the two generations of the format spell differently: where all of them stand below `policy`.
