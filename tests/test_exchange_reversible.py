@@ -132,9 +132,12 @@ PLACES = ("tools", "content", "said", "reasoning", "arguments", "x")
 def test_an_echo_gives_back_what_was_asked(texts: dict[str, str], cuts: list[int]) -> None:
     """Whatever values stand wherever in a request, a model that repeats them gives the client its own text again."""
     expected = {
-        **{"content": texts["said"], "reasoning_content": texts["reasoning"], "refusal": texts["content"]},
+        "content": texts["said"],
+        "reasoning_content": texts["reasoning"],
+        "refusal": texts["content"],
         "x": texts["x"],
-        **dict.fromkeys(("arguments", "function"), {"a": [texts["arguments"]]}),
+        "arguments": {"a": [texts["arguments"]]},
+        "function": {"a": [texts["arguments"]]},
     }
     for target, stream in (("east", False), ("east", True), ("unstreamed", True)):
         exchange = make_exchange(RUNTIME)

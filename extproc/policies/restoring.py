@@ -37,7 +37,8 @@ class Restoring:
     def push(self, text: str) -> Released:
         """Take the next piece; release what neither a rule nor a placeholder can still reach."""
         released = Released(text) if self._window is None else self._window.push(text)
-        if not released.text:
+        if not self._kept and "[" not in released.text and not released.text.endswith("\\"):
+            # Nearly every piece: nothing begins in it.
             return released
         passed = self._kept + released.text
         end = len(passed) - self._vault.begun(passed)

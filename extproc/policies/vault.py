@@ -1,4 +1,4 @@
-"""Reversible redaction: a value of the request becomes a placeholder, and the placeholder in the answer the value again.
+r"""Reversible redaction: a value of a request becomes a placeholder, and that becomes the value again in the answer.
 
 A placeholder is `[EMAIL_1]`: the entity, and a number that counts that entity's values in the order of their first
 appearance in the request. The same value has the same placeholder wherever it stands in the request. A number that
@@ -6,8 +6,8 @@ stands behind the entity's name anywhere in the request's own texts is not given
 `[EMAIL_1]` in the answer, and the model must not take one for the other.
 
 Models copy placeholders badly, so that in an answer these count as `[EMAIL_1]` too: any case, blanks, hyphens and
-backslashes around and between its words, or nothing there (`[email_1]`, `[ EMAIL 1 ]`, `[EMAIL\\_1]`, `[EMAIL1]`), and
-Markdown's `\\[EMAIL\\_1\\]`. Words never run together: `[EMAIL_1 0]` and `[EMAIL_01]` are not `[EMAIL_10]` and `[EMAIL_1]`.
+backslashes around and between its words, or nothing there (`[email_1]`, `[ EMAIL 1 ]`, `[EMAIL\_1]`, `[EMAIL1]`), and
+Markdown's `\[EMAIL\_1\]`. Words never run together: `[EMAIL_1 0]` is not `[EMAIL_10]`, and `[EMAIL_01]` nothing at all.
 
 The arguments of a call are JSON in a string: a value is found there as JSON spells it, and goes back so.
 """
@@ -157,13 +157,14 @@ class Hiding:
         typed = self._typed.get(entity)
         if typed is None:
             typed = self._typed[entity] = _numbers(_name(entity), self._texts)
-        value = text.text[cluster.start : cluster.end]
-        marker = self._vault.placeholder(entity, value, in_json=is_json(text.place), typed=typed)
-        return replace(
-            cluster,
-            marker=marker,
-            findings=tuple(replace(finding, replacement=marker) for finding in cluster.findings),
-        )
+        in_json = is_json(text.place)
+        start = _after_escape(text.text, cluster.start) if in_json else cluster.start
+        if start >= cluster.end:
+            start = cluster.start
+        value = text.text[start : cluster.end]
+        marker = self._vault.placeholder(entity, value, in_json=in_json, typed=typed)
+        told = (replace(found, start=max(found.start, start), replacement=marker) for found in cluster.findings)
+        return replace(cluster, start=start, marker=marker, findings=tuple(told))
 
 
 def is_json(place: Place) -> bool:
@@ -205,6 +206,16 @@ def _before_backslashes(text: str, at: int, most: int) -> int:
     while at > least and text[at - 1] == "\\":
         at -= 1
     return at
+
+
+def _after_escape(text: str, at: int) -> int:
+    r"""The position itself, or behind the escape in which it lies.
+
+    Before an address, the `n` of a line feed's escape looks like the address's first letter.
+    """
+    if (at - _before_backslashes(text, at, at)) % 2 == 0:
+        return at
+    return at + (len("u000a") if text[at] == "u" else 1)
 
 
 def _numbers(name: str, texts: Iterable[Text]) -> frozenset[str]:

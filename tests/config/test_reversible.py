@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 OWN = "a reversible redaction writes placeholders of its own ([EMAIL_1]); remove it or reversible [E013]"
 
+BLOCKED = "what is blocked cannot be put back; remove it or use action: redact [E013]"
+
 
 def lines(said: Callable[..., list[str]], base: str, settings: str) -> list[str]:
     """What is said about a pii-detector with these settings; that it is not in the chain goes without saying."""
@@ -26,17 +28,11 @@ def lines(said: Callable[..., list[str]], base: str, settings: str) -> list[str]
         ("{redaction: {reversible: true}}", []),
         ("{action: redact, redaction: {reversible: true}}", []),
         ("{action: block, redaction: {reversible: false, preserve_length: true}}", []),
-        (
-            "{redaction: {reversible: true, marker_format: label, include_metadata: true, preserve_length: false, "
-            "custom_markers: {}}}",
-            [],
-        ),
+        ("{redaction: {reversible: true, marker_format: label, preserve_length: false, custom_markers: {}}}", []),
+        ("{redaction: {reversible: true, include_metadata: true}}", []),
         (
             "{action: block, redaction: {reversible: true}}",
-            [
-                "16:45: policy.pii-detector.redaction.reversible: what is blocked cannot be put back; "
-                "remove it or use action: redact [E013]"
-            ],
+            [f"16:45: policy.pii-detector.redaction.reversible: {BLOCKED}"],
         ),
         (
             "{redaction: {reversible: true, marker_format: partial}}",

@@ -141,7 +141,8 @@ def test_with_the_real_policies(answer: Any) -> None:
 
 REVERSIBLE = Chain((build("pii-detector", {"redaction": {"reversible": True}, "detect_patterns": ["<[^>]*>"]}),))
 PLACEHOLDERS = [
-    *("[EMAIL_1]", "[EMAIL_1", "0]", "]", "[email 2]", r"\[EMAIL\_2\]", r"\\[CUSTOM\\_1\\]", "[CUSTOM", "_", "1]", "[", "\\"),
+    *("[EMAIL_1]", "[EMAIL_1", "0]", "]", "[email 2]", r"\[EMAIL\_2\]", r"\\[CUSTOM\\_1\\]", "[CUSTOM", "_", "1]"),
+    *("[", "\\"),
     *(r"\u005bCUSTOM\u005f1]", r"\u00", "5b", "eve@example.com", "eve@exam", "ple.com", " ", '{"a": "', '"}', "日"),
 ]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from extproc.policies.audit import AuditMarker
@@ -194,6 +196,28 @@ def test_exchanges_share_no_values():
     asked = texts("[EMAIL_1]", place=ANSWER)
     assert [each.judge(asked).texts for each in (one, other, chain)] == [("a@x.com",), ("b@x.com",), ("[EMAIL_1]",)]
     assert "@x.com" not in repr(one)
+
+
+@pytest.mark.parametrize("before", ["", "Hi,\n", "\\", "\\\n", '"', "\x01", "\x1f\t"])
+def test_a_value_in_arguments_begins_after_an_escape(before):
+    """What JSON writes before a value is no part of it: its number is that of elsewhere, and the JSON stays whole."""
+    guard = reversible()
+    place = Place(Phase.REQUEST, "assistant", "tool_arguments", path=("tool_calls", 0, "function", "arguments"))
+    asked = [*texts("bob@x.com"), *texts(json.dumps([before + "bob@x.com"]), place=place)]
+    judged = guard.judge(asked)
+    assert judged.texts[0] == "[EMAIL_1]"
+    assert json.loads(judged.texts[1]) == [before + "[EMAIL_1]"]
+    assert [found.end - found.start for found in judged.findings] == [9, 9]
+
+
+def test_ten_thousand_values_in_one_request():
+    """Each has its own number, past those that are typed, and each comes back."""
+    guard = reversible()
+    asked = " ".join(f"user{number}@example.com [EMAIL_{2 * number}]" for number in range(10_000))
+    (sent,) = guard.judge(texts(asked)).texts
+    assert sent.startswith("[EMAIL_1] [EMAIL_0] [EMAIL_3] [EMAIL_2] ")
+    assert sent.endswith(" [EMAIL_19999] [EMAIL_19998]")
+    assert guard.judge(texts(sent, place=ANSWER)).texts == (asked,)
 
 
 def test_requests_and_errors_are_not_restored():

@@ -80,11 +80,11 @@ PIECES = st.sampled_from(
 @given(
     st.lists(PIECES, max_size=14).map("".join),
     st.lists(st.integers(0, 80), max_size=8),
-    st.sampled_from([ANSWER, ARGUMENTS]),
-    st.booleans(),
+    st.tuples(st.sampled_from([ANSWER, ARGUMENTS]), st.booleans()),
 )
-def test_streams_equal_whole_texts(make_rule, make_policy, text, cuts, place, judged):
-    """However a text is cut, with and without rules over it, its stream adds up to the whole text judged and restored."""
+def test_streams_equal_whole_texts(make_rule, make_policy, text, cuts, way):
+    """However a text is cut, with rules over it or without, its stream adds up to the whole, judged and restored."""
+    place, judged = way
     chain = Chain((make_policy("p", [make_rule("a", "secret"), make_rule("b", r"1\] ?x?")]),) if judged else ())
     vault = make_vault()
     edges = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]

@@ -153,7 +153,7 @@ def test_ten_thousand_values_stay_linear():
     assert markers[-1] == "[EMAIL_20000]"
     assert vault.restore(" ".join(markers), in_json=False) == " ".join(values)
     # Words share their beginnings: there are hardly more of those than numbers.
-    assert len(vault._prefixes) < 3 * len(values)  # noqa: SLF001  # its size is the point
+    assert len(vault._prefixes) < 3 * len(values)
 
 
 @pytest.mark.parametrize(
