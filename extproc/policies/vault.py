@@ -148,21 +148,24 @@ class Hiding:
 
     def hide(self, text: Text, settled: list[Cluster]) -> list[Cluster]:
         """The settled redactions of a text, a placeholder for the marker where the winning finding is reversible."""
-        if text.place.phase is not Phase.REQUEST:
+        if text.place.phase is not Phase.REQUEST or not any(cluster.findings[0].reversible for cluster in settled):
             return settled
-        return [self._hidden(text, cluster) if cluster.findings[0].reversible else cluster for cluster in settled]
+        escaped = is_json(text.place) or _is_document(text.text)
+        return [
+            self._hidden(text, cluster, escaped=escaped) if cluster.findings[0].reversible else cluster
+            for cluster in settled
+        ]
 
-    def _hidden(self, text: Text, cluster: Cluster) -> Cluster:
+    def _hidden(self, text: Text, cluster: Cluster, *, escaped: bool) -> Cluster:
         entity = cluster.findings[0].entity
         typed = self._typed.get(entity)
         if typed is None:
             typed = self._typed[entity] = _numbers(_name(entity), self._texts)
-        in_json = is_json(text.place)
-        start = _after_escape(text.text, cluster.start) if in_json else cluster.start
+        start = _after_escape(text.text, cluster.start) if escaped else cluster.start
         if start >= cluster.end:
             start = cluster.start
         value = text.text[start : cluster.end]
-        marker = self._vault.placeholder(entity, value, in_json=in_json, typed=typed)
+        marker = self._vault.placeholder(entity, value, in_json=is_json(text.place), typed=typed)
         told = (replace(found, start=max(found.start, start), replacement=marker) for found in cluster.findings)
         return replace(cluster, start=start, marker=marker, findings=tuple(told))
 
@@ -206,6 +209,17 @@ def _before_backslashes(text: str, at: int, most: int) -> int:
     while at > least and text[at - 1] == "\\":
         at -= 1
     return at
+
+
+def _is_document(text: str) -> bool:
+    """Whether a text with escapes in it is JSON: what a tool returned, or a user pasted."""
+    if "\\" not in text or not text.lstrip().startswith(("{", "[")):
+        return False
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _after_escape(text: str, at: int) -> int:

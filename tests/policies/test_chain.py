@@ -199,15 +199,26 @@ def test_exchanges_share_no_values():
 
 
 @pytest.mark.parametrize("before", ["", "Hi,\n", "\\", "\\\n", '"', "\x01", "\x1f\t"])
-def test_a_value_in_arguments_begins_after_an_escape(before):
+def test_a_value_in_json_begins_after_an_escape(before):
     """What JSON writes before a value is no part of it: its number is that of elsewhere, and the JSON stays whole."""
     guard = reversible()
-    place = Place(Phase.REQUEST, "assistant", "tool_arguments", path=("tool_calls", 0, "function", "arguments"))
-    asked = [*texts("bob@x.com"), *texts(json.dumps([before + "bob@x.com"]), place=place)]
+    arguments = Place(Phase.REQUEST, "assistant", "tool_arguments", path=("tool_calls", 0, "function", "arguments"))
+    result = Place(Phase.REQUEST, "tool", "tool_result")
+    document = json.dumps([before + "bob@x.com"])
+    asked = [*texts("bob@x.com"), *texts(document, place=arguments), *texts(document, place=result)]
     judged = guard.judge(asked)
     assert judged.texts[0] == "[EMAIL_1]"
-    assert json.loads(judged.texts[1]) == [before + "[EMAIL_1]"]
-    assert [found.end - found.start for found in judged.findings] == [9, 9]
+    assert [json.loads(text) for text in judged.texts[1:]] == [[before + "[EMAIL_1]"]] * 2
+    assert [found.end - found.start for found in judged.findings] == [9, 9, 9]
+
+
+@pytest.mark.parametrize("asked", [r"C:\nbob@x.com", "{\\nbob@x.com}", "[" * 100_000 + "\\nbob@x.com"])
+def test_a_backslash_in_a_text_that_is_no_json_begins_no_escape(asked):
+    """There the letter after it belongs to the value, all of which is hidden."""
+    guard = reversible()
+    (sent,) = guard.judge(texts(asked)).texts
+    assert sent == asked.replace("nbob@x.com", "[EMAIL_1]")
+    assert guard.judge(texts(sent, place=ANSWER)).texts == (asked,)
 
 
 def test_ten_thousand_values_in_one_request():
