@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from extproc.config import known, placing
+from extproc.config import known, placing, reversible
 from extproc.config.base_url import parse_base_url
 from extproc.config.model.target import ENVIRONMENT_NAME
 from extproc.config.problem import Code, Path, Problem, Severity, did_you_mean, dotted
@@ -33,6 +33,7 @@ def check(value: dict[str, Any]) -> Iterator[Problem]:
     yield from _generations(value)
     yield from _rule_names(value)
     yield from placing.check(value.get("policy"))
+    yield from reversible.check(value)
 
 
 # Settings that the two generations of the format spell differently: where all of them stand below `policy`.

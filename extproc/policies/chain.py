@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from extproc.policies.base import Policy, Rule
 from extproc.policies.overlap import clusters, rewrite
-from extproc.policies.verdict import Finding, Guard, Judgement, Phase, Place, PolicyFailed, Text, Verdict
+from extproc.policies.restoring import Restoring
+from extproc.policies.vault import Hiding, Vault, is_answer, is_json
+from extproc.policies.verdict import (
+    Finding,
+    Guard,
+    Judgement,
+    Phase,
+    Place,
+    PolicyFailed,
+    StreamWindow,
+    Text,
+    Verdict,
+)
 from extproc.policies.window import StreamRules, Window
 
 
@@ -38,10 +50,13 @@ class Chain:
 
     def guard(self) -> Guard:
         """The chain at work on one exchange."""
-        return _Guard(self)
+        return _Guard(self, Vault())
 
-    def judge(self, texts: Sequence[Text]) -> Judgement:
-        """Judge whole texts together. Raises PolicyFailed when a policy raises that does not fail open."""
+    def judge(self, texts: Sequence[Text], vault: Vault | None = None) -> Judgement:
+        """Judge whole texts together. Raises PolicyFailed when a policy raises that does not fail open.
+
+        What is reversible in a request goes into the vault; without one, into one that is forgotten at once.
+        """
         verdicts: list[list[Verdict]] = [[] for _ in texts]
         scores: dict[str, float] = {}
         failed: list[str] = []
@@ -66,11 +81,12 @@ class Chain:
             block = next((verdict.block for verdict in said if verdict.block), None)
             if block:
                 break
+        hiding = Hiding(Vault() if vault is None else vault, texts)
         rewritten = []
         findings: list[Finding] = []
         places: list[int] = []
         for at, (text, said) in enumerate(zip(texts, verdicts, strict=True)):
-            passed, found = self._join(text.text, said)
+            passed, found = self._join(text, said, hiding)
             rewritten.append(passed)
             findings += found
             places += [at] * len(found)
@@ -89,29 +105,41 @@ class Chain:
             compiled = self._compiled[rules] = StreamRules(rules, self.order)
         return Window(compiled, fail_open=self.open, failed=failed)
 
-    def _join(self, text: str, verdicts: Sequence[Verdict]) -> tuple[str, list[Finding]]:
+    def _join(self, text: Text, verdicts: Sequence[Verdict], hiding: Hiding) -> tuple[str, list[Finding]]:
         found = [finding for verdict in verdicts for finding in verdict.findings]
         if not found:
-            return text, found
-        settled = list(clusters((finding for finding in found if finding.replacement is not None), self.order))
+            return text.text, found
+        redacted = clusters((finding for finding in found if finding.replacement is not None), self.order)
+        settled = hiding.hide(text, list(redacted))
         reported = [finding for finding in found if finding.replacement is None]
         for cluster in settled:
             reported += cluster.findings
         reported.sort(key=lambda finding: (finding.start, finding.end, self.order[finding.policy]))
-        return rewrite(text, settled), reported
+        return rewrite(text.text, settled), reported
 
 
 @dataclass(frozen=True, slots=True)
 class _Guard:
-    """What one exchange holds of the chain."""
+    """What one exchange holds of the chain, and what its request's placeholders stand for.
+
+    Answers are judged with the placeholders in them, and the values put back after that: no policy sees those.
+    """
 
     chain: Chain
+    vault: Vault
     failed: set[str] = field(default_factory=set)
 
     def judge(self, texts: Sequence[Text]) -> Judgement:
-        judgement = self.chain.judge(texts)
+        judgement = self.chain.judge(texts, self.vault)
         self.failed.update(judgement.failed)
-        return judgement
+        if not self.vault:
+            return judgement
+        restored = (
+            self.vault.restore(judged, in_json=is_json(text.place)) if is_answer(text.place) else judged
+            for text, judged in zip(texts, judgement.texts, strict=True)
+        )
+        return replace(judgement, texts=tuple(restored))
 
-    def window(self, place: Place) -> Window | None:
-        return self.chain.window(place, self.failed)
+    def window(self, place: Place) -> StreamWindow | None:
+        window = self.chain.window(place, self.failed)
+        return Restoring(window, self.vault, place) if self.vault and is_answer(place) else window

@@ -18,7 +18,7 @@ from extproc.policies.verdict import Finding
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A settled cluster: [start, end) becomes `marker`; `findings` are those that are reported."""
+    """A settled cluster: [start, end) becomes `marker`; `findings` are those that are reported, the winner first."""
 
     start: int
     end: int

@@ -41,7 +41,7 @@ class RulePolicy:
         block = None
         for rule, start, end in self._rules.scan(text):
             marker = rule.replace(text[start:end]) if rule.action is Action.REDACT else None
-            findings.append(Finding(rule.policy, rule.name, start, end, marker))
+            findings.append(Finding(rule.policy, rule.name, start, end, marker, rule.reversible))
             if rule.action is Action.BLOCK and block is None:
                 block = Block(rule.policy, rule.name, rule.message)
         return Verdict(tuple(findings), block) if findings else ALLOW

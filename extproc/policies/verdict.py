@@ -48,7 +48,8 @@ class Text:
 class Finding:
     """Something a policy found: `entity` is EMAIL, SSN, ... or a rule's name; [start, end) in code points.
 
-    `replacement` is what the span becomes, None when the span is reported but left as it is.
+    `replacement` is what the span becomes, None when the span is reported but left as it is. What is `reversible`
+    becomes a placeholder instead, if it stands in a request (vault.py).
     """
 
     policy: str
@@ -56,6 +57,7 @@ class Finding:
     start: int
     end: int
     replacement: str | None = None
+    reversible: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from extproc.openai.stream import Relay
 from extproc.openai.text import response_slots
 from extproc.policies.chain import Chain
 from extproc.policies.table import build
+from extproc.policies.verdict import Phase, Place, Text
 
 FIELDS = ("content", "reasoning_content", "refusal", "x_unheard_of", 0, 1)
 
@@ -147,6 +148,27 @@ def test_with_one_word(word_guard: Any, answer: Any) -> None:
 def test_with_the_real_policies(answer: Any, chain: Chain) -> None:
     """The same holds of real detectors and their hold-back, whatever they read and whether they only observe."""
     agree(chain.guard, answer)
+
+
+REVERSIBLE = Chain((build("pii-detector", {"redaction": {"reversible": True}, "detect_patterns": ["<[^>]*>"]}),))
+PLACEHOLDERS = [
+    *("[EMAIL_1]", "[EMAIL_1", "0]", "]", "[email 2]", r"\[EMAIL\_2\]", r"\\[CUSTOM\\_1\\]", "[CUSTOM", "_", "1]"),
+    *("[", "\\"),
+    *(r"\u005bCUSTOM\u005f1]", r"\u00", "5b", "eve@example.com", "eve@exam", "ple.com", " ", '{"a": "', '"}', "日"),
+]
+
+
+@given(cut_answers(PLACEHOLDERS))
+def test_with_values_put_back(answer: Any) -> None:
+    """The same holds of placeholders that become values again, with what JSON has to escape in arguments."""
+
+    def guard() -> Any:
+        made = REVERSIBLE.guard()
+        asked = 'jo@x.org amy@x.org <a "b" \\ \n c>'
+        assert made.judge([Text(Place(Phase.REQUEST, "user"), asked)]).texts == ("[EMAIL_1] [EMAIL_2] [CUSTOM_1]",)
+        return made
+
+    agree(guard, answer)
 
 
 def agree(guard: Any, answer: Any) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from extproc.policies.audit import AuditMarker
 from extproc.policies.base import Action
 from extproc.policies.chain import Chain
+from extproc.policies.table import build
 from extproc.policies.verdict import ALLOW, Finding, Phase, Place, PolicyFailed, Text, Verdict
 
 USER = Place(Phase.REQUEST, "user")
@@ -172,3 +175,121 @@ def test_guard_remembers_who_failed(make_rule, make_policy):
     guard.judge(texts("x"))
     assert set(guard.failed) == {"p", "whole"}
     assert set(other.failed) == set()
+
+
+REVERSIBLE = {"redaction": {"reversible": True}}
+
+
+def reversible(*more):
+    """A guard whose pii-detector is reversible, before other policies."""
+    return Chain((build("pii-detector", REVERSIBLE), *more)).guard()
+
+
+def test_what_is_reversible_is_numbered_in_a_request_and_put_back_in_its_answer(make_rule, make_policy):
+    """Values are numbered over all texts by first appearance; answers have them back, and other markers stay."""
+    guard = reversible(make_policy("q", [make_rule("word", "pony", policy="q")]))
+    asked = texts("b@x.com and a@x.com", "pony, a@x.com, b@x.com, +1 415 555 2671")
+    judged = guard.judge(asked)
+    assert judged.texts == ("[EMAIL_1] and [EMAIL_2]", "<word>, [EMAIL_2], [EMAIL_1], [PHONE_1]")
+    assert {finding.replacement for finding in judged.findings} == {"[EMAIL_1]", "[EMAIL_2]", "[PHONE_1]", "<word>"}
+    answered = guard.judge(texts("[email_2] <word> [EMAIL_3]", place=ANSWER))
+    assert answered.texts == ("a@x.com <word> [EMAIL_3]",)
+    assert answered.findings == ()
+
+
+def test_an_answer_is_judged_before_its_values_are_put_back(make_rule, make_policy):
+    """A value that was put back is neither redacted nor blocked, whole or streamed; what the model makes up is."""
+    guard = reversible(make_policy("q", [make_rule("no", "alice", policy="q", action=Action.BLOCK)]))
+    hidden = Chain((build("pii-detector", REVERSIBLE),)).judge(texts("alice@x.com")).texts[0]
+    assert guard.judge(texts("alice@x.com")).block is not None
+    said = f"{hidden}, eve@x.com, "
+    whole = guard.judge(texts(said, place=ANSWER))
+    window = guard.window(ANSWER)
+    streamed = [window.push(said), window.finish()]
+    assert whole.texts == ("alice@x.com, [EMAIL_REDACTED], ",)
+    assert (whole.block, [part.block for part in streamed]) == (None, [None, None])
+    assert "".join(part.text for part in streamed) == whole.texts[0]
+    assert [finding.entity for finding in whole.findings] == ["EMAIL"]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["[EMAIL_1]", "[email 1]", r"\[EMAIL\_1\]", "EMAIL_1", "row[Email1]", "[EMAIL_01]", "[EMAIL" + 90 * "_" + "1]"],
+)
+def test_a_placeholder_that_is_typed_reads_nothing(typed):
+    """A number that any text of the request has is nobody's, wherever and however it is written."""
+    guard = reversible()
+    asked = [*texts("a@x.com"), *texts(typed, place=Place(Phase.REQUEST, "tool", "tool_result"))]
+    assert guard.judge(asked).texts == ("[EMAIL_2]", typed)
+    assert guard.judge(texts(f"{typed} [EMAIL_1] [EMAIL_2]", place=ANSWER)).texts == (f"{typed} [EMAIL_1] a@x.com",)
+
+
+def test_exchanges_share_no_values():
+    """Each guard has its own vault, and a chain that judges without one forgets what it took."""
+    chain = Chain((build("pii-detector", REVERSIBLE),))
+    one, other = chain.guard(), chain.guard()
+    assert one.judge(texts("a@x.com")).texts == other.judge(texts("b@x.com")).texts == ("[EMAIL_1]",)
+    assert chain.judge(texts("c@x.com")).texts == ("[EMAIL_1]",)
+    asked = texts("[EMAIL_1]", place=ANSWER)
+    assert [each.judge(asked).texts for each in (one, other, chain)] == [("a@x.com",), ("b@x.com",), ("[EMAIL_1]",)]
+    assert "@x.com" not in repr(one)
+
+
+@pytest.mark.parametrize("before", ["", "Hi,\n", "\\", "\\\n", '"', "\x01", "\x1f\t"])
+def test_a_value_in_json_begins_after_an_escape(before):
+    """What JSON writes before a value is no part of it: its number is that of elsewhere, and the JSON stays whole."""
+    guard = reversible()
+    arguments = Place(Phase.REQUEST, "assistant", "tool_arguments", path=("tool_calls", 0, "function", "arguments"))
+    result = Place(Phase.REQUEST, "tool", "tool_result")
+    document = json.dumps([before + "bob@x.com"])
+    asked = [*texts("bob@x.com"), *texts(document, place=arguments), *texts(document, place=result)]
+    judged = guard.judge(asked)
+    assert judged.texts[0] == "[EMAIL_1]"
+    assert [json.loads(text) for text in judged.texts[1:]] == [[before + "[EMAIL_1]"]] * 2
+    assert [found.end - found.start for found in judged.findings] == [9, 9, 9]
+
+
+@pytest.mark.parametrize("asked", [r"C:\nbob@x.com", "{\\nbob@x.com}", "[" * 100_000 + "\\nbob@x.com"])
+def test_a_backslash_in_a_text_that_is_no_json_begins_no_escape(asked):
+    """There the letter after it belongs to the value, all of which is hidden."""
+    guard = reversible()
+    (sent,) = guard.judge(texts(asked)).texts
+    assert sent == asked.replace("nbob@x.com", "[EMAIL_1]")
+    assert guard.judge(texts(sent, place=ANSWER)).texts == (asked,)
+
+
+def test_ten_thousand_values_in_one_request():
+    """Each has its own number, past those that are typed, and each comes back."""
+    guard = reversible()
+    asked = " ".join(f"user{number}@example.com [EMAIL_{2 * number}]" for number in range(10_000))
+    (sent,) = guard.judge(texts(asked)).texts
+    assert sent.startswith("[EMAIL_1] [EMAIL_0] [EMAIL_3] [EMAIL_2] ")
+    assert sent.endswith(" [EMAIL_19999] [EMAIL_19998]")
+    assert guard.judge(texts(sent, place=ANSWER)).texts == (asked,)
+
+
+def test_requests_and_errors_are_not_restored():
+    """Only answers have values put back: not a request that is judged again, nor an error's text."""
+    guard = reversible()
+    guard.judge(texts("a@x.com"))
+    error = Place(Phase.RESPONSE, "assistant", "other", path=("error", "message"))
+    assert guard.judge(texts("[EMAIL_1]")).texts == ("[EMAIL_1]",)
+    assert guard.judge(texts("[EMAIL_1]", place=error)).texts == ("[EMAIL_1]",)
+
+
+def test_without_placeholders_nothing_is_in_the_way(make_rule, make_policy):
+    """A request in which nothing was found has the windows that it would have without a vault."""
+    guard = reversible()
+    guard.judge(texts("nothing"))
+    assert type(guard.window(ANSWER)) is type(Chain((make_policy("p", [make_rule("a", "ab")]),)).window(ANSWER))
+    assert Chain((AuditMarker(),)).guard().window(ANSWER) is None
+
+
+def test_the_winner_of_an_overlap_says_whether_it_comes_back(make_rule, make_policy):
+    """Where policies overlap, the first of the chain decides: its placeholder for the whole, or its own marker."""
+    rules = make_policy("q", [make_rule("host", "x.com:443", policy="q")])
+    detector = build("pii-detector", REVERSIBLE)
+    first, last = Chain((detector, rules)).guard(), Chain((rules, detector)).guard()
+    assert first.judge(texts("a@x.com:443!")).texts == ("[EMAIL_1]!",)
+    assert first.judge(texts("[EMAIL_1]", place=ANSWER)).texts == ("a@x.com:443",)
+    assert last.judge(texts("a@x.com:443!")).texts == ("<host>!",)

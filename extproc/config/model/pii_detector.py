@@ -31,6 +31,11 @@ class Redaction(Section):
     custom_markers: dict[Marked, Annotated[str, Field(max_length=200)]] = Field(
         default={}, description="Marker by entity, instead of the format's.", examples=[{"EMAIL": "<email>"}]
     )
+    reversible: bool = Field(
+        default=False,
+        description="Write [EMAIL_1], [EMAIL_2], ... into requests, by value, and put the values back into the answer. "
+        "Needs `action: redact`, and no other setting beside it: what a model makes up is marked in the default way.",
+    )
 
 
 class PiiDetector(Placed):

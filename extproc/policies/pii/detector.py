@@ -31,6 +31,7 @@ def build(settings: Mapping[str, Any]) -> RulePolicy:
     """
     action = Action(settings.get("action") or "redact")
     redaction = settings.get("redaction") or {}
+    reversible = bool(redaction.get("reversible"))
     wanted = settings.get("entities")
     if wanted is None:
         wanted = [name for name in ENTITIES if name != "CREDIT_CARD" or settings.get("pci_mode", True)]
@@ -39,7 +40,10 @@ def build(settings: Mapping[str, Any]) -> RulePolicy:
     return RulePolicy(
         KIND,
         [
-            Rule(KIND, name, compile_pattern(source), action, replacement(name, redaction), refine, refusal(KIND, name))
+            Rule(
+                *(KIND, name, compile_pattern(source), action, replacement(name, redaction), refine),
+                *(refusal(KIND, name), reversible),
+            )
             for name, source, refine in found
         ],
         settings,

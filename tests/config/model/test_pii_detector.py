@@ -45,6 +45,10 @@ def judged(section: dict[str, Any]) -> str | None:
             "[REDACTED] paid with 4111 1111 1111 1111, ref QX77",
         ),
         (
+            {"entities": ["EMAIL", "CREDIT_CARD"], "redaction": {"reversible": True}},
+            "[EMAIL_1] paid with [CREDIT_CARD_1], ref QX77",
+        ),
+        (
             {"entities": ["EMAIL"], "redaction": {"marker_format": "asterisks", "preserve_length": True}},
             "**************** paid with 4111 1111 1111 1111, ref QX77",
         ),

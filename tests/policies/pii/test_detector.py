@@ -47,6 +47,16 @@ def test_block():
     assert "bob" not in block.message
 
 
+def test_reversible():
+    """In a request values become placeholders; what is found in an answer is marked, since nobody there gave it."""
+    chain = Chain((build({"redaction": {"reversible": True}, "entities": ["EMAIL", "SSN"]}),))
+    asked, answered = (
+        chain.judge([Text(Place(phase, "user"), TEXT)]).texts[0] for phase in (Phase.REQUEST, Phase.RESPONSE)
+    )
+    assert asked.startswith("[EMAIL_1], 415-555-2671, [SSN_1], 4111")
+    assert answered.startswith("[EMAIL_REDACTED], 415-555-2671, [SSN_REDACTED], 4111")
+
+
 VALUES = st.sampled_from(
     [
         "bob@example.com",
