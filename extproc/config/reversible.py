@@ -24,6 +24,9 @@ def check(root: dict[str, Any]) -> Iterator[Problem]:
     if detector.get("action") == "block":
         message = "what is blocked cannot be put back"
         yield Problem(Code.CONFLICT, (*path, "reversible"), message, "remove it or use action: redact", at_key=True)
+    if detector.get("mode") == "observe":
+        message = "an observing policy takes nothing away that could be put back"
+        yield Problem(Code.CONFLICT, (*path, "reversible"), message, "remove it or use mode: enforce", at_key=True)
     for name, default in _MARKERS.items():
         if name in redaction and redaction[name] != default:
             message = "a reversible redaction writes placeholders of its own ([EMAIL_1])"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 OWN = "a reversible redaction writes placeholders of its own ([EMAIL_1]); remove it or reversible [E013]"
 
+OBSERVED = "an observing policy takes nothing away that could be put back; remove it or use mode: enforce [E013]"
 BLOCKED = "what is blocked cannot be put back; remove it or use action: redact [E013]"
 
 
@@ -33,6 +34,10 @@ def lines(said: Callable[..., list[str]], base: str, settings: str) -> list[str]
         (
             "{action: block, redaction: {reversible: true}}",
             [f"16:45: policy.pii-detector.redaction.reversible: {BLOCKED}"],
+        ),
+        (
+            "{mode: observe, redaction: {reversible: true}}",
+            [f"16:45: policy.pii-detector.redaction.reversible: {OBSERVED}"],
         ),
         (
             "{redaction: {reversible: true, marker_format: partial}}",
