@@ -141,7 +141,7 @@ def _not_one_of(path: Path, value: Any, names: Sequence[str], *, at_key: bool) -
         return Problem(Code.WRONG_TYPE, path, message)
     found = nearest(value, names)
     # With the right one at hand, fifty names would only hide it.
-    listed = [*names[:6], "..."] if found and len(names) > 12 else names
+    listed = [*names[:6], "..."] if found and len(names) > 20 else names
     message = f"expected one of [{', '.join(listed)}], found {_shown(value)}"
     return Problem(Code.NOT_ALLOWED, path, message, f"did you mean {found}?" if found else "", at_key=at_key)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from extproc.policies.base import Refine
 from extproc.policies.pii.card import luhn
 from extproc.policies.pii.checks import weighted
-from extproc.policies.pii.labelled import END, number, words
+from extproc.policies.pii.labelled import END, behind, number, words
 
 
 def is_npi(digits: str) -> bool:
@@ -32,33 +32,20 @@ _A = "[0-9AC-HJKMNP-RT-Y]"
 
 ENTITIES: Mapping[str, tuple[tuple[str, Refine], ...]] = {
     "MEDICAL_RECORD": (
-        (
-            rf"\b[A-Za-z]{{0,6}}-?\d{{4,10}}(?:-\d{{1,4}})?{END}",
-            number(
-                has_digits,
-                words(
-                    "MRNs?",
-                    r"medical (?:record|file|chart)s?(?: \w+)?",
-                    r"patient (?:id|number|no|file)",
-                    r"chart (?:no|number)",
-                    reach=20,
-                ),
-            ),
+        behind(
+            r"MRNs?|medical (?:record|file|chart)s?|patient (?:id|number|no|file)|chart (?:no|number)",
+            rf"\b[A-Z]{{0,6}}-?\d{{4,10}}(?:-\d{{1,4}})?{END}",
+            has_digits,
+            reach=20,
         ),
     ),
     "HEALTH_INSURANCE_ID": (
-        (
-            rf"\b[A-Za-z]{{0,4}}-?\d{{3,12}}(?:-?[A-Za-z0-9]{{1,6}}){{0,2}}{END}",
-            number(
-                has_digits,
-                words(
-                    r"(?:health )?(?:insurance|plan|policy|policyholder|beneficiary|subscriber|member)"
-                    r" (?:id|number|no|code|policy|card)",
-                    "HICN",
-                    "policy",
-                    reach=16,
-                ),
-            ),
+        behind(
+            r"(?:insurance|plan|policy|policyholder|beneficiary|subscriber|member)"
+            r" (?:id|number|no|code|policy|card)|HICN|policy",
+            rf"\b[A-Z]{{0,4}}-?\d{{3,12}}(?:-?[A-Z0-9]{{1,6}}){{0,2}}{END}",
+            has_digits,
+            reach=16,
         ),
     ),
     "US_NPI": (

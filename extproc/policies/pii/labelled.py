@@ -39,6 +39,22 @@ def number(check: Callable[[str], bool], said: re.Pattern[str] | None = None) ->
     return refine
 
 
+def behind(names: str, value: str, check: Callable[[str], bool], *, reach: int) -> tuple[str, Refine]:
+    """Expression and refinement of a value so short or common that it is only looked for behind one of `names`.
+
+    Between them lie at most `reach` characters of the same sentence, none of them a digit.
+    """
+    gap = rf"[^.;\n0-9]{{0,{reach}}}?"
+    parts = re.compile(rf"(?i)(?:{names})\b{gap}({value})", re.ASCII)
+
+    def refine(candidate: str, before: str) -> Sequence[Span]:
+        del before
+        found = parts.fullmatch(candidate)
+        return (found.span(1),) if found and check(plain(found[1])) else ()
+
+    return rf"(?i)\b(?:{names})\b{gap}{value}", refine
+
+
 def anything(text: str) -> bool:
     """The check of a number that has none: it only must not be one digit over and over."""
     return len(set(text)) > 1

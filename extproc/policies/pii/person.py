@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from extproc.policies.base import Refine, Span
-from extproc.policies.pii.labelled import anything, number, words
+from extproc.policies.pii.labelled import anything, behind, number, words
 
 _MONTH = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
@@ -35,18 +35,8 @@ def expiry(candidate: str, before: str) -> Sequence[Span]:
 ENTITIES: Mapping[str, tuple[tuple[str, Refine], ...]] = {
     "DATE_OF_BIRTH": ((_DATE, number(anything, _BORN)),),
     "CREDIT_CARD_CVV": (
-        (
-            r"\b\d{3,4}\b",
-            number(
-                bool,
-                words(
-                    r"cvv2?(?: ?code)?",
-                    r"cvc2?",
-                    "cvn2?",
-                    r"card (?:verification|security) (?:code|value|number)",
-                    reach=8,
-                ),
-            ),
+        behind(
+            r"cvv2?|cvc2?|cvn2?|card (?:verification|security) (?:code|value|number)", r"\b\d{3,4}\b", bool, reach=10
         ),
     ),
     "CREDIT_CARD_EXPIRY": ((r"\b(?:0?[1-9]|1[0-2]) ?[/-] ?(?:20)?\d\d\b", expiry),),

@@ -9,8 +9,8 @@ from hashlib import sha256
 
 from extproc.policies.base import Refine, Span
 from extproc.policies.pii.checks import weighted
-from extproc.policies.pii.labelled import number, words
-from extproc.policies.secrets.embedded import url_password
+from extproc.policies.pii.labelled import behind, words
+from extproc.policies.secrets.embedded import URL_WITH_LOGIN, url_password
 
 _VALUES = str.maketrans("ABCDEFGHJKLMNPRSTUVWXYZ", "12345678123457923456789")
 
@@ -117,10 +117,12 @@ ENTITIES: Mapping[str, tuple[tuple[str, Refine], ...]] = {
         (r"\b(?:[13][1-9A-HJ-NP-Za-km-z]{25,34}|(?:bc1|tb1|BC1|TB1)[a-zA-Z0-9]{11,71}|0x[0-9a-fA-F]{40})\b", wallet),
     ),
     "SWIFT_CODE": (
-        (
-            r"\b[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?\b",
-            number(lambda text: f" {text[4:6]} " in _COUNTRIES, words("SWIFT(?:/BIC)?", "BIC", r"bank identifier")),
+        behind(
+            "SWIFT(?:[/-]BIC)?|BIC|bank identifier",
+            r"(?-i:\b[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?\b)",
+            lambda text: f" {text[4:6]} " in _COUNTRIES,
+            reach=16,
         ),
     ),
-    "URL_CREDENTIALS": ((r"\b[A-Za-z][A-Za-z0-9+.-]{1,20}://[^\s:/@\"'<>?#]{0,64}:[^\s@/\"'<>]{3,100}@", login),),
+    "URL_CREDENTIALS": ((URL_WITH_LOGIN, login),),
 }

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from string import ascii_letters, digits
 
 from extproc.policies.base import Refine, Span
 from extproc.policies.secrets.randomness import entropy, is_hex, is_random, is_stand_in, is_uuid
 
 # The rest of a name, what stands between name and value, and the value itself.
-_REST = r"[\w.-]{0,24}"
-_OPERATOR = r"""[\\"'`\])]{0,4}[ \t]{0,12}(?:=>|->|:=|={1,3}|:{1,4}=?|\|\||\?=|,|>)[ \t]{0,12}"""
+_REST = r"[\w.-]*"
+_OPERATOR = r"""[\\"'`\])]{0,4}[ \t]*(?:=>|->|:=|={1,3}|:{1,4}=?|\|\||\?=|,|>)[ \t]*"""
 _SCHEME = r"""[\\"'`(\[]{0,4}(?:(?i:bearer|basic|token|api-?key|api-token|ssws|key|value)[ :=]{1,2})?[\\"'`]{0,2}"""
 _SAID = r"""[\\"'`]{0,2}[ \t]{1,4}(?:(?i:is|was)[ \t]{1,4})?[\\"'`(]{0,3}"""
 _VALUE = r"[A-Za-z0-9_.+/=~:!@#$%^&*?|-]{7,}"
 # Where only a blank stands between, the first digit tells a value from the next word.
-_TOLD = r"[A-Za-z_.+/=~!@#$%^&*?|-]{0,40}[0-9][A-Za-z0-9_.+/=~!@#$%^&*?|-]{4,}"
+_TOLD = r"[A-Za-z_.+/=~!@#$%^&*?|-]*[0-9][A-Za-z0-9_.+/=~!@#$%^&*?|-]{4,}"
 
 _PARTS = re.compile(rf"(?s)(.*?[\w.-])(?:{_OPERATOR}{_SCHEME}|{_SAID})({_VALUE})")
 # `token=key=AbC1`: the value begins after the last name.
@@ -108,11 +109,16 @@ def issued_value(candidate: str, before: str) -> Sequence[Span]:
     return (parts.span(2),)
 
 
+_BASE64 = f"{ascii_letters}{digits}+/"
+
+
 def aws_secret(candidate: str, before: str) -> Sequence[Span]:
-    """Forty characters of base64 that are no SHA-1, behind a name of AWS's."""
+    """Forty characters of base64 that are no SHA-1, behind the name that AWS gives them."""
     del before
-    value = candidate[-40:]
-    return ((len(candidate) - 40, len(candidate)),) if not is_hex(value) and is_random(value, bits=3.8) else ()
+    start = len(candidate.rstrip(_BASE64))
+    value = candidate[start:]
+    good = len(value) == 40 and not is_hex(value) and is_random(value, bits=3.8)
+    return ((start, len(candidate)),) if good else ()
 
 
 # Services whose keys have no form of their own, in two halves for the sake of the expression's size.
@@ -133,10 +139,7 @@ _ISSUERS = (
 ASSIGNED: tuple[tuple[str, str, Refine], ...] = (
     (
         "aws-secret-key",
-        (
-            r"(?i)aws[\w .-]{0,24}(?:secret|private|key|sk)[\w .-]{0,16}[\"'\\]{0,3}\s{0,4}(?:=>|:=|[=:]|,)\s{0,4}"
-            r"[\"'\\]{0,3}(?-i:[A-Za-z0-9/+]{40})\b"
-        ),
+        r"(?i)secret[_. -]?(?:access[_. -]?)?key[\"'\\]*\s*(?:=>|:=|[=:]|,)\s*[\"'\\]*(?-i:[A-Za-z0-9/+]+)",
         aws_secret,
     ),
     (
@@ -152,8 +155,5 @@ ASSIGNED: tuple[tuple[str, str, Refine], ...] = (
         rf"(?i)(?:token|secret|pass(?:word|phrase|code)|pwd|api[_-]?key|[_-]key|bearer|auth){_SAID}{_TOLD}",
         named_value,
     ),
-    *(
-        ("issued-key", rf"(?i)\b(?:{names}){_REST}(?:{_OPERATOR}{_SCHEME}|{_SAID}){_VALUE}", issued_value)
-        for names in _ISSUERS
-    ),
+    *(("issued-key", rf"(?i)\b(?:{names}){_REST}{_OPERATOR}{_SCHEME}{_VALUE}", issued_value) for names in _ISSUERS),
 )

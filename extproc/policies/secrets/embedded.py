@@ -33,7 +33,11 @@ def url_password(candidate: str, before: str) -> Sequence[Span]:
     del before
     start = candidate.index(":", candidate.index("://") + 3) + 1
     password = candidate[start:-1]
-    return () if is_stand_in(password) or _VARIABLE.match(password) else ((start, len(candidate) - 1),)
+    return (
+        ()
+        if len(password) < 3 or is_stand_in(password) or _VARIABLE.match(password)
+        else ((start, len(candidate) - 1),)
+    )
 
 
 # A template's variable or a word in capitals stands for the password.
@@ -74,42 +78,45 @@ def command_password(candidate: str, before: str) -> Sequence[Span]:
 # Between the lines of a key file: the line's end, as it is or as a program's text writes it.
 _GAP = r"""(?:\s|\\[nrt]|["'+,\\])*"""
 
+# RFC 3986 §3.2.1; the first colon ends the name.
+URL_WITH_LOGIN = r"\b[A-Za-z][A-Za-z0-9+.-]*://[!$-.0-9;=A-Z_a-z~]*:[!$-.0-;=A-Z^-~]+@"
+
 EMBEDDED: tuple[tuple[str, str, Refine], ...] = (
     # RFC 7468; a body without an end is a key all the same.
     (
         "private-key",
         (
-            r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----"
-            rf"(?:{_GAP}(?:(?:Proc-Type|DEK-Info|Version|Comment|Hash|Charset):[^\n\\]{{0,80}}|[A-Za-z0-9+/=]{{16,}}))+"
-            rf"(?:(?:{_GAP}[A-Za-z0-9+/=]{{1,64}}){{0,2}}{_GAP}-----END [A-Z0-9 ]{{0,40}}-----)?"
+            r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----"
+            rf"(?:{_GAP}(?:(?:Proc-Type|DEK-Info|Version|Comment|Hash|Charset):[!-[\]-~ \t]*|[A-Za-z0-9+/=]{{16,}}))+"
+            rf"(?:(?:{_GAP}[A-Za-z0-9+/=]+){{0,2}}{_GAP}-----END [A-Z0-9 ]*-----)?"
         ),
         key_file,
     ),
-    ("jwt", r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*", signed_token),
+    ("jwt", r"\beyJ[\w-]+\.eyJ[\w-]+\.[\w-]*", signed_token),
     (
         "url-password",
-        r"\b[A-Za-z][A-Za-z0-9+.-]{1,20}://[^\s:/@\"'<>?#]{0,64}:[^\s@/\"'<>]{3,100}@",
+        URL_WITH_LOGIN,
         url_password,
     ),
     (
         "connection-password",
-        r"(?i)\b(?:password|pwd|(?:shared)?access(?:key|signature)|account ?key) ?= ?[^\s;\"'&<>]{5,}",
+        r"(?i)\b(?:password|pwd|(?:shared)?access(?:key|signature)|account ?key) ?= ?[!#-%(-:=?-~]+",
         connection_password,
     ),
     (
         "command-password",
-        r"""(?:\s-u {0,2}|--user(?:=| {1,2}))["']{0,2}[^\s"':]{0,64}["']{0,2}:["']{0,2}[^\s"']{0,100}""",
+        r"""(?:\s-u {0,2}|--user(?:=| {1,2}))["']{0,2}[!#-&(-9;-~]*["']{0,2}:["']{0,2}[!#-&(-~]*""",
         command_password,
     ),
     # crypt(5): a hash of a password can be tried offline.
     (
         "password-hash",
-        r"\$(?:1|2[abxy]?|5|6|7|8|y|argon2i?d?|krb5\w{3,8})\$[A-Za-z0-9./=,+$:@-]{20,}",
+        r"\$(?:1|2[abxy]?|5|6|7|8|y|argon2i?d?|krb5\w+)\$[A-Za-z0-9./=,+$:@-]{20,}",
         lambda c, _: ((0, len(c)),),
     ),
     (
         "sas-signature",
-        r"[?&](?:sig|X-Amz-Signature|X-Goog-Signature)=[A-Za-z0-9%+/]{32,}",
+        r"[?&](?:sig|X-Amz-Signature|X-Goog-Signature)=[A-Za-z0-9%+/]{20,}",
         lambda c, _: ((c.index("=") + 1, len(c)),),
     ),
 )
