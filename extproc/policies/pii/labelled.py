@@ -22,7 +22,8 @@ def plain(candidate: str) -> str:
 
 def words(*names: str, reach: int = 30) -> re.Pattern[str]:
     """One of these words, then at most `reach` characters of the same line and sentence up to the candidate."""
-    return re.compile(rf"(?<![A-Za-z])(?:{'|'.join(names)})(?![A-Za-z])(?:[^.;\n]|\.\S){{0,{reach}}}$", re.IGNORECASE)
+    gap = rf"(?:[^.;\n]|\.\S|(?<=\bn[or])\.){{0,{reach}}}"
+    return re.compile(rf"(?<![A-Za-z])(?:{'|'.join(names)})(?![A-Za-z]){gap}\Z", re.IGNORECASE)
 
 
 def number(check: Callable[[str], bool], said: re.Pattern[str] | None = None) -> Refine:
@@ -44,7 +45,7 @@ def behind(names: str, value: str, check: Callable[[str], bool], *, reach: int) 
 
     Between them lie at most `reach` characters of the same sentence, none of them a digit.
     """
-    gap = rf"[^.;\n0-9]{{0,{reach}}}?"
+    gap = rf"(?:n[or]\.|[^.;\n0-9]){{0,{reach}}}?"
     parts = re.compile(rf"(?i)(?:{names})\b{gap}({value})", re.ASCII)
 
     def refine(candidate: str, before: str) -> Sequence[Span]:

@@ -27,8 +27,8 @@ def is_routing(digits: str) -> bool:
 
 
 def is_sin(digits: str) -> bool:
-    """A Canadian social insurance number."""
-    return len(digits) == 9 and digits[0] not in "08" and luhn(digits)
+    """A Canadian social insurance number; none begins with an 8."""
+    return len(digits) == 9 and digits[0] != "8" and luhn(digits)
 
 
 def is_licence(text: str) -> bool:
