@@ -12,6 +12,8 @@ from string import ascii_letters, digits
 from extproc.policies.base import Refine, Span
 from extproc.policies.secrets.randomness import entropy, is_hex, is_random, is_stand_in, is_uuid
 
+_BASE64 = f"{ascii_letters}{digits}+/"
+_IN_A_NAME = f"{ascii_letters}{digits}_.-"
 # The rest of a name, what stands between name and value, and the value itself.
 _REST = r"[\w.-]*"
 _OPERATOR = r"""[\\"'`\])]{0,4}[ \t]*(?:=>|->|:=|={1,3}|:{1,4}=?|\|\||\?=|,|>)[ \t]*"""
@@ -52,11 +54,11 @@ _CODE = re.compile(
 
 def named_value(candidate: str, before: str) -> Sequence[Span]:
     """The value, if name and value say that it is a secret."""
-    del before
     parts = _PARTS.fullmatch(candidate)
     if parts is None:
         return ()
-    name, value, start = parts[1], parts[2], parts.start(2)
+    # The expression begins in the middle of a name: what it is a key to may stand before.
+    name, value, start = before[len(before.rstrip(_IN_A_NAME)) :] + parts[1], parts[2], parts.start(2)
     inner = _INNER.match(value)
     if inner and len(value) - inner.end() >= 7:
         name, start = inner[1], start + inner.end()
@@ -107,9 +109,6 @@ def issued_value(candidate: str, before: str) -> Sequence[Span]:
     if parts is None or _CODE.search(parts[2]) or is_uuid(parts[2]) or not is_random(parts[2], least=14, bits=3.1):
         return ()
     return (parts.span(2),)
-
-
-_BASE64 = f"{ascii_letters}{digits}+/"
 
 
 def aws_secret(candidate: str, before: str) -> Sequence[Span]:

@@ -92,7 +92,7 @@ EMBEDDED: tuple[tuple[str, str, Refine], ...] = (
         ),
         key_file,
     ),
-    ("jwt", r"\beyJ[\w-]+\.eyJ[\w-]+\.[\w-]*", signed_token),
+    ("jwt", r"\bey[\w-]+\.ey[\w-]+\.[\w-]*", signed_token),
     (
         "url-password",
         URL_WITH_LOGIN,
@@ -111,7 +111,7 @@ EMBEDDED: tuple[tuple[str, str, Refine], ...] = (
     # crypt(5): a hash of a password can be tried offline.
     (
         "password-hash",
-        r"\$(?:1|2[abxy]?|5|6|7|8|y|argon2i?d?|krb5\w+)\$[A-Za-z0-9./=,+$:@-]{20,}",
+        r"\$(?:1|2[abxy]?|5|6|7|8|y|argon2i?d?)\$[A-Za-z0-9./=,+$-]{20,}|\$krb5\w+\$[A-Za-z0-9.$:@-]{20,}",
         lambda c, _: ((0, len(c)),),
     ),
     (

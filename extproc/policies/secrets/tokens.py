@@ -34,8 +34,9 @@ def mixed(candidate: str, before: str, *, least: int = 10) -> Sequence[Span]:
 
 
 def numbered(candidate: str, before: str) -> Sequence[Span]:
-    """The candidate if it holds the numbers that the issuer puts into it."""
-    return varied(candidate, before, least=16, bits=2.4) if sum(map(str.isdigit, candidate)) >= 6 else ()
+    """The candidate if it holds the numbers that the issuer puts into it, and something secret behind them."""
+    good = sum(map(str.isdigit, candidate)) >= 6 and len(re.split("[/-]", candidate)[-1]) >= 8
+    return varied(candidate, before, least=24, bits=2.4) if good else ()
 
 
 def standing_alone(candidate: str, before: str) -> Sequence[Span]:
@@ -65,7 +66,7 @@ def prefixed(candidate: str, before: str) -> Sequence[Span]:
     if is_hex(tail):
         ok = len(tail) >= 32 and candidate[candidate.index(tail) - 1] == "_"
     else:
-        ok = is_random(tail, least=18, bits=3.2) and any(map(str.isdigit, tail))
+        ok = is_random(tail, least=18, bits=3.2) and turns(tail.lower()) > 1
     return ((0, len(candidate)),) if ok and not is_uuid(candidate[-36:]) and not is_stand_in(candidate) else ()
 
 
