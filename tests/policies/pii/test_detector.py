@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extproc.policies.chain import Chain
+from extproc.policies.pii import asia, europe, health, person, things, uk, us
 from extproc.policies.pii.detector import DEFAULT, ENTITIES, HEALTHCARE, PCI, build
 from extproc.policies.verdict import Phase, Place, Text
 
@@ -145,3 +148,20 @@ def test_streams_of_every_entity_equal_whole_texts(pieces, end, size):
     window = EVERYTHING.window(PLACE)
     out = "".join(window.push(text[at : at + size]).text for at in range(0, len(text), size)) + window.finish().text
     assert out == EVERYTHING.judge([Text(PLACE, text)]).texts[0]
+
+
+NEW = [
+    (name, source, refine)
+    for family in (us, uk, asia, europe, things, person, health)
+    for name, rules in family.ENTITIES.items()
+    for source, refine in rules
+]
+
+
+@pytest.mark.parametrize(("name", "source", "refine"), NEW)
+@given(data=st.data(), before=st.sampled_from(["", "a-", "SIN ", "IdNr. ", "passport no. "]) | st.text(max_size=48))
+@settings(max_examples=30, deadline=None)
+def test_refinements_never_raise(name, source, refine, data, before):
+    """Whatever an expression matches, its refinement names a part of it or nothing, and never raises."""
+    candidate = data.draw(st.from_regex(re.compile(source, re.ASCII), fullmatch=True), label=name)
+    assert all(0 <= start < end <= len(candidate) for start, end in refine(candidate, before))
