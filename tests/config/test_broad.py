@@ -67,5 +67,5 @@ def test_every_place(base: str, said: Callable[..., list[str]]) -> None:
     assert [line for line in said(text) if "W107" in line] == [
         f"17:55: warning: policy.dlp-filter.patterns[1].regex: {message}",
         f"18:27: warning: policy.dlp-filter.detect_patterns[1]: {message}",
-        f"19:35: warning: policy.pii-detector.detect_patterns[0]: {message}",
+        f"19:36: warning: policy.pii-detector.detect_patterns[0]: {message}",
     ]
