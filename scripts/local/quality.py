@@ -42,16 +42,16 @@ FLOORS: dict[str, tuple[str, float]] = {
     "PII hits on hard negatives": ("<=", 5),
     "PII hits on hard negatives, every entity": ("<=", 5),
     "PII hits on ordinary prompts": ("<=", 2),
-    "disguised values found": (">=", 0.0),
+    "disguised values found": (">=", 0.03),
     "secret hits on hard negatives": ("<=", 0),
     "secret hits on ordinary prompts": ("<=", 2),
-    "secret recall": (">=", 0.88),
-    "secret recall, families without a rule": (">=", 0.60),
-    "secret recall, generic rules alone": (">=", 0.60),
+    "secret recall": (">=", 0.90),
+    "secret recall, families without a rule": (">=", 0.80),
+    "secret recall, generic rules alone": (">=", 0.70),
     "us per clean 8 KB, p50": ("<=", 60),
     "us per clean 8 KB, p99": ("<=", 200),
     "us per streamed token, p50": ("<=", 10),
-    "us per streamed token with secrets, p50": ("<=", 20),
+    "us per streamed token with secrets, p50": ("<=", 10),
 }
 
 Figures = dict[str, float]

@@ -16,12 +16,12 @@ _BASE64 = f"{ascii_letters}{digits}+/"
 _IN_A_NAME = f"{ascii_letters}{digits}_.-"
 # The rest of a name, what stands between name and value, and the value itself.
 _REST = r"[\w.-]*"
-_OPERATOR = r"""[\\"'`\])]{0,4}[ \t]*(?:=>|->|:=|={1,3}|:{1,4}=?|\|\||\?=|,|>)[ \t]*"""
+_OPERATOR = r"""[\\"'`\])]{0,4}(?:[ \t]+value)?[ \t]*(?:=>|->|:=|={1,3}|:{1,4}=?|\|\||\?=|,|>)[ \t]*"""
 _SCHEME = r"""[\\"'`(\[]{0,4}(?:(?i:bearer|basic|token|api-?key|api-token|ssws|key|value)[ :=]{1,2})?[\\"'`]{0,2}"""
 _SAID = r"""[\\"'`]{0,2}[ \t]{1,4}(?:(?i:is|was)[ \t]{1,4})?[\\"'`(]{0,3}"""
 _VALUE = r"[A-Za-z0-9_.+/=~:!@#$%^&*?|-]{7,}"
 # Where only a blank stands between, the first digit tells a value from the next word.
-_TOLD = r"[A-Za-z_.+/=~!@#$%^&*?|-]*[0-9][A-Za-z0-9_.+/=~!@#$%^&*?|-]{4,}"
+_TOLD = r"[A-Za-z_.+/=~!@#$%^&*?|-]*[0-9][A-Za-z0-9_.+/=~!@#$%^&*?|-]*"
 
 _PARTS = re.compile(rf"(?s)(.*?[\w.-])(?:{_OPERATOR}{_SCHEME}|{_SAID})({_VALUE})")
 # `token=key=AbC1`: the value begins after the last name.
@@ -59,15 +59,17 @@ def named_value(candidate: str, before: str) -> Sequence[Span]:
         return ()
     # The expression begins in the middle of a name: what it is a key to may stand before.
     name, value, start = before[len(before.rstrip(_IN_A_NAME)) :] + parts[1], parts[2], parts.start(2)
+    names = [name]
     inner = _INNER.match(value)
     if inner and len(value) - inner.end() >= 7:
-        name, start = inner[1], start + inner.end()
+        names.append(inner[1])
+        start += inner.end()
         value = value[inner.end() :]
     # `?api_key=AbC1&lang=en`: it ends where the next name begins.
     value = re.split(r"&(?=[\w.-]+=)", value)[0].rstrip(".:!?,|&")
-    if len(value) < 7 or not _is_secret(name, value, quoted=candidate[start - 1] in "\"'`"):
-        return ()
-    return ((start, start + len(value)),)
+    quoted = candidate[start - 1] in "\"'`"
+    found = len(value) >= 7 and any(_is_secret(name, value, quoted=quoted) for name in names)
+    return ((start, start + len(value)),) if found else ()
 
 
 def _is_secret(name: str, value: str, *, quoted: bool) -> bool:
@@ -80,7 +82,8 @@ def _is_secret(name: str, value: str, *, quoted: bool) -> bool:
     if _SECRET_NAME.search(name):
         return is_random(value)
     if _KEY_NAME.search(name) and not _OTHER_KEY.search(name):
-        return is_random(value, least=12) and not is_uuid(value)
+        # A variable of an environment that is called key holds one, whatever it looks like.
+        return is_random(value, least=12) and (name.endswith("_KEY") or not is_uuid(value))
     return False
 
 
@@ -124,7 +127,7 @@ def aws_secret(candidate: str, before: str) -> Sequence[Span]:
 _ISSUERS = (
     (
         "adafruit|adobe|airtable|algolia|alibaba|artifactory|asana|atlassian|beamer|bitbucket|bittrex|clickhouse|cloudflare"
-        "|codecov|cohere|coinbase|confluent|contentful|databricks|datadog|discord|drone|dropbox|etsy|facebook|fastly"
+        "|codecov|cohere|coinbase|confluence|confluent|contentful|databricks|datadog|discord|drone|dropbox|duffel|etsy|facebook|fastly"
         "|finicity|finnhub|flickr|freshbooks|gitter|gocardless|heroku|hubspot|intercom|jfrog|jira|kraken|kucoin"
         "|launchdarkly|linkedin|looker"
     ),
@@ -144,7 +147,8 @@ ASSIGNED: tuple[tuple[str, str, Refine], ...] = (
     (
         "named-secret",
         (
-            r"(?i)(?:token|secret|pass(?:w(?:or)?d|wd|phrase|code)?|pwd|api[_. -]?key|auth|cred|[_-]key|[a-z]key)"
+            r"(?i)(?:token|secret|pass(?:w(?:or)?d|wd|phrase|code)?|pwd|api[_. -]?key|bearer|auth|cred"
+            r"|[_-]key|[a-z]key)"
             rf"{_REST}{_OPERATOR}{_SCHEME}{_VALUE}"
         ),
         named_value,

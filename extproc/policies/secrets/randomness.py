@@ -13,6 +13,8 @@ _STAND_IN = re.compile(
     r"|<|>|\$[({]|\{\{|%[({]|process\.|environ|getenv|abcdefghijk",
     re.IGNORECASE,
 )
+# Characters of a text that are looked at: what is random there is so behind it.
+_ENOUGH = 2048
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _HEX = re.compile(r"(?:[0-9a-f]+|[0-9A-F]+)")
 
@@ -52,6 +54,7 @@ def turns(text: str) -> int:
 
 def is_random(text: str, *, least: int = 10, bits: float = 2.9) -> bool:
     """Whether the text looks random: of some length, varied, and letters and digits (or cases) well mixed."""
+    text = text[:_ENOUGH]
     count = turns(text)
     return (
         len(text) >= least

@@ -22,6 +22,9 @@ FORMS = (
     "https://x.example/?access_token={}&lang=en",
     '_authToken="{}"',
     "SECRET_KEY ?= {}",
+    '<add key="ApiKey" value="{}" />',
+    "Bearer: {}",
+    'token = "session={}"',
 )
 
 
@@ -81,6 +84,7 @@ def test_digests_and_uuids_need_a_name_that_says_secret(found):
     digest, uuid = "a9993e364706816aba3e25717850c26c9cd0d89d", "919108f7-52d1-4320-9bac-f847db4148a8"
     assert found(f'api_key: "{digest}"') == [("named-secret", digest)]
     assert found(f"client_secret={uuid}") == [("named-secret", uuid)]
+    assert found(f"export ACME_KEY={uuid}") == [("named-secret", uuid)]
     for name in ("commit", "etag", "id", "request_id", "SRCREV_moby", "integrity", "app_version"):
         assert found(f'{name}: "{digest}" {name}={uuid}') == []
 

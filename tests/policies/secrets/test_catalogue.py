@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 
 from extproc.policies.chain import Chain
 from extproc.policies.dlp import build
+from extproc.policies.pii import detector as pii
 from extproc.policies.secrets.catalogue import CATALOGUE, NAMES
 from extproc.policies.verdict import Phase, Place, Text
 
 PLACE = Place(Phase.RESPONSE, "assistant")
 CHAIN = Chain((build({"secrets": True}),))
+WITH_PII = Chain((pii.build({"entities": list(pii.ENTITIES)}), build({"secrets": True, "blocked_terms": ["tiger"]})))
 
 
 def made(size, alphabet=string.ascii_letters + string.digits):
@@ -57,14 +59,17 @@ PIECES = st.sampled_from(
 GLUE = st.sampled_from(["", " ", "\n", '"', ", ", "=", ":", "-", ".", "_", "a", "&x="])
 
 
-@given(st.lists(st.tuples(GLUE, PIECES), max_size=5), GLUE, st.integers(1, 9))
-@settings(max_examples=300, deadline=None)
-def test_streams_equal_whole_texts(pieces, end, size):
+@pytest.mark.parametrize("chain", [CHAIN, WITH_PII], ids=["secrets", "secrets and every entity"])
+@given(pieces=st.lists(st.tuples(GLUE, PIECES), max_size=5), end=GLUE, size=st.integers(1, 9))
+@settings(max_examples=200, deadline=None)
+def test_streams_equal_whole_texts(chain, pieces, end, size):
     """However secrets stand together and however a stream is cut, it delivers what the unary path delivers."""
     text = "".join(glue + piece for glue, piece in pieces) + end
-    window = CHAIN.window(PLACE)
-    out = "".join(window.push(text[at : at + size]).text for at in range(0, len(text), size)) + window.finish().text
-    assert out == CHAIN.judge([Text(PLACE, text)]).texts[0]
+    window = chain.window(PLACE)
+    released = [window.push(text[at : at + size]) for at in range(0, len(text), size)] + [window.finish()]
+    judged = chain.judge([Text(PLACE, text)])
+    assert "".join(each.text for each in released) == judged.texts[0]
+    assert sorted(map(repr, (f for each in released for f in each.findings))) == sorted(map(repr, judged.findings))
 
 
 @pytest.mark.parametrize(("name", "source", "refine"), CATALOGUE)
