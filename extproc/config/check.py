@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from extproc.config import known, placing, reversible
+from extproc.config import broad, known, placing, reversible
 from extproc.config.base_url import parse_base_url
 from extproc.config.model.target import ENVIRONMENT_NAME
 from extproc.config.problem import Code, Path, Problem, Severity, did_you_mean, dotted
@@ -34,6 +34,9 @@ def check(value: dict[str, Any]) -> Iterator[Problem]:
     yield from _rule_names(value)
     yield from placing.check(value.get("policy"))
     yield from reversible.check(value)
+    for place in broad.PLACES:
+        for path, pattern in _values(value, place):
+            yield from broad.check(path, pattern)
 
 
 # Settings that the two generations of the format spell differently: where all of them stand below `policy`.
@@ -93,6 +96,18 @@ def _walk(value: Any, place: tuple[str, ...], path: Path) -> Iterator[tuple[Path
             yield from _walk(item, place[1:], (*path, index))
     elif isinstance(value, dict) and place[0] in value:
         yield from _walk(value[place[0]], place[1:], (*path, place[0]))
+
+
+def _values(root: dict[str, Any], place: tuple[str, ...]) -> Iterator[tuple[Path, Any]]:
+    """What stands at a place: in a field of a section, or in a list there."""
+    field = place[:-1] if place[-1] == "[]" else place
+    for path, section in _walk(root, field[:-1], ()):
+        value = section.get(field[-1])
+        if field is place:
+            yield (*path, field[-1]), value
+        else:
+            for index, item in enumerate(value if isinstance(value, list) else ()):
+                yield (*path, field[-1], index), item
 
 
 def _pack(pack: Any) -> Iterator[Problem]:

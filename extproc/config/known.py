@@ -67,7 +67,6 @@ VALUES: dict[tuple[str, ...], frozenset[str | bool]] = {
     ("policy", "prompt-injection", "response", "log_level"): frozenset({"debug", "info", "error"}),
     ("policy", "prompt-injection", "boundaries", "enforce_delimiters"): frozenset({False}),
     ("policy", "prompt-injection", "backend"): frozenset({"external"}),
-    ("policy", "pii-detector", "healthcare_mode"): frozenset({True}),
     ("policy", "dlp-filter", "fuzzy_matching"): frozenset({True}),
     ("policy", "dlp-filter", "sensitivity_level"): frozenset({"high", "restricted"}),
     ("testing", "suites", "[]", "cases", "[]", "expected", "verdict"): frozenset({"escalate"}),

@@ -46,6 +46,7 @@ class Code(Enum):
     W104  requests would cross a public network in clear text
     W105  requests go where an AWS endpoint variable of the environment says
     W106  the configuration is switched off: all traffic is refused
+    W107  a pattern that matches what is no secret: every SHA-1, UUID or the like
     """
 
     UNKNOWN_POLICY = "E001"
@@ -67,6 +68,7 @@ class Code(Enum):
     CLEAR_TEXT = "W104"
     ENDPOINT_FROM_ENVIRONMENT = "W105"
     DISABLED = "W106"
+    BROAD_PATTERN = "W107"
 
 
 @dataclass(frozen=True, slots=True)

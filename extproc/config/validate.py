@@ -146,7 +146,9 @@ def _not_one_of(path: Path, value: Any, names: Sequence[str], *, at_key: bool) -
         message = f"expected one of [{', '.join(names)}], found {_kind_of(value)}"
         return Problem(Code.WRONG_TYPE, path, message)
     found = nearest(value, names)
-    message = f"expected one of [{', '.join(names)}], found {_shown(value)}"
+    # With the right one at hand, fifty names would only hide it.
+    listed = [*names[:6], "..."] if found and len(names) > 20 else names
+    message = f"expected one of [{', '.join(listed)}], found {_shown(value)}"
     return Problem(Code.NOT_ALLOWED, path, message, f"did you mean {found}?" if found else "", at_key=at_key)
 
 

@@ -1,4 +1,4 @@
-"""dlp-filter: the user's own expressions and terms, each redacted or refused."""
+"""dlp-filter: the user's own expressions and terms, and known kinds of secrets, each redacted or refused."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from extproc.policies.base import Action, Refine, Rule, Span, refusal, whole
 from extproc.policies.pii.markers import replacement
 from extproc.policies.rules import RulePolicy
 from extproc.policies.scan import compile_pattern
+from extproc.policies.secrets.catalogue import CATALOGUE
 
 KIND = "dlp-filter"
 
@@ -30,7 +31,7 @@ def build(settings: Mapping[str, Any]) -> RulePolicy:
 
     Findings and refusals name a pattern by its `name`; unnamed ones are `pattern-1`, `pattern-2`, ... and all terms are
     `blocked-term`: a name that repeated a term would give it away. `fuzzy_matching` and `max_distance` have no effect
-    yet: terms are found exactly, in any case, as whole words.
+    yet: terms are found exactly, in any case, as whole words. A secret is named by its kind (secrets/catalogue.py).
     Raises PatternError for a bad expression.
     """
     default = settings.get("action") or "redact"
@@ -46,6 +47,8 @@ def build(settings: Mapping[str, Any]) -> RulePolicy:
         _rule("blocked-term", source, default, marker="BLOCKED_TERM", refine=refine)
         for source, refine in _terms(settings.get("blocked_terms") or ())
     ]
+    if settings.get("secrets"):
+        rules += [_rule(name, source, default, marker=name, refine=refine) for name, source, refine in CATALOGUE]
     return RulePolicy(KIND, rules, settings)
 
 

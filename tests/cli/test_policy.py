@@ -37,10 +37,11 @@ def test_printed_configurations_are_valid(file: Path, capsys: pytest.CaptureFixt
     assert capsys.readouterr().out.startswith(f"OK {file} is valid\n")
 
 
-def test_valid_text(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_valid_text(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Pack, chain and number of policies; no warnings when there are none."""
     monkeypatch.setenv("AWS_REGION", "us-east-1")
-    file = DATA / "enterprise.yaml"
+    file = tmp_path / "enterprise.yaml"
+    file.write_text((DATA / "enterprise.yaml").read_text().replace('"[A-Za-z0-9/+=]{40}"', "secret=[a-z]{40}"))
     assert main(["policy", "lint", "--policy-config", str(file)]) == 0
     assert capsys.readouterr().out == (
         f"OK {file} is valid\n"

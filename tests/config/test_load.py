@@ -63,7 +63,7 @@ def test_error_text_is_ready_to_print(written: Callable[[bytes], Path]) -> None:
     with pytest.raises(ConfigurationError) as raised:
         load_runtime(file, environ={})
     lines = str(raised.value).split("\n")
-    assert [line.split(": ")[0] for line in lines] == [f"{file}:13:5", f"{file}:20:9"]
+    assert [line.split(": ")[0] for line in lines] == [f"{file}:13:5", f"{file}:20:9", f"{file}:28:16"]
     assert len(raised.value.errors) == 2
 
 

@@ -79,3 +79,19 @@ def test_bad_expression():
     with pytest.raises(PatternError) as raised:
         build({"detect_patterns": ["ok", "a(?=b)"]})
     assert raised.value.position == 1
+
+
+def test_printed_patterns_keep_their_meaning():
+    """The three patterns of the printed configuration behave as written: secrets are only looked for when asked."""
+    patterns = [
+        {"name": "aws-access-key", "regex": "AKIA[A-Z0-9]{16}", "action": "block"},
+        {"name": "aws-secret-key", "regex": "[A-Za-z0-9/+=]{40}", "action": "redact"},
+        {"name": "internal-arn", "regex": "arn:aws:[a-z0-9-]+:[a-z0-9-]*:[0-9]{12}:", "action": "redact"},
+    ]
+    assert judge({"patterns": patterns}, "AKIA0123456789ABCDEF").block.rule == "aws-access-key"
+    assert judge({"patterns": patterns}, "git a9993e364706816aba3e25717850c26c9cd0d89d").texts == (
+        "git [AWS_SECRET_KEY_REDACTED]",
+    )
+    assert judge({"patterns": patterns}, "arn:aws:iam::123456789012:role/x").texts == ("[INTERNAL_ARN_REDACTED]role/x",)
+    assert judge({"patterns": patterns}, "password = 'hunter-22'").findings == ()
+    assert judge({"patterns": patterns, "secrets": True}, "password = 'hunter-22'").findings[0].entity == "named-secret"

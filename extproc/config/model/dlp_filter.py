@@ -37,6 +37,12 @@ class DlpFilter(Placed):
     blocked_terms: list[Annotated[str, Field(min_length=1, max_length=1000)]] = Field(
         default=[], max_length=10_000, description="Literal terms, found in any case.", examples=[["project zephyr"]]
     )
+    secrets: bool = Field(
+        default=False,
+        description="Also look for credentials: keys and tokens of known issuers, private keys, JWTs, passwords in "
+        "URLs and connection strings, and random values behind names such as api_key. Digests, UUIDs, paths and "
+        "base64 text pass.",
+    )
     action: Literal["redact", "block"] = Field(
         default="redact", description="What a match does unless the pattern says otherwise."
     )

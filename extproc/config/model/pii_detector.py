@@ -10,7 +10,7 @@ from extproc.config.model.judging import Placed
 from extproc.config.model.section import Section
 from extproc.config.one_of import OneOf
 from extproc.config.regex import Regex
-from extproc.policies.pii.detector import ENTITIES
+from extproc.policies.pii.detector import DEFAULT, ENTITIES, HEALTHCARE, PCI
 
 # What `detect_patterns` find is called CUSTOM.
 Entity = Annotated[str, OneOf(ENTITIES)]
@@ -47,12 +47,16 @@ class PiiDetector(Placed):
     entities: list[Entity] | None = Field(
         default=None,
         min_length=1,
-        description="What to look for. Default: everything that is built in, CREDIT_CARD while `pci_mode` is on.",
+        description=f"What to look for, any of {', '.join(ENTITIES)}. Default: {', '.join(DEFAULT)}, which their form "
+        "or checksum tells apart by themselves, and what `pci_mode` says. Most of the others count only behind a word "
+        "that says what they are.",
         examples=[["EMAIL", "PHONE", "SSN", "CREDIT_CARD"]],
     )
-    healthcare_mode: Literal[False] = Field(default=False, description="No medical record or insurance numbers.")
+    healthcare_mode: bool = Field(default=False, description=f"Also {', '.join(HEALTHCARE)}, whatever `entities` says.")
     pci_mode: bool = Field(
-        default=True, description="Also card numbers with a valid checksum. Counts only when `entities` is not given."
+        default=True,
+        description=f"Also {', '.join(PCI)}: card numbers with a valid checksum, and what stands beside them. Counts "
+        "only when `entities` is not given.",
     )
     detect_patterns: list[Regex] = Field(
         default=[], max_length=1000, description="Further regexes (RE2); matches count as entity CUSTOM."

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from extproc.policies.base import Action, Refine, Rule, refusal, whole
-from extproc.policies.pii import card, email, iban, ip_address, phone, ssn
+from extproc.policies.pii import asia, card, email, europe, health, iban, ip_address, person, phone, ssn, things, uk, us
 from extproc.policies.pii.markers import replacement
 from extproc.policies.rules import RulePolicy
 from extproc.policies.scan import compile_pattern
 
 KIND = "pii-detector"
 
-# Entity to its expressions; a new entity is one file and one line.
+# Entity to its expressions; a new entity is a line here, or in a file for a family of them.
 ENTITIES: Mapping[str, tuple[tuple[str, Refine], ...]] = {
     "EMAIL": ((email.EXPRESSION, email.refine),),
     "SSN": ((ssn.EXPRESSION, ssn.refine),),
@@ -21,7 +21,22 @@ ENTITIES: Mapping[str, tuple[tuple[str, Refine], ...]] = {
     "IBAN": ((iban.EXPRESSION, iban.refine),),
     "IP_ADDRESS": ((ip_address.EXPRESSION_V4, ip_address.refine_v4), (ip_address.EXPRESSION_V6, ip_address.refine_v6)),
     "PHONE": ((phone.EXPRESSION, phone.refine),),
+    **us.ENTITIES,
+    **uk.ENTITIES,
+    **asia.ENTITIES,
+    **europe.ENTITIES,
+    **things.ENTITIES,
+    **person.ENTITIES,
+    **health.ENTITIES,
 }
+# Looked for when `entities` is not given: what a checksum or its form tells apart from other text by itself, and what
+# the modes add. The rest needs a word before it, is rarer, or both.
+DEFAULT = (
+    "EMAIL", "SSN", "IBAN", "IP_ADDRESS", "PHONE", "UK_NINO", "IN_PAN", "SG_NRIC", "KR_RRN", "ES_NIE", "IT_FISCAL_CODE",
+    "FR_NIR", "CH_AHV", "FI_HETU", "BR_CPF", "MAC_ADDRESS", "VIN", "CRYPTO", "URL_CREDENTIALS",
+)  # fmt: skip
+PCI = ("CREDIT_CARD", "CREDIT_CARD_CVV", "CREDIT_CARD_EXPIRY")
+HEALTHCARE = tuple(health.ENTITIES)
 
 
 def build(settings: Mapping[str, Any]) -> RulePolicy:
@@ -34,7 +49,8 @@ def build(settings: Mapping[str, Any]) -> RulePolicy:
     reversible = bool(redaction.get("reversible"))
     wanted = settings.get("entities")
     if wanted is None:
-        wanted = [name for name in ENTITIES if name != "CREDIT_CARD" or settings.get("pci_mode", True)]
+        wanted = (*DEFAULT, *(PCI if settings.get("pci_mode", True) else ()))
+    wanted = (*wanted, *(HEALTHCARE if settings.get("healthcare_mode") else ()))
     found = [(name, expression, refine) for name in ENTITIES if name in wanted for expression, refine in ENTITIES[name]]
     found += [("CUSTOM", expression, whole) for expression in settings.get("detect_patterns") or ()]
     return RulePolicy(

@@ -41,6 +41,8 @@ _OTHER_NUMBER = re.compile(
     r"|\b[A-Z]{2}\d{2} (?:[A-Z0-9]{4} )*)$",
     re.IGNORECASE,
 )
+# A ZIP code with its four further digits; those of New England begin with a zero, as numbers in national form do.
+_ZIP = re.compile(r"\d{5}-\d{4}")
 _DATE = re.compile(r"\d{4}[-./ ]\d{1,2}[-./ ]\d{1,2}\b.*|\d{1,2}[-./]\d{1,2}[-./]\d{4}\b.*")
 # Plans asked for numbers in national form; each costs a parse.
 _REGIONS = ("US", "GB", "FR", "DE", "ES", "IT", "NL", "CH", "AU", "IN", "JP", "BR", "IL")
@@ -71,6 +73,8 @@ def refine(candidate: str, before: str) -> Sequence[Span]:
     ):
         return ((0, len(candidate)),)
     # National form without a word: a trunk zero and groups, as in 020 7946 0958 or 01.42.68.53.00.
+    if _ZIP.fullmatch(number):
+        return ()
     grouped = 1 < len(re.findall(r"\d+", number)) < 7 and number.lstrip("(")[0] == "0" and 9 <= count <= 12
     if grouped and "  " not in number and any(_valid(number, region) for region in _REGIONS):
         return ((0, len(candidate)),)

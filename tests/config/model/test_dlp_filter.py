@@ -32,9 +32,23 @@ def judged(section: dict[str, Any], text: str) -> str | None:
         ),
         ({"detect_patterns": ["K-[0-9]+"]}, "id [CUSTOM_REDACTED] of Zephyr"),
         ({"blocked_terms": ["zephyr"], "action": "block"}, None),
+        ({"secrets": True}, "id K-42 of Zephyr"),
         ({"sensitivity_level": "standard", "fuzzy_matching": False}, "id K-42 of Zephyr"),
     ],
 )
 def test_field_reaches_the_policy(section: dict[str, Any], text: str | None) -> None:
     """Each setting, of either generation, changes what becomes of a text as documented."""
     assert judged(section, "id K-42 of Zephyr") == text
+
+
+@pytest.mark.parametrize(
+    ("section", "text"),
+    [
+        ({"secrets": True}, "pass it: password = '[NAMED_SECRET_REDACTED]'"),
+        ({"secrets": False}, "pass it: password = 'hunter-22'"),
+        ({"secrets": True, "action": "block"}, None),
+    ],
+)
+def test_secrets(section: dict[str, Any], text: str | None) -> None:
+    """`secrets` looks for the built-in kinds, with the policy's action."""
+    assert judged(section, "pass it: password = 'hunter-22'") == text

@@ -8,6 +8,7 @@ import pytest
 
 from extproc.config.model.pii_detector import PiiDetector
 from extproc.policies.chain import Chain
+from extproc.policies.pii.detector import ENTITIES
 from extproc.policies.table import build
 from extproc.policies.verdict import Phase, Place, Text
 
@@ -27,6 +28,7 @@ def judged(section: dict[str, Any]) -> str | None:
         ({}, "[EMAIL_REDACTED] paid with [CREDIT_CARD_REDACTED], ref QX77"),
         ({"action": "block"}, None),
         ({"entities": ["EMAIL"]}, "[EMAIL_REDACTED] paid with 4111 1111 1111 1111, ref QX77"),
+        ({"healthcare_mode": True}, "[EMAIL_REDACTED] paid with [CREDIT_CARD_REDACTED], ref QX77"),
         ({"pci_mode": False}, "[EMAIL_REDACTED] paid with 4111 1111 1111 1111, ref QX77"),
         (
             {"entities": ["CREDIT_CARD"], "redaction": {"marker_format": "partial"}},
@@ -57,3 +59,9 @@ def judged(section: dict[str, Any]) -> str | None:
 def test_field_reaches_the_policy(section: dict[str, Any], text: str | None) -> None:
     """Each setting changes what becomes of a text as documented."""
     assert judged(section) == text
+
+
+def test_description_lists_every_entity() -> None:
+    """The reference of `entities` names each of them, so that nobody has to look for them elsewhere."""
+    description = PiiDetector.model_fields["entities"].description or ""
+    assert [name for name in ENTITIES if name not in description] == []

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extproc.policies.chain import Chain
-from extproc.policies.pii.detector import ENTITIES, build
+from extproc.policies.pii import asia, europe, health, person, things, uk, us
+from extproc.policies.pii.detector import DEFAULT, ENTITIES, HEALTHCARE, PCI, build
 from extproc.policies.verdict import Phase, Place, Text
 
 PLACE = Place(Phase.RESPONSE, "assistant")
 TEXT = "bob@example.com, 415-555-2671, 123-45-6789, 4111 1111 1111 1111, DE89 3704 0044 0532 0130 00, 203.0.113.7"
+
+EVERYTHING = Chain((build({"entities": list(ENTITIES)}),))
 
 
 def judge(chosen, text=TEXT):
@@ -93,5 +98,80 @@ def test_streams_equal_whole_texts(pieces, end, size):
 
 
 def test_table_is_complete():
-    """The four entities of the printed configuration are there."""
+    """The four entities of the printed configuration are there, and every default and mode names what exists."""
     assert {"EMAIL", "PHONE", "SSN", "CREDIT_CARD"} <= set(ENTITIES)
+    assert {*DEFAULT, *PCI, *HEALTHCARE} <= set(ENTITIES)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "entities"),
+    [
+        ({}, ["CREDIT_CARD_CVV"]),
+        ({"pci_mode": False}, []),
+        ({"healthcare_mode": True}, ["CREDIT_CARD_CVV", "US_NPI"]),
+        ({"entities": ["EMAIL"], "healthcare_mode": True}, ["US_NPI"]),
+        ({"entities": ["DATE_OF_BIRTH"]}, ["DATE_OF_BIRTH"]),
+    ],
+)
+def test_modes(chosen, entities):
+    """`pci_mode` counts while `entities` is not given; `healthcare_mode` adds to whatever is looked for."""
+    text = "cvv 123, NPI 1234567893, born on 1980-05-04"
+    assert [finding.entity for finding in judge(chosen, text).findings] == entities
+
+
+MORE = st.sampled_from(
+    [
+        "ITIN 912-70-1234",
+        "passport no. A12345678",
+        "NHS 943 476 5919",
+        "AB 12 34 56 C",
+        "ABCPK1234L",
+        "Aadhaar 2345 6789 0124",
+        "S1234567D",
+        "12345678Z",
+        "2 55 08 14 168 025 38",
+        "756.9217.0769.85",
+        "131052-308T",
+        "111.444.777-35",
+        "00:1B:44:11:3A:B7",
+        "1M8GDM9AXKP042788",
+        "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4",
+        "BIC is DEUTDEFF500",
+        "https://anna:s3cr3t@db.example",
+        "born on 4 May 1980",
+        "cvv: 123",
+        "card 4111 1111 1111 1111 exp 04/27",
+        "MRN no. 00123456",
+        "Member ID: XYZ123456789",
+        "NPI: 1234567893",
+        "policy",
+        "\u212a",
+    ]
+)
+
+
+@given(st.lists(st.tuples(GLUE, MORE | VALUES), max_size=4), GLUE, st.integers(1, 7))
+@settings(max_examples=200, deadline=None)
+def test_streams_of_every_entity_equal_whole_texts(pieces, end, size):
+    """With every entity on, a stream still delivers what the unary path delivers."""
+    text = "".join(glue + value for glue, value in pieces) + end
+    window = EVERYTHING.window(PLACE)
+    out = "".join(window.push(text[at : at + size]).text for at in range(0, len(text), size)) + window.finish().text
+    assert out == EVERYTHING.judge([Text(PLACE, text)]).texts[0]
+
+
+NEW = [
+    (name, source, refine)
+    for family in (us, uk, asia, europe, things, person, health)
+    for name, rules in family.ENTITIES.items()
+    for source, refine in rules
+]
+
+
+@pytest.mark.parametrize(("name", "source", "refine"), NEW)
+@given(data=st.data(), before=st.sampled_from(["", "a-", "SIN ", "IdNr. ", "passport no. "]) | st.text(max_size=48))
+@settings(max_examples=30, deadline=None)
+def test_refinements_never_raise(name, source, refine, data, before):
+    """Whatever an expression matches, its refinement names a part of it or nothing, and never raises."""
+    candidate = data.draw(st.from_regex(re.compile(source, re.ASCII), fullmatch=True), label=name)
+    assert all(0 <= start < end <= len(candidate) for start, end in refine(candidate, before))
