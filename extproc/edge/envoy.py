@@ -151,12 +151,17 @@ class EnvoyProcess:
             AdminUnreachable: it does not answer.
         """
         watched = {name: document for name, document in documents.items() if name in ORDER}
-        before = await stats(self._admin, "update_rejected$")
+        before, complaints = await stats(self._admin, "update_rejected$"), len(self._complaints())
         write_documents(self._directory, watched)
 
         async def taken() -> bool:
             told = await stats(self._admin, "(version_text|update_rejected)$")
             if any(told.get(name) != count for name, count in before.items()):
+                # It counts before it complains, and writes its log from another thread.
+                for _ in range(50):
+                    if len(self._complaints()) > complaints:
+                        break
+                    await asyncio.sleep(0.02)
                 raise EnvoyFailed(f"Envoy refused the new configuration{self._last_words()}")
             return all(told.get(VERSIONS[name]) == document["version_info"] for name, document in watched.items())
 
@@ -178,14 +183,17 @@ class EnvoyProcess:
         except AdminUnreachable:
             return False
 
-    def _last_words(self) -> str:
+    def _complaints(self) -> list[str]:
         try:
             text = self.log.read_text(encoding="utf-8", errors="replace")
         except FileNotFoundError:
-            return ""
-        said = [entry.strip() for entry in _COMPLAINT.findall(text)]
+            return []
+        return [entry.strip() for entry in _COMPLAINT.findall(text)]
+
+    def _last_words(self) -> str:
+        said = self._complaints()
         if not said:
-            return f" (see {self.log})"
+            return f" (see {self.log})" if self.log.exists() else ""
         # A refused document is quoted in the middle, with the reason after it.
         return f": {said[-1]}" if len(said[-1]) < 600 else f": {said[-1][:200]} […] {said[-1][-400:]}"
 
