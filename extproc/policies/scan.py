@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 import re2
 
 from extproc.policies.base import CONTEXT, Rule
+from extproc.policies.disguise import Offsets, disguises
 from extproc.policies.syntax import Node, PatternError, nullable, parse, positions
 
 __all__ = ["Pattern", "PatternError", "RuleSet", "candidates", "compile_pattern", "gate", "options"]
@@ -116,14 +118,27 @@ class RuleSet:
     def scan(self, text: str) -> Iterator[tuple[Rule, int, int]]:
         """Every match that its rule's refinement confirms, rule by rule: (rule, start, end) in code points.
 
-        Candidates of one rule are leftmost and do not overlap; a rejected candidate is passed over as a whole.
+        Candidates of one rule are leftmost and do not overlap; a rejected candidate is passed over as a whole. A text
+        with disguised characters (disguise.py) is searched as it is written and in its plain form.
         """
+        if next(disguises(text), None) is None:
+            yield from ((self.rules[index], start, end) for index, start, end in self._scan(text))
+            return
+        offsets = Offsets()
+        plain = offsets.extend(text)
+        found = dict.fromkeys(self._scan(text))
+        found |= dict.fromkeys((index, *offsets.span(start, end)) for index, start, end in self._scan(plain))
+        # In the order of the rules, as without disguises.
+        for index, start, end in sorted(found, key=itemgetter(0)):
+            yield self.rules[index], start, end
+
+    def _scan(self, text: str) -> Iterator[tuple[int, int, int]]:
         data = text.encode("utf-8", "replace")
         for index in candidates(self._gates, data):
             rule = self.rules[index]
             for start, end in _code_points(data, text, (m.span() for m in rule.pattern.compiled.finditer(data))):
                 for inner_start, inner_end in rule.refine(text[start:end], text[max(0, start - CONTEXT) : start]):
-                    yield rule, start + inner_start, start + inner_end
+                    yield index, start + inner_start, start + inner_end
 
 
 def _code_points(data: bytes, text: str, spans: Iterable[tuple[int, int]]) -> Iterable[tuple[int, int]]:
