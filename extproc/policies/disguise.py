@@ -14,6 +14,7 @@ import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterator
+from functools import lru_cache
 
 # Invisible, or drawn over what stands before: nothing is left of them.
 _NOTHING = re.compile(
@@ -29,6 +30,7 @@ _SAME = {
 }  # fmt: skip
 
 
+@lru_cache(4096)
 def _plain(character: str) -> str:
     """What a character that is not ASCII stands for; itself if for nothing else."""
     if _NOTHING.match(character):

@@ -8,6 +8,7 @@ from typing import Any
 from extproc.policies.base import Action, Refine, Rule, refusal, whole
 from extproc.policies.pii import card, email, iban, ip_address, phone, ssn
 from extproc.policies.pii.markers import replacement
+from extproc.policies.pii.spelled import DISGUISES
 from extproc.policies.rules import RulePolicy
 from extproc.policies.scan import compile_pattern
 
@@ -34,7 +35,7 @@ def build(settings: Mapping[str, Any]) -> RulePolicy:
     wanted = settings.get("entities")
     if wanted is None:
         wanted = [name for name in ENTITIES if name != "CREDIT_CARD" or settings.get("pci_mode", True)]
-    found = [(name, expression, refine) for name in ENTITIES if name in wanted for expression, refine in ENTITIES[name]]
+    found = [(name, *each) for name in ENTITIES if name in wanted for each in (*ENTITIES[name], *DISGUISES.get(name, ()))]
     found += [("CUSTOM", expression, whole) for expression in settings.get("detect_patterns") or ()]
     return RulePolicy(
         KIND,
