@@ -30,7 +30,6 @@ KEYS: dict[tuple[str, ...], frozenset[str]] = {
             "snowflake_account_identifier_env", "weight", "zdr",
         }
     ),
-    ("policy", "dlp-filter"): frozenset({"max_distance"}),
     ("size_limits",): frozenset({"max_header_bytes"}),
 }  # fmt: skip
 
@@ -66,7 +65,5 @@ VALUES: dict[tuple[str, ...], frozenset[str | bool]] = {
     ("policy", "prompt-injection", "boundaries", "enforce_delimiters"): frozenset({False}),
     ("policy", "prompt-injection", "backend"): frozenset({"external"}),
     ("policy", "pii-detector", "healthcare_mode"): frozenset({True}),
-    ("policy", "dlp-filter", "fuzzy_matching"): frozenset({True}),
-    ("policy", "dlp-filter", "sensitivity_level"): frozenset({"high", "restricted"}),
     ("policy", "audit-logger", "hipaa_audit_controls"): frozenset({True}),
 }

@@ -147,7 +147,7 @@ class Track:
                     else:
                         self._ahead[index] = origin + len(text)
                     break
-                self._ahead[index] = origin + stop
+                self._ahead[index] = origin + (start + 1 if rule.again else stop)
                 for finding in self._confirmed(index, origin + start, origin + stop):
                     if rule.action is Action.REDACT:
                         redacted.append(finding)
@@ -159,7 +159,8 @@ class Track:
 
     def _matches(self, index: int, text: str, data: bytes, at: int, *, final: bool) -> Iterator[tuple[int, int, bool]]:
         """(start, end, open) of one rule's matches in `text` from `at`, in characters; an open one is the last."""
-        expression = self._compiled.rules[index].pattern.compiled if final else self._compiled.awaiting[index]
+        rule = self._compiled.rules[index]
+        expression = rule.pattern.compiled if final else self._compiled.awaiting[index]
         subject = data if final else data + b"\0"
         narrow = len(data) == len(text)
         offset = at if narrow else len(text[:at].encode("utf-8", "replace"))
@@ -168,14 +169,14 @@ class Track:
             is_open = stop > len(data)
             if is_open and start >= len(data):
                 return
-            if narrow:
-                yield start, stop, is_open
+            # Counted from the last match, so that many matches stay linear.
+            first = start if narrow else at + len(data[offset:start].decode())
+            last = stop if narrow else first + len(data[start:stop].decode())
+            yield first, last, is_open
+            if rule.again:
+                offset, at = start + len(text[first].encode("utf-8", "replace")), first + 1
             else:
-                # Counted from the last match, so that many matches stay linear.
-                first = at + len(data[offset:start].decode())
-                at = first + len(data[start:stop].decode())
-                yield first, at, is_open
-            offset = stop
+                offset, at = stop, last
 
     def _confirmed(self, index: int, start: int, stop: int, refine: Refine | None = None) -> Iterator[Finding]:
         rule = self._compiled.rules[index]

@@ -79,6 +79,7 @@ def chains(draw, actions=ACTIONS, refinements=(whole, second_half)):
                 draw(actions),
                 lambda text, kind=kind, number=number: f"<{kind}{number}:{len(text)}>",
                 draw(st.sampled_from(refinements)),
+                again=draw(st.sampled_from([False, False, True])),
             )
             for number, source in enumerate(draw(st.lists(st.sampled_from(SOURCES), min_size=1, max_size=3)))
         ]

@@ -33,8 +33,28 @@ def judged(section: dict[str, Any], text: str) -> str | None:
         ({"detect_patterns": ["K-[0-9]+"]}, "id [CUSTOM_REDACTED] of Zephyr"),
         ({"blocked_terms": ["zephyr"], "action": "block"}, None),
         ({"sensitivity_level": "standard", "fuzzy_matching": False}, "id K-42 of Zephyr"),
+        ({"blocked_terms": ["zephir"]}, "id K-42 of Zephyr"),
+        ({"blocked_terms": ["zephir"], "fuzzy_matching": True}, "id K-42 of [BLOCKED_TERM_REDACTED]"),
+        ({"blocked_terms": ["sephir"], "fuzzy_matching": True}, "id K-42 of Zephyr"),
+        (
+            {"blocked_terms": ["sephir"], "fuzzy_matching": True, "max_distance": 2},
+            "id K-42 of [BLOCKED_TERM_REDACTED]",
+        ),
+        ({"blocked_terms": ["zephir"], "fuzzy_matching": True, "max_distance": 0}, "id K-42 of Zephyr"),
     ],
 )
 def test_field_reaches_the_policy(section: dict[str, Any], text: str | None) -> None:
     """Each setting, of either generation, changes what becomes of a text as documented."""
     assert judged(section, "id K-42 of Zephyr") == text
+
+
+@pytest.mark.parametrize(
+    ("level", "banner", "phrase"),
+    [("standard", False, False), ("high", True, False), ("restricted", True, True)],
+)
+def test_sensitivity_level(level: str, banner: bool, phrase: bool) -> None:
+    """Each level finds what it names, and does with it what `action` says."""
+    settings = {"sensitivity_level": level}
+    assert (judged(settings, "x\nSECRET//NOFORN\n") == "x\n[CLASSIFICATION_MARKING_REDACTED]\n") is banner
+    assert (judged(settings, "It is for internal use only.") != "It is for internal use only.") is phrase
+    assert (judged({**settings, "action": "block"}, "TLP:RED") is None) is banner
