@@ -300,6 +300,6 @@ def _distances(root: dict[str, Any]) -> Iterator[Problem]:
         if not isinstance(distance, int) or not isinstance(terms, list):
             continue
         for index, term in enumerate(terms):
-            if isinstance(term, str) and (message := too_short(term, distance)):
+            if isinstance(term, str) and (reason := too_short(term, distance)):
                 advice = "lower max_distance, or make it one of patterns"
-                yield Problem(Code.NOT_ALLOWED, (*path, "blocked_terms", index), message, advice)
+                yield Problem(Code.NOT_ALLOWED, (*path, "blocked_terms", index), reason, advice)

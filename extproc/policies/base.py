@@ -41,8 +41,8 @@ class Rule:
     spans inside the candidate that count, in order and disjoint: none for a false alarm, a part of it where the
     expression needed more text than the secret itself. It sees nothing after the candidate, so that a stream can
     ask it as soon as the match is final. `replace` turns the text of a span into its marker.
-    `message` is the client's message if the rule blocks. With `again`, candidates may overlap: each is looked into again
-    from its second character.
+    `message` is the client's message if the rule blocks. With `again`, candidates may overlap: each is looked into
+    again from its second character.
     """
 
     policy: str

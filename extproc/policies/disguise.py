@@ -4,8 +4,8 @@ What is undone: compatibility forms (full-width, mathematical, circled, super- a
 digits of any script, blanks and dashes of any kind, and characters that show nothing (zero-width, bidirectional
 controls, soft hyphens, variation selectors, strokes laid over a digit). Tag characters are read as what they mirror.
 Each character is looked at alone (a long dash together with the one before it): nothing is composed or reordered, so
-the plain form of a text does not depend on how it was cut. Words for signs ("at", "dot", "four") are not undone here: pii/spelled.py has rules for
-them.
+the plain form of a text does not depend on how it was cut.
+Words for signs ("at", "dot", "four") are not undone here: pii/spelled.py has rules for them.
 """
 
 from __future__ import annotations
@@ -80,9 +80,10 @@ def disguises(text: str, before: str = "") -> Iterator[tuple[int, str]]:
 
 
 class Offsets:
-    """From positions in a plain text, which may grow, to positions in the text as written. Both begin at `start`, behind `before`.
+    """From positions in a plain text, which may grow, to positions in the text as written.
 
-    Kept as the places where the two get out of step: a character that vanishes, or that becomes several.
+    Both begin at `start`, behind the character `before`. Kept as the places where the two get out of step: a character
+    that vanishes, or that becomes several.
     """
 
     __slots__ = ("_before", "_plain", "_plain_end", "_written", "_written_end")

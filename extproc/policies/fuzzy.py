@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import re2
 
@@ -70,7 +71,7 @@ class _Cut:
         pieces = []
         for at, ((start, word), share) in enumerate(zip(words, shares, strict=True)):
             borders = [len(word) * part // share for part in range(share + 1)] if share else []
-            pieces += [(at, start + low, word[low:high]) for low, high in zip(borders, borders[1:], strict=False)]
+            pieces += [(at, start + low, word[low:high]) for low, high in pairwise(borders)]
         object.__setattr__(self, "words", len(words))
         object.__setattr__(self, "pieces", tuple(pieces))
 
@@ -197,7 +198,8 @@ def _places(cuts: Sequence[_Cut], words: int) -> Mapping[int, list[str]]:
 def _longest(cuts: Sequence[_Cut], words: int) -> int:
     """Characters that a word of a candidate has at most."""
     return max(
-        (max(map(len, _WORDS.findall(cut.term))) if cut.words == words else len(cut.term)) + cut.distance for cut in cuts
+        (max(map(len, _WORDS.findall(cut.term))) if cut.words == words else len(cut.term)) + cut.distance
+        for cut in cuts
     )
 
 

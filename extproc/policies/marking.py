@@ -21,13 +21,15 @@ _PHRASES = (
 _CAVEATS = r"//[A-Z][A-Z0-9 ,/-]{0,40}[A-Z0-9]"
 _EDGE = r"[ \t*#=_>()\[\]!.:~-]{0,16}"
 
+_FIELDS = "(?i:(?:security |data )?classification|sensitivity(?: (?:level|label))?)"
+_VALUES = "(?i:top secret|secret|(?:strictly |highly )?confidential|(?:highly )?restricted|internal(?: use)? only)"
+
 _HIGH = (
     rf"\b(?:TOP SECRET|SECRET|CONFIDENTIAL|UNCLASSIFIED|CONTROLLED|CUI){_CAVEATS}",
     rf"\((?:TS|S|C|U|CUI){_CAVEATS}\)",
     r"\b(?:NOFORN|ORCON|TLP:(?:RED|AMBER(?:\+STRICT)?))\b",
     rf"(?m)^{_EDGE}(?:{_WORDS}|(?i:{_PHRASES})){_EDGE}$",
-    r"\b(?i:(?:security |data )?classification|sensitivity(?: (?:level|label))?)[ \t]{0,4}[:=][ \t]{0,4}"
-    r"(?i:top secret|secret|(?:strictly |highly )?confidential|(?:highly )?restricted|internal(?: use)? only)\b",
+    rf"\b{_FIELDS}[ \t]{{0,4}}[:=][ \t]{{0,4}}{_VALUES}\b",
 )
 _RESTRICTED = (
     rf"(?m)^{_EDGE}(?:{_WORDS})[ \t]{{1,3}}[|/\x{{2013}}\x{{2014}}-][ \t]",

@@ -92,11 +92,11 @@ class Track:
             fail_open=self._fail_open,
             report=self.finding,
         )
-        other.share(self._ahead, self._disabled, found := set())
-        self._found = found
+        self._found = set()
+        other.share(self._ahead, self._disabled, self._found)
         return other
 
-    def share(self, ahead: dict[int, int], disabled: set[int], found: set[tuple[int, int, int]] | None) -> None:
+    def share(self, ahead: dict[int, int], disabled: set[int], found: set[tuple[int, int, int]]) -> None:
         """Stand where another reading stands, and know what it gives up and finds from now on."""
         self._ahead = dict(ahead)
         self._disabled = disabled
@@ -230,7 +230,8 @@ class PlainTrack(Track):
         return seen._replace(opened={index: self._offsets.start(at) for index, at in seen.opened.items()})
 
     def trim(self, before: int) -> None:
-        """Forget what its own floor allows."""
+        """Forget what is before, which is a position in the stream as written, and before the floor."""
+        del before  # The floor is the one thing that this reading waits for.
         super().trim(self._floor)
         self._offsets.forget(self._base)
 

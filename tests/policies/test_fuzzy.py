@@ -72,8 +72,9 @@ EDITS = st.lists(st.tuples(st.sampled_from("cad"), st.integers(0, 30), st.sample
 def edited(term, edits):
     """The term after the edits; words are changed, not split."""
     for kind, at, letter in edits:
-        at %= len(term)
-        term = term[:at] + {"c": letter, "a": letter + term[at], "d": ""}[kind] + term[at + 1 :]
+        place = at % len(term)
+        put = {"c": letter, "a": letter + term[place], "d": ""}[kind]
+        term = term[:place] + put + term[place + 1 :]
     return term
 
 
@@ -88,15 +89,12 @@ def test_nothing_within_the_distance_is_missed(term, edits, before, after):
     """However a term was edited, as long as it has as many words or fewer, it is found."""
     written = edited(term, edits)
     distance = max(1, len(edits))
-    # A word that vanished or was merely moved across a blank is a change of the words' number or order.
-    if not fits(term, distance) or [len(word) > 0 for word in written.split(" ")].count(False):
+    if not fits(term, distance) or "" in written.split(" "):
         return
     text = before + written + after
-    found = chain([term], distance).judge([Text(PLACE, text)]).findings
-    assert any(
-        finding.start <= len(before) < finding.end or levenshtein(text[finding.start : finding.end].lower(), term) == 0
-        for finding in found
-    )
+    # As the policy sees it: the chain reports one of those that overlap.
+    found = chain([term], distance).policies[0].judge([Text(PLACE, text)])[0].findings
+    assert any(finding.start <= len(before) < finding.end for finding in found)
 
 
 @given(st.text("abcé -", max_size=40), st.integers(1, 2), st.sampled_from(["abcab", "bacca", "abc cab", "éabba"]))
@@ -151,7 +149,8 @@ def test_fits(term, distance, expected):
 
 def test_too_short():
     """A term no longer than twice the distance is refused with the numbers."""
-    assert too_short(" abcd ", 2) == "4 characters are too few for max_distance 2: a term must be longer than twice that"
+    expected = "4 characters are too few for max_distance 2: a term must be longer than twice that"
+    assert too_short(" abcd ", 2) == expected
     assert too_short("abcde", 2) is None
 
 

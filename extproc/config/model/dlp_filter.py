@@ -41,8 +41,8 @@ class DlpFilter(Section):
     )
     fuzzy_matching: bool = Field(
         default=False,
-        description="Whether terms are also found with a few letters changed, added or left out, or joined words. Terms "
-        "over 64 characters, and those of scripts written without blanks, are found exactly.",
+        description="Whether terms are also found with a few letters changed, added or left out, or words joined. "
+        "Terms over 64 characters, and those of scripts written without blanks, are found exactly.",
     )
     max_distance: int = Field(
         default=1,
@@ -54,6 +54,6 @@ class DlpFilter(Section):
     sensitivity_level: Literal["standard", "high", "restricted"] = Field(
         default="standard",
         description="Classification markings to look for, treated as `action` says. `high`: banners such as "
-        "SECRET//NOFORN, TLP:RED, a line that is nothing but a marking, a field such as `Classification: Confidential`. "
-        "`restricted`: also markings of several words in running text, such as `for internal use only`.",
+        "SECRET//NOFORN, TLP:RED, a line that is nothing but a marking, `Classification: Confidential`. `restricted`: "
+        "also markings of several words in running text, such as `for internal use only`.",
     )

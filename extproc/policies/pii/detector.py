@@ -35,7 +35,9 @@ def build(settings: Mapping[str, Any]) -> RulePolicy:
     wanted = settings.get("entities")
     if wanted is None:
         wanted = [name for name in ENTITIES if name != "CREDIT_CARD" or settings.get("pci_mode", True)]
-    found = [(name, *each) for name in ENTITIES if name in wanted for each in (*ENTITIES[name], *DISGUISES.get(name, ()))]
+    found = [
+        (name, *each) for name in ENTITIES if name in wanted for each in (*ENTITIES[name], *DISGUISES.get(name, ()))
+    ]
     found += [("CUSTOM", expression, whole) for expression in settings.get("detect_patterns") or ()]
     return RulePolicy(
         KIND,

@@ -41,17 +41,20 @@ _PLAIN_AT = re.compile(rf"@|{_AT_SIGN}")
 _HIDDEN_DOT = re.compile(rf"{_DOT_SIGN}|{_DOT_WORD}")
 _SENTENCE_END = re.compile(r" \. ")
 # Top-level domains that are words: "look at the dot in the corner".
-_WORDS = frozenset("am as at be by do he hm id in is it me my no of or pa so to us we".split())
+_WORDS = re.compile("am|as|at|be|by|do|he|hm|id|in|is|it|me|my|no|of|or|pa|so|to|us|we", re.IGNORECASE)
 # What stands before "at" in a sentence about a site: "visit us at example dot com".
-_NO_NAMES = frozenset(
-    "a all and are available back be book buy call check click come found get go her here him hosted is it learn live "
-    "located look me meet more now off on online open order out page read register shop sign site start store than "
-    "that them there this up us visit was watch website you".split()
+_NO_NAME = re.compile(
+    "a|all|and|are|available|back|be|book|buy|call|check|click|come|found|get|go|here|hers?|him|hosted|is|it|learn|live"
+    "|located|look|me|meet|more|now|off|on|online|open|order|out|page|read|register|shop|sign|site|start|store|than"
+    "|that|them|there|this|up|us|visit|was|watch|website|you",
+    re.IGNORECASE,
 )
 # Where only words say that it is an address, the name must look like one or be announced: "john.smith at gmail.com",
 # not "index.html at example.com".
 _PERSON = re.compile(r"[a-z]{1,20}(?:[._][a-z]{2,20}(?:[+-][a-z\d]{1,20})?\d{0,4}|\d{1,4})", re.IGNORECASE)
-_FILE = re.compile(r"[._](?:[a-z]{1,2}|html?|json|ya?ml|toml|txt|csv|xml|pdf|png|jpe?g|conf|cfg|exe|java|rb)\d?$", re.I)
+_FILE = re.compile(
+    r"[._](?:[a-z]{1,2}|html?|json|ya?ml|toml|txt|csv|xml|pdf|png|jpe?g|conf|cfg|exe|java|rb)\d?$", re.IGNORECASE
+)
 _ANNOUNCED = re.compile(r"\b(?:e-?mail(?: address)?(?: is)?|mailto|b?cc|write to)\W{1,3}$", re.IGNORECASE)
 
 
@@ -66,9 +69,9 @@ def refine_email(candidate: str, before: str) -> Sequence[Span]:
     if not _PLAIN_AT.search(candidate):
         named = (_PERSON.fullmatch(local) and not _FILE.search(local)) or _ANNOUNCED.search(before)
         sentence = _SENTENCE_END.search(candidate) or not _HIDDEN_DOT.search(candidate)
-        if not named and (sentence or domain.rpartition(".")[2].lower() in _WORDS):
+        if not named and (sentence or _WORDS.fullmatch(domain.rpartition(".")[2])):
             return ()
-        if local.lower() in _NO_NAMES or (_SENTENCE_END.search(candidate) and "." not in local):
+        if _NO_NAME.fullmatch(local) or (_SENTENCE_END.search(candidate) and "." not in local):
             return ()
     return ((0, len(candidate)),)
 
@@ -86,7 +89,8 @@ def refine_ip_address(candidate: str, before: str) -> Sequence[Span]:
 # Written out, the ten names would make the expression longer than a user's may be.
 _DIGIT = r"(?i:(?:double )?(?:\d|oh?|[ots][nwi][eox]|[zfn][eoi][runv][oer]|[tse][hei][rvg][eh][ten]))"
 DIGITS = rf"(?:\+ {{0,2}}|\bplus |\( ?|\b){_DIGIT}(?:[ ,./()_-]{{1,3}}(?i:dash )?{_DIGIT}){{8,18}}\b"
-_NAMES = {name: str(at) for at, name in enumerate("zero one two three four five six seven eight nine".split())}
+_DIGIT_NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_NAMES = {name: str(at) for at, name in enumerate(_DIGIT_NAMES)}
 _NAMES |= {"o": "0", "oh": "0"} | {digit: digit for digit in "0123456789"}
 _PART = re.compile(r"([ ,./()_-]*(?:dash )?)(double )?([a-z]+|\d)", re.IGNORECASE)
 _PLUS = re.compile(r"(?:\+|plus) *", re.IGNORECASE)
@@ -153,7 +157,7 @@ refine_phone = _spoken(phone.refine, 10, 15)
 # along to see that the number goes on.
 CARD_GROUPS = r"\b\d{4}(?:[ ._/*|:-]{1,3}\d{4,6}){2,3}(?:[ ._/*|:-]{1,3}\d{1,5})?\b"
 SSN_GROUPS = r"\b\d{3}[ ._/-]{1,3}\d{2}[ ._/-]{1,3}\d{4}\b(?:[ ._/-]{1,3}\d)?"
-PHONE_GROUPS = r"(?:(?:\+|\b)1[ ./-]{1,3})?(?:\(|\b)[2-9]\d\d\)?[ ./-]{1,3}\d{3}[ ./-]{1,3}\d{4}\b(?:[ ./-]{1,3}\d)?"
+PHONE_GROUPS = r"(?:(?:\+|\b)1[ ./-]{1,3})?(?:\(|\b)[2-9]\d\d\)?[ ./-]{1,3}\d{3} ?[./-] ?\d{4}\b(?:[ ./-]{1,3}\d)?"
 IBAN_GROUPS = r"\b[A-Z]{2}\d{2}(?:[ ._/-]{1,3}[A-Z0-9]{4}){2,7}(?:[ ._/-]{1,3}[A-Z0-9]{1,3})?\b"
 IBAN_SPACED = r"\b[A-Z] ?[A-Z] ?\d \d(?: {1,2}[A-Z0-9]){11,30}\b"
 _BETWEEN = re.compile(r"[ ._/*|:()-]+")
@@ -164,12 +168,12 @@ def _regrouped(expression: str, refine: Refine, sign: str, otherwise: str | None
 
     `otherwise` is put there instead where the signs are no hyphens: a form for which the entity asks more.
     """
-
     own = re.compile(expression, re.ASCII)
 
     def refine_groups(candidate: str, before: str) -> Sequence[Span]:
-        between = {found.strip(" ()") for found in _BETWEEN.findall(candidate.lstrip("("))}
-        plain = _BETWEEN.sub(sign if between == {"-"} or otherwise is None else otherwise, candidate.lstrip("("))
+        bare = candidate.lstrip("(")
+        between = {found.strip(" ()") for found in _BETWEEN.findall(bare)} - {""}
+        plain = _BETWEEN.sub(sign if between == {"-"} or otherwise is None else otherwise, bare)
         if len(between) > 1 or (own.fullmatch(candidate) and refine(candidate, before)):
             return ()
         return ((0, len(candidate)),) if _is_whole(plain, refine(plain, before)) else ()

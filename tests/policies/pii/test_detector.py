@@ -75,7 +75,9 @@ VALUES = st.sampled_from(
         "\ud83d",
     ]
 )
-GLUE = st.sampled_from(["", " ", ", ", "-", ".", "@", "\n", "1", "a", " 4", "é", ": ", " at ", " dot com", "—", "\u200b"])
+GLUE = st.sampled_from(
+    ["", " ", ", ", "-", ".", "@", "\n", "1", "a", " 4", "é", ": ", " at ", " dot com", "—", "\u200b"]
+)
 
 
 @given(st.lists(st.tuples(GLUE, VALUES), max_size=4), GLUE, st.integers(1, 7))

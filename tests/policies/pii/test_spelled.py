@@ -41,6 +41,7 @@ FOUND = [
     ("PHONE", "Sie ", "( 4 1 5 ) 5 5 5 - 2 6 7 1"),
     ("PHONE", "call ", "plus four four two zero seven nine four six oh nine five eight"),
     ("PHONE", "", "1 - 415 - 555 - 2671"),
+    ("PHONE", "", "(415) 555 - 2671"),
     ("PHONE", "fine, ", "four one five five five five two six seven one"),
     ("IBAN", "", "DE89.3704.0044.0532.0130.00"),
     ("IBAN", "", "D E 8 9 3 7 0 4 0 0 4 4 0 5 3 2 0 1 3 0 0 0"),
@@ -78,6 +79,7 @@ def test_found(entity, before, value, size):
         "3 - 2 - 1, version 1 . 2 . 3",
         "500/20/1000",
         "370 860 1550 1234 1500",
+        "370  160  1550",
         "IN 20 of 30 CASES",
     ],
 )
