@@ -8,7 +8,7 @@ from typing import Any
 from extproc.policies.base import Action, Refine, Rule, refusal, whole
 from extproc.policies.pii import card, email, iban, ip_address, phone, ssn
 from extproc.policies.pii.markers import replacement
-from extproc.policies.pii.spelled import DISGUISES
+from extproc.policies.pii.spelled import DISGUISES, MOST_POSITIONS
 from extproc.policies.rules import RulePolicy
 from extproc.policies.scan import compile_pattern
 
@@ -36,13 +36,16 @@ def build(settings: Mapping[str, Any]) -> RulePolicy:
     if wanted is None:
         wanted = [name for name in ENTITIES if name != "CREDIT_CARD" or settings.get("pci_mode", True)]
     found = [
-        (name, *each) for name in ENTITIES if name in wanted for each in (*ENTITIES[name], *DISGUISES.get(name, ()))
+        (name, compile_pattern(each[0], most=MOST_POSITIONS), each[1])
+        for name in ENTITIES
+        if name in wanted
+        for each in (*ENTITIES[name], *DISGUISES.get(name, ()))
     ]
-    found += [("CUSTOM", expression, whole) for expression in settings.get("detect_patterns") or ()]
+    found += [("CUSTOM", compile_pattern(expression), whole) for expression in settings.get("detect_patterns") or ()]
     return RulePolicy(
         KIND,
         [
-            Rule(KIND, name, compile_pattern(source), action, replacement(name, redaction), refine, refusal(KIND, name))
-            for name, source, refine in found
+            Rule(KIND, name, pattern, action, replacement(name, redaction), refine, refusal(KIND, name))
+            for name, pattern, refine in found
         ],
     )

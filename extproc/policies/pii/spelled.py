@@ -14,7 +14,7 @@ from extproc.policies.base import CONTEXT, Refine, Span
 from extproc.policies.pii import card, email, iban, ip_address, phone, ssn
 
 # In brackets of any kind, as a character reference, or percent-encoded; and as a word or sign between blanks.
-_AT_SIGN = r" ?[\[({<] ?(?i:at|arroba|@) ?[\])}>] ?|&#0?64;|&commat;|%40| @ "
+_AT_SIGN = r" ?[\[({<] ?(?i:at|arroba|@) ?[\])}>] ?|&#0?64;|&commat;|%40| @ |@ "
 _AT_WORD = r" {1,2}(?i:at|arroba) {1,2}"
 _DOT_SIGN = r" ?[\[({<] ?(?i:dot|punto|\.) ?[\])}>] ?|&#46;|&period;| \. "
 _DOT_WORD = r" {1,2}(?i:dot|punto|punkt) {1,2}"
@@ -67,13 +67,32 @@ def refine_email(candidate: str, before: str) -> Sequence[Span]:
     if plain == candidate or "@" in domain or email.refine(plain, before) != ((0, len(plain)),):
         return ()
     if not _PLAIN_AT.search(candidate):
-        named = (_PERSON.fullmatch(local) and not _FILE.search(local)) or _ANNOUNCED.search(before)
+        named = (
+            (_PERSON.fullmatch(local) and not _FILE.search(local))
+            or _ANNOUNCED.search(before)
+            or (" AT " in candidate and local.islower())
+        )
         sentence = _SENTENCE_END.search(candidate) or not _HIDDEN_DOT.search(candidate)
         if not named and (sentence or _WORDS.fullmatch(domain.rpartition(".")[2])):
             return ()
         if _NO_NAME.fullmatch(local) or (_SENTENCE_END.search(candidate) and "." not in local):
             return ()
     return ((0, len(candidate)),)
+
+
+EMAIL_SPACED = r"\b[A-Za-z0-9](?: [A-Za-z0-9._+-]){1,30} @ [A-Za-z0-9](?: [A-Za-z0-9-]){0,30} \.(?: [A-Za-z.]){2,12}\b"
+# What follows may be a word of one letter: the ending is one of these, or two letters.
+_ENDING = re.compile(r"(?:\w\w\.)?(?:com|org|net|edu|gov|mil|int|info|biz|example|test|[a-z]{2})", re.IGNORECASE)
+
+
+def refine_email_spaced(candidate: str, before: str) -> Sequence[Span]:
+    """The address at the candidate's start, its characters parted by blanks."""
+    plain = candidate.replace(" ", "")
+    at = plain.index("@")
+    ending = _ENDING.match(plain, plain.index(".", at) + 1)
+    if ending is None or email.refine(plain[: ending.end()], before) != ((0, ending.end()),):
+        return ()
+    return ((0, 2 * ending.end() - 1),)
 
 
 IP_ADDRESS = rf"\b\d{{1,3}}(?:(?:{_DOT_SIGN}|{_DOT_WORD}|\.)\d{{1,3}}){{3}}\b"
@@ -85,32 +104,34 @@ def refine_ip_address(candidate: str, before: str) -> Sequence[Span]:
     return ((0, len(candidate)),) if plain != candidate and ip_address.refine_v4(plain, before) else ()
 
 
-# One digit: itself, or what has the letters of its English name, which "Sie" has as well; `_spoken` looks closer.
-# Written out, the ten names would make the expression longer than a user's may be.
-_DIGIT = r"(?i:(?:double )?(?:\d|oh?|[ots][nwi][eox]|[zfn][eoi][runv][oer]|[tse][hei][rvg][eh][ten]))"
-DIGITS = rf"(?:\+ {{0,2}}|\bplus |\( ?|\b){_DIGIT}(?:[ ,./()_-]{{1,3}}(?i:dash )?{_DIGIT}){{8,18}}\b"
 _DIGIT_NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-_NAMES = {name: str(at) for at, name in enumerate(_DIGIT_NAMES)}
-_NAMES |= {"o": "0", "oh": "0"} | {digit: digit for digit in "0123456789"}
-_PART = re.compile(r"([ ,./()_-]*(?:dash )?)(double )?([a-z]+|\d)", re.IGNORECASE)
+_NUMBER = rf"(?:\d|oh?|{'|'.join(_DIGIT_NAMES)})"
+_SEPARATOR = "(?:dash|hyphen|minus|space|dot|point) "
+DIGITS = (
+    rf"(?:\+ {{0,2}}|\b(?i:plus) |\( ?|\b)(?i:(?:(?:double|triple) )?{_NUMBER}"
+    rf"(?:[ ,./()_-]{{1,3}}(?:{_SEPARATOR})?(?:(?:double|triple) )?{_NUMBER}){{6,18}})\b"
+)
+# Characters that an expression here may count: more than a user's, for it is mostly words, of which a text can only be
+# in the middle of one.
+MOST_POSITIONS = 2000
+_NAMES = {name: str(at) for at, name in enumerate(_DIGIT_NAMES)} | {digit: digit for digit in "0123456789"}
+_NAMES |= {"o": "0", "oh": "0"}
+_PART = re.compile(rf"([ ,./()_-]*(?:{_SEPARATOR})?)((?:double |triple )?)([a-z]+|\d)", re.IGNORECASE)
+_TIMES = {"": 1, "double ": 2, "triple ": 3}
 _PLUS = re.compile(r"(?:\+|plus) *", re.IGNORECASE)
-_NUMBER = r"(?:\d|\b(?:oh?|zero|one|two|three|four|five|six|seven|eight|nine)\b)"
-_SAYS_NO_DIGIT = re.compile(rf"(?!\+|\(|plus |double |{_NUMBER})\w+[ ,./_-]+", re.IGNORECASE)
 # More digits or digit words right before: a longer list.
-_GOES_ON = re.compile(rf"{_NUMBER}[ ,./_-]{{1,3}}$", re.IGNORECASE)
+_GOES_ON = re.compile(rf"(?:\d|\b{_NUMBER})[ ,./_-]{{1,3}}$", re.IGNORECASE)
 # Ten digits that a North American number may have; as words they are hardly anything else.
 _NANP = re.compile(r"1?([2-9]\d\d)([2-9]\d\d)(\d{4})")
 
 
 def _digits(candidate: str) -> str | None:
-    """The digits said, in groups parted by "-"; None if a word is none, or the digits stand in a list."""
+    """The digits said, in groups parted by "-"; None if they stand in a list."""
     plus = _PLUS.match(candidate)
-    said: list[tuple[str, str]] = []
-    for separator, double, name in _PART.findall(candidate, plus.end() if plus else 0):
-        digit = _NAMES.get(name.lower())
-        if digit is None:
-            return None
-        said.append((separator.strip(), digit * (2 if double else 1)))
+    said = [
+        (separator.strip(), _NAMES[name.lower()] * _TIMES[times.lower()])
+        for separator, times, name in _PART.findall(candidate, plus.end() if plus else 0)
+    ]
     if "," in candidate and any(character.isdigit() for character in candidate):
         return None
     # The same sign between any two digits groups nothing.
@@ -124,11 +145,9 @@ def _spoken(refine: Refine, fewest: int, most: int) -> Refine:
 
     def refine_digits(candidate: str, before: str) -> Sequence[Span]:
         start = 0
-        while word := _SAYS_NO_DIGIT.match(candidate, start):
-            start = word.end()
         if ")" not in candidate:
             # A parenthesis that was opened before the number is not part of it.
-            start += len(candidate[start:]) - len(candidate[start:].lstrip("( "))
+            start = len(candidate) - len(candidate.lstrip("( "))
         said = candidate[start:]
         grouped = None if _GOES_ON.search(before) else _digits(said)
         if grouped is None:
@@ -195,7 +214,7 @@ refine_iban_groups = _regrouped(iban.EXPRESSION, iban.refine, " ")
 
 # Entity to the expressions of its disguises.
 DISGUISES: dict[str, tuple[tuple[str, Refine], ...]] = {
-    "EMAIL": ((EMAIL, refine_email),),
+    "EMAIL": ((EMAIL, refine_email), (EMAIL_SPACED, refine_email_spaced)),
     "SSN": ((DIGITS, refine_ssn), (SSN_GROUPS, refine_ssn_groups)),
     "CREDIT_CARD": ((DIGITS, refine_card), (CARD_GROUPS, refine_card_groups)),
     "IBAN": ((IBAN_GROUPS, refine_iban_groups), (IBAN_SPACED, refine_iban_spaced)),
