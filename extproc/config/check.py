@@ -14,7 +14,7 @@ from extproc.config.base_url import parse_base_url
 from extproc.config.model.target import ENVIRONMENT_NAME
 from extproc.config.problem import Code, Path, Problem, Severity, did_you_mean, dotted
 from extproc.config.provider import InvalidProvider, resolve
-from extproc.policies.fuzzy import too_short
+from extproc.policies.fuzzy import MOST_TERMS, too_short
 from extproc.policies.table import KINDS
 
 # Envoy's cluster of a target is called as the target is, and the workers' is "kt.workers".
@@ -299,6 +299,9 @@ def _distances(root: dict[str, Any]) -> Iterator[Problem]:
         terms = section.get("blocked_terms")
         if not isinstance(distance, int) or not isinstance(terms, list):
             continue
+        if distance > 2 and len(terms) > MOST_TERMS:
+            message = f"max_distance {distance} is for at most {MOST_TERMS} terms, found {len(terms)}"
+            yield Problem(Code.NOT_ALLOWED, (*path, "blocked_terms"), message, "lower it to 2", at_key=True)
         for index, term in enumerate(terms):
             if isinstance(term, str) and (reason := too_short(term, distance)):
                 advice = "lower max_distance, or make it one of patterns"

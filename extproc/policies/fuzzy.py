@@ -26,17 +26,26 @@ WORD_CHARACTER = re.compile("[A-Za-z0-9_\u00c0-\u052f]")
 _WORDS = re.compile(f"{WORD_CHARACTER.pattern}+")
 # Longer terms are found exactly: an expression counts what it may skip.
 LONGEST = 64
+# Terms that may be searched for with more than two edits: each is measured against most words that come.
+MOST_TERMS = 100
 # Characters that one expression may count, more than a user's: a word's beginning anchors it, so that its automaton
 # stays small. With 560, a thousand terms of two words took 740 MB in 64 expressions; with 3,000, 360 MB in 11.
 TOGETHER = 3000
 
 
+def shortest(distance: int) -> int:
+    """Characters that a term needs: most words are as near to a short one, and its pieces stand in most words.
+
+    Above two edits, three for each piece: with two, a thousand terms of 18 characters and eight edits took seconds for
+    8 KB.
+    """
+    return 2 * distance + 1 if distance <= 2 else 3 * (distance + 1)
+
+
 def too_short(term: str, distance: int) -> str | None:
-    """Why a term cannot be searched for with that many edits: most words are as near to a short one."""
-    size = len(term.strip())
-    if size > 2 * distance:
-        return None
-    return f"{size} characters are too few for max_distance {distance}: a term must be longer than twice that"
+    """Why a term cannot be searched for with that many edits, if it is too short for it."""
+    size, least = len(term.strip()), shortest(distance)
+    return None if size >= least else f"{size} characters are too few for max_distance {distance}, which takes {least}"
 
 
 def fits(term: str, distance: int) -> bool:
@@ -44,7 +53,7 @@ def fits(term: str, distance: int) -> bool:
     words = _WORDS.findall(term)
     fewest = max(1, len(words) - distance)
     return (
-        2 * distance < len(term) <= LONGEST
+        shortest(distance) <= len(term) <= LONGEST
         and bool(WORD_CHARACTER.match(term[0]) and WORD_CHARACTER.match(term[-1]))
         # A piece more than edits allowed, each a part of a word.
         and sum(map(len, words)) > distance
@@ -206,10 +215,8 @@ def _longest(cuts: Sequence[_Cut], words: int) -> int:
 def _size(cuts: Sequence[_Cut], words: int) -> int:
     """How many characters the expression counts."""
     longest, separator = _longest(cuts, words), 1 + cuts[0].distance
-    return sum(
-        sum(map(len, pieces)) + 2 * longest + (words - 1) * (longest + separator) + 3
-        for pieces in _places(cuts, words).values()
-    )
+    around = 2 * longest + 1 + (words - 1) * (longest + separator)
+    return 1 + sum(sum(map(len, pieces)) + around for pieces in _places(cuts, words).values())
 
 
 def _expression(cuts: Sequence[_Cut], words: int) -> str:
@@ -219,7 +226,8 @@ def _expression(cuts: Sequence[_Cut], words: int) -> str:
     branches = []
     for at, pieces in _places(cuts, words).items():
         anchor = rf"(?:{'|'.join(map(re2.escape, pieces))})[{WORD}]{{0,{longest}}}"
-        ahead = rf"{begins}{separator}(?:[{WORD}]{{1,{longest}}}{separator}){{{at - 1}}}[{WORD}]{{0,{longest}}}"
-        behind = rf"(?:{separator}[{WORD}]{{1,{longest}}}){{{words - 1 - at}}}"
-        branches.append((ahead if at else rf"(?:{begins})?") + anchor + behind)
+        further = rf"(?:[{WORD}]{{1,{longest}}}{separator}){{{at - 1}}}" if at > 1 else ""
+        ahead = rf"{begins}{separator}{further}[{WORD}]{{0,{longest}}}" if at else rf"(?:{begins})?"
+        behind = rf"(?:{separator}[{WORD}]{{1,{longest}}}){{{words - 1 - at}}}" if at < words - 1 else ""
+        branches.append(ahead + anchor + behind)
     return rf"(?i)(?:{'|'.join(branches)})(?:[^{WORD}]|\z)"

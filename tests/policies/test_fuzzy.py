@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from extproc.policies.chain import Chain
 from extproc.policies.dlp import build
-from extproc.policies.fuzzy import TOGETHER, Near, _Term, expressions, fits, too_short
+from extproc.policies.fuzzy import TOGETHER, Near, _Cut, _expression, _size, _Term, expressions, fits, too_short
 from extproc.policies.scan import compile_pattern
 from extproc.policies.syntax import parse, positions
 from extproc.policies.verdict import Phase, Place, Text
@@ -57,7 +57,7 @@ def test_distance(term, text):
         (["été passé"], 1, "ÉTÉ PASSE", MARKER),
         (["zephyr"], 0, "zephir zephyr", f"zephir {MARKER}"),
         (["x" * 65], 1, f"{'x' * 64} {'x' * 65}", f"{'x' * 64} {MARKER}"),
-        (["internationalisation"], 8, "internaliation", MARKER),
+        (["internationalisation"], 5, "internationalis", MARKER),
     ],
 )
 def test_found(terms, distance, text, expected):
@@ -148,10 +148,25 @@ def test_fits(term, distance, expected):
 
 
 def test_too_short():
-    """A term no longer than twice the distance is refused with the numbers."""
-    expected = "4 characters are too few for max_distance 2: a term must be longer than twice that"
-    assert too_short(" abcd ", 2) == expected
+    """A term that is short for the distance is refused with the numbers."""
+    assert too_short(" abcd ", 2) == "4 characters are too few for max_distance 2, which takes 5"
+    assert too_short("elevenchars", 3) == "11 characters are too few for max_distance 3, which takes 12"
     assert too_short("abcde", 2) is None
+
+
+@pytest.mark.parametrize("distance", [1, 2, 4])
+@pytest.mark.parametrize("words", [1, 2, 3])
+def test_expressions_keep_to_their_size(words, distance):
+    """However many terms there are, and of however many words, every expression is one that compiles."""
+    terms = [" ".join(f"{'xyz'[part]}abc{number:03}def" for part in range(words)) for number in range(1000)]
+    found = list(expressions(terms, distance))
+    counted = [positions(parse(source)) for source, _, _ in found]
+    assert max(counted) <= TOGETHER
+    assert sum(counted) / len(counted) > TOGETHER / 2 or len(counted) < 5
+    # What was counted while they were put together is what the engine counts.
+    cuts = [_Cut(term, distance) for term in terms[:20]]
+    for together in range(max(1, words - distance), words + 1):
+        assert _size(cuts, together) == positions(parse(_expression(cuts, together)))
 
 
 def test_a_thousand_terms():

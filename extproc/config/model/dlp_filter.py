@@ -49,7 +49,7 @@ class DlpFilter(Section):
         ge=0,
         le=8,
         description="With `fuzzy_matching`, how many letters may differ (Levenshtein). Every term must be longer than "
-        "twice that.",
+        "twice that; above 2 there may be 100 terms, each of at least 3 letters for every edit and 3 more.",
     )
     sensitivity_level: Literal["standard", "high", "restricted"] = Field(
         default="standard",
