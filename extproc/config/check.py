@@ -14,6 +14,7 @@ from extproc.config.base_url import parse_base_url
 from extproc.config.model.target import ENVIRONMENT_NAME
 from extproc.config.problem import Code, Path, Problem, Severity, did_you_mean, dotted
 from extproc.config.provider import InvalidProvider, resolve
+from extproc.policies.fuzzy import MOST_TERMS, too_short
 from extproc.policies.table import KINDS
 
 # Envoy's cluster of a target is called as the target is, and the workers' is "kt.workers".
@@ -37,6 +38,7 @@ def check(value: dict[str, Any]) -> Iterator[Problem]:
     for place in broad.PLACES:
         for path, pattern in _values(value, place):
             yield from broad.check(path, pattern)
+    yield from _distances(value)
 
 
 # Settings that the two generations of the format spell differently: where all of them stand below `policy`.
@@ -302,3 +304,24 @@ def _rule_names(root: dict[str, Any]) -> Iterator[Problem]:
         if isinstance(name, str) and first.setdefault(name, int(path[-1])) != path[-1]:
             message = f"{name[:100]!r} is already the name of patterns[{first[name]}]"
             yield Problem(Code.DUPLICATE, (*path, "name"), message, "names are unique")
+
+
+def _distances(root: dict[str, Any]) -> Iterator[Problem]:
+    """A short term with many edits allowed would be found in every other word."""
+    for path, section in _walk(root, ("policy", "dlp-filter"), ()):
+        distance = section.get("max_distance", 1)
+        if section.get("fuzzy_matching") is not True:
+            if "max_distance" in section:
+                message = "has no effect without fuzzy_matching: true"
+                yield Problem(Code.CONFLICT, (*path, "max_distance"), message, "add it or remove this", at_key=True)
+            continue
+        terms = section.get("blocked_terms")
+        if not isinstance(distance, int) or not isinstance(terms, list):
+            continue
+        if distance > 2 and len(terms) > MOST_TERMS:
+            message = f"max_distance {distance} is for at most {MOST_TERMS} terms, found {len(terms)}"
+            yield Problem(Code.NOT_ALLOWED, (*path, "blocked_terms"), message, "lower it to 2", at_key=True)
+        for index, term in enumerate(terms):
+            if isinstance(term, str) and (reason := too_short(term, distance)):
+                advice = "lower max_distance, or make it one of patterns"
+                yield Problem(Code.NOT_ALLOWED, (*path, "blocked_terms", index), reason, advice)

@@ -30,7 +30,6 @@ KEYS: dict[tuple[str, ...], frozenset[str]] = {
             "snowflake_account_identifier_env", "weight", "zdr",
         }
     ),
-    ("policy", "dlp-filter"): frozenset({"max_distance"}),
     ("size_limits",): frozenset({"max_header_bytes"}),
     ("testing",): frozenset({"default_threshold", "plugins", "strategies"}),
     ("testing", "suites", "[]"): frozenset({"assertions"}),
@@ -67,8 +66,6 @@ VALUES: dict[tuple[str, ...], frozenset[str | bool]] = {
     ("policy", "prompt-injection", "response", "log_level"): frozenset({"debug", "info", "error"}),
     ("policy", "prompt-injection", "boundaries", "enforce_delimiters"): frozenset({False}),
     ("policy", "prompt-injection", "backend"): frozenset({"external"}),
-    ("policy", "dlp-filter", "fuzzy_matching"): frozenset({True}),
-    ("policy", "dlp-filter", "sensitivity_level"): frozenset({"high", "restricted"}),
     ("testing", "suites", "[]", "cases", "[]", "expected", "verdict"): frozenset({"escalate"}),
     ("policy", "audit-logger", "hipaa_audit_controls"): frozenset({True}),
 }

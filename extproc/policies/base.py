@@ -41,7 +41,8 @@ class Rule:
     spans inside the candidate that count, in order and disjoint: none for a false alarm, a part of it where the
     expression needed more text than the secret itself. It sees nothing after the candidate, so that a stream can
     ask it as soon as the match is final. `replace` turns the text of a span into its marker.
-    `message` is the client's message if the rule blocks; `reversible` is that of its findings.
+    `message` is the client's message if the rule blocks; `reversible` is that of its findings. With `again`, candidates
+    may overlap: each is looked into again from its second character.
     """
 
     policy: str
@@ -52,6 +53,7 @@ class Rule:
     refine: Refine = whole
     message: str = ""
     reversible: bool = False
+    again: bool = False
 
 
 class Policy(Protocol):

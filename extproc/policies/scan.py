@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 import re2
 
 from extproc.policies.base import CONTEXT, Rule
+from extproc.policies.disguise import Offsets, disguises
 from extproc.policies.syntax import Node, PatternError, nullable, parse, positions
 
 __all__ = ["Pattern", "PatternError", "RuleSet", "candidates", "compile_pattern", "gate", "options"]
@@ -49,8 +51,8 @@ class Pattern:
     tree: Node
 
 
-def compile_pattern(source: str) -> Pattern:
-    """Check and compile an expression.
+def compile_pattern(source: str, *, most: int = MAX_POSITIONS) -> Pattern:
+    """Check and compile an expression that counts at most so many characters.
 
     Raises PatternError, with the position where there is one, for what RE2 does not have (look-around,
     back-references), for a syntax error, for an expression that can match nothing at all, and for one so large that
@@ -66,9 +68,9 @@ def compile_pattern(source: str) -> Pattern:
     except re2.error as error:
         raise PatternError(_explained(error, source), _position(error, source)) from None
     counted = positions(tree)
-    if counted > MAX_POSITIONS:
+    if counted > most:
         raise PatternError(
-            f"the expression counts {counted} characters, the limit is {MAX_POSITIONS}: lower its repetition counts"
+            f"the expression counts {counted} characters, the limit is {most}: lower its repetition counts"
         )
     if compiled.programsize > MAX_PROGRAM_SIZE:
         raise PatternError(
@@ -116,14 +118,40 @@ class RuleSet:
     def scan(self, text: str) -> Iterator[tuple[Rule, int, int]]:
         """Every match that its rule's refinement confirms, rule by rule: (rule, start, end) in code points.
 
-        Candidates of one rule are leftmost and do not overlap; a rejected candidate is passed over as a whole.
+        Candidates of one rule are leftmost and do not overlap; a rejected candidate is passed over as a whole. A text
+        with disguised characters (disguise.py) is searched as it is written and in its plain form.
         """
+        if next(disguises(text), None) is None:
+            yield from ((self.rules[index], start, end) for index, start, end in self._scan(text))
+            return
+        offsets = Offsets()
+        plain = offsets.extend(text)
+        found = dict.fromkeys(self._scan(text))
+        found |= dict.fromkeys((index, *offsets.span(start, end)) for index, start, end in self._scan(plain))
+        # In the order of the rules, as without disguises.
+        for index, start, end in sorted(found, key=itemgetter(0)):
+            yield self.rules[index], start, end
+
+    def _scan(self, text: str) -> Iterator[tuple[int, int, int]]:
         data = text.encode("utf-8", "replace")
         for index in candidates(self._gates, data):
             rule = self.rules[index]
-            for start, end in _code_points(data, text, (m.span() for m in rule.pattern.compiled.finditer(data))):
+            for start, end in _code_points(data, text, _spans(rule, data)):
                 for inner_start, inner_end in rule.refine(text[start:end], text[max(0, start - CONTEXT) : start]):
-                    yield rule, start + inner_start, start + inner_end
+                    yield index, start + inner_start, start + inner_end
+
+
+def _spans(rule: Rule, data: bytes) -> Iterator[tuple[int, int]]:
+    expression = rule.pattern.compiled
+    if not rule.again:
+        yield from (match.span() for match in expression.finditer(data))
+        return
+    at = 0
+    while match := expression.search(data, at):
+        yield match.span()
+        at = match.start() + 1
+        while at < len(data) and data[at] & 0xC0 == 0x80:
+            at += 1
 
 
 def _code_points(data: bytes, text: str, spans: Iterable[tuple[int, int]]) -> Iterable[tuple[int, int]]:
@@ -133,14 +161,12 @@ def _code_points(data: bytes, text: str, spans: Iterable[tuple[int, int]]) -> It
 
 
 def _decoded(data: bytes, spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Counted from the start of the one before, since spans may overlap."""
     position = count = 0
-    for span in spans:
-        offsets = []
-        for offset in span:
-            count += len(data[position:offset].decode())
-            position = offset
-            offsets.append(count)
-        yield offsets[0], offsets[1]
+    for start, end in spans:
+        count += len(data[position:start].decode())
+        position = start
+        yield count, count + len(data[start:end].decode())
 
 
 def _explained(error: re2.error, source: str) -> str:

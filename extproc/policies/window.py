@@ -8,6 +8,9 @@ the floor on, in one of two ways:
 * Else each rule that hit is searched with its own `awaiting` expression, which yields the matches that are final and
   then, at most, one start from which a match is still open. The earliest open start is the new floor.
 
+Text with disguised characters (disguise.py) is searched twice, as it is written and in its plain form, by two tracks
+(track.py); the lower floor holds. In ordinary text there is one track, and again some way behind the last disguise.
+
 Text up to the floor goes out, with whole clusters of overlapping matches replaced (overlap.py). So what a stream
 delivers is what the unary path would have delivered, however it is cut, and a push costs time in what is held plus
 what is new.
@@ -22,11 +25,13 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 
 import re2
 
-from extproc.policies.base import CONTEXT, Action, Refine, Rule, whole
+from extproc.policies.base import CONTEXT, Action, Rule, whole
+from extproc.policies.disguise import disguises
 from extproc.policies.overlap import clusters
 from extproc.policies.reach import approaching, awaiting
-from extproc.policies.scan import candidates, gate, options
-from extproc.policies.verdict import Block, Finding, PolicyFailed, Released
+from extproc.policies.scan import gate, options
+from extproc.policies.track import PlainTrack, Track
+from extproc.policies.verdict import Block, Finding, Released
 
 # Characters held at most before an open match is treated as one.
 HOLD_LIMIT = 8192
@@ -35,8 +40,6 @@ HOLD_LIMIT = 8192
 _GROWTH = 1.25
 _GIVE_UP = 64
 
-# Released text is cut off the buffer in portions of at least so many characters.
-_TRIM_AT = 256
 # Instructions of rules whose open paths are looked for by one expression. More of them together have more states than
 # can be kept: with all entities and secrets a token took 42 µs in one expression, and takes 8 µs in three.
 _MOST_TOGETHER = 5_000
@@ -80,7 +83,7 @@ def _batches(sources: Sequence[str], sizes: Sequence[int]) -> Iterator[list[str]
     yield batch
 
 
-class Window:
+class Window(Track):
     """The hold-back of one place. See the module's text; `limit` is in characters.
 
     Raises PolicyFailed when a rule's own code raises, unless its policy is in `fail_open`: then that rule stops
@@ -95,19 +98,12 @@ class Window:
         fail_open: Container[str] = (),
         failed: set[str] | None = None,
     ) -> None:
-        self._compiled = compiled
-        self._limit = limit
-        self._fail_open = fail_open
-        self._failed = set() if failed is None else failed
-        # Every position below counts characters from the start of the stream; `_buffer` starts at `_base`.
-        self._buffer = ""
-        self._base = 0
+        super().__init__(compiled, limit=limit, fail_open=fail_open, failed=set() if failed is None else failed)
         self._released = 0
-        self._floor = 0
-        # Rules that stand ahead of the floor: each at the end of its last match.
-        self._ahead: dict[int, int] = {}
         self._pending: list[Finding] = []
-        self._disabled: set[int] = set()
+        # The reading without disguises, and the end of the last disguised character as written.
+        self._plain: PlainTrack | None = None
+        self._disguised = 0
         # Where release stops for now; behind `_released` only when an overflow has sent its marker already.
         self._front = 0
         self._look_at = 0
@@ -122,47 +118,50 @@ class Window:
         """Take the next piece; release what no rule can still reach."""
         if self._ended or not text:
             return _NOTHING
+        for at, _ in disguises(text):
+            self._disguised = self._base + len(self._buffer) + at + 1
+            self._plain = self._plain or self.plain()
         self._buffer += text
+        if self._plain:
+            self._plain.feed(text)
         if len(self._buffer) < self._look_at:
             return _NOTHING
-        if self._pending or self._compiled.observes or self._released > self._floor or not self._glide():
+        if self._pending or self._compiled.observes or self._released > self._lowest or not self._glides():
             return self._advance(final=False)
-        passed = self._cut(self._floor)
-        self._trim()
+        self._front = self._lowest
+        passed = self._cut(self._front)
+        self._tidy()
         return Released(passed) if passed else _NOTHING
 
     def finish(self) -> Released:
         """The place has ended: judge and release what is held."""
         return _NOTHING if self._ended else self._advance(final=True)
 
-    def _glide(self) -> bool:
-        """Move the floor where there is no complete match at all; False, and nothing moved, where there is one."""
-        # One character before the floor is context enough for `\b` and `^`.
-        low = max(self._floor - self._base - 1, 0)
-        text = self._buffer[low:] if low else self._buffer
-        data = text.encode("utf-8", "replace")
-        for each, _ in self._compiled.complete:
-            if each.Match(data):
-                return False
-        context = len(text[: self._floor - self._base - low].encode("utf-8", "replace"))
-        offset = len(data)
-        for expression in self._compiled.approaching:
-            if match := expression.search(data, context):
-                offset = min(offset, match.start())
-        floor = self._base + low + (offset if len(data) == len(text) else len(data[:offset].decode()))
-        if self._base + len(self._buffer) - floor > self._limit:
+    @property
+    def _lowest(self) -> int:
+        """The floor, or that of the other reading where it is lower."""
+        return min(self._floor, self._plain.written_floor) if self._plain else self._floor
+
+    def _glides(self) -> bool:
+        """Move the floors where no reading has a complete match, and no more is held than may be."""
+        if not self.glide() or (self._plain and not self._plain.glide()):
             return False
-        self._floor = self._front = floor
-        return True
+        return not self._plain or self._base + len(self._buffer) - self._lowest <= self._limit
 
     def _advance(self, *, final: bool) -> Released:
         self._ended = final
         self._look_at = 0
-        opened, refused, observed = self._search(final=final)
+        opened, refused, observed, redacted = self.look(final=final)
+        self._pending += redacted
+        if self._plain:
+            more = self._plain.look(final=final)
+            for index, at in more.opened.items():
+                opened[index] = min(at, opened.get(index, at))
+            refused += more.refused
+            observed += more.observed
+            self._pending += more.redacted
         end = self._base + len(self._buffer)
         rules = self._compiled.rules
-        self._floor = min(opened.values(), default=end)
-        self._ahead = {index: at for index, at in self._ahead.items() if at > self._floor}
         safe = min((at for index, at in opened.items() if rules[index].action is not Action.OBSERVE), default=end)
         block = None
         if refused:
@@ -173,78 +172,8 @@ class Window:
         if end - self._front > self._limit and not self._ended:
             marker, block = self._overflow(opened, end)
             text += marker
-        self._trim()
+        self._tidy()
         return Released(text, (*observed, *findings), block) if text or findings or observed or block else _NOTHING
-
-    def _search(self, *, final: bool) -> tuple[dict[int, int], list[tuple[Rule, int]], list[Finding]]:
-        """Search every rule from where it stands: open starts by rule, refusals, and observations.
-
-        Redactions go to `_pending`.
-        """
-        opened: dict[int, int] = {}
-        refused: list[tuple[Rule, int]] = []
-        observed: list[Finding] = []
-        low = max(self._floor - self._base - 1, 0)
-        origin = self._base + low
-        text = self._buffer[low:]
-        data = text.encode("utf-8", "replace")
-        for index in candidates(self._compiled.gates, data):
-            rule = self._compiled.rules[index]
-            at = max(self._floor, self._ahead.get(index, 0))
-            for start, stop, is_open in self._matches(index, text, data, at - origin, final=final):
-                if index in self._disabled:
-                    break
-                if is_open:
-                    # A rule that only observes holds nothing back, and remembers no more than the others may hold.
-                    if rule.action is not Action.OBSERVE or len(text) - start <= self._limit:
-                        opened[index] = origin + start
-                    else:
-                        self._ahead[index] = origin + len(text)
-                    break
-                self._ahead[index] = origin + stop
-                for finding in self._confirmed(index, origin + start, origin + stop):
-                    if rule.action is Action.REDACT:
-                        self._pending.append(finding)
-                    else:
-                        observed.append(finding)
-                    if rule.action is Action.BLOCK:
-                        refused.append((rule, finding.start))
-        return opened, refused, observed
-
-    def _matches(self, index: int, text: str, data: bytes, at: int, *, final: bool) -> Iterator[tuple[int, int, bool]]:
-        """(start, end, open) of one rule's matches in `text` from `at`, in characters; an open one is the last."""
-        expression = self._compiled.rules[index].pattern.compiled if final else self._compiled.awaiting[index]
-        subject = data if final else data + b"\0"
-        narrow = len(data) == len(text)
-        offset = at if narrow else len(text[:at].encode("utf-8", "replace"))
-        while match := expression.search(subject, offset):
-            start, stop = match.span()
-            is_open = stop > len(data)
-            if is_open and start >= len(data):
-                return
-            if narrow:
-                yield start, stop, is_open
-            else:
-                # Counted from the last match, so that many matches stay linear.
-                first = at + len(data[offset:start].decode())
-                at = first + len(data[start:stop].decode())
-                yield first, at, is_open
-            offset = stop
-
-    def _confirmed(self, index: int, start: int, stop: int, refine: Refine | None = None) -> Iterator[Finding]:
-        rule = self._compiled.rules[index]
-        low, high = start - self._base, stop - self._base
-        try:
-            candidate = self._buffer[low:high]
-            for first, last in (refine or rule.refine)(candidate, self._buffer[max(0, low - CONTEXT) : low]):
-                marker = rule.replace(candidate[first:last]) if rule.action is Action.REDACT else None
-                yield Finding(rule.policy, rule.name, start + first, start + last, marker)
-        except Exception as error:
-            # A rule that cannot judge must not become an unguarded pass: the fail mode decides.
-            if rule.policy not in self._fail_open:
-                raise PolicyFailed(rule.policy) from error
-            self._disabled.add(index)
-            self._failed.add(rule.policy)
 
     def _release(self, safe: int) -> tuple[str, tuple[Finding, ...]]:
         """Everything before `safe`, complete clusters replaced; a cluster that reaches past it waits."""
@@ -295,12 +224,17 @@ class Window:
         self._look_at = int((end - self._base) * _GROWTH)
         return marker, None
 
-    def _trim(self) -> None:
-        """Forget what was released, except for the characters that refinements and assertions may still look at."""
-        cut = min(self._released, self._floor) - CONTEXT - self._base
-        if cut > _TRIM_AT:
-            self._buffer = self._buffer[cut:]
-            self._base += cut
+    def _tidy(self) -> None:
+        """Forget what is settled, and the second reading where it cannot differ any more."""
+        lowest = self._lowest
+        if self._plain:
+            self._plain.trim(lowest)
+            self.settle(lowest)
+            same = self._plain.written_floor == self._floor and self.rests and self._plain.rests
+            # From here on both would read the same characters, and the same before them.
+            if same and self._disguised <= self._floor - CONTEXT and not self._pending and self._released <= lowest:
+                self._plain = None
+        self.trim(min(self._released, lowest))
 
 
 def _block(rule: Rule) -> Block:

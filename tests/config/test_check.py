@@ -86,3 +86,11 @@ def test_null_temperature_is_a_value(base: str, said: Callable[..., list[str]]) 
 def test_checks_survive_any_shape(value: dict[str, object]) -> None:
     """The checks run on values that no model has seen, whatever their types."""
     assert all(problem.message for problem in check(value))
+
+
+@pytest.mark.parametrize(("distance", "terms", "refused"), [(2, 101, False), (3, 100, False), (3, 101, True)])
+def test_many_terms_with_many_edits(distance: int, terms: int, refused: bool) -> None:
+    """Above two edits a list of terms is limited, as each is measured against most words."""
+    section = {"fuzzy_matching": True, "max_distance": distance, "blocked_terms": ["internationalisation"] * terms}
+    problems = list(check({"policy": {"dlp-filter": section}}))
+    assert any(problem.path == ("policy", "dlp-filter", "blocked_terms") for problem in problems) is refused

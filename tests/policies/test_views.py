@@ -18,7 +18,7 @@ from extproc.policies.views import decoded, plain
         ("\uff49\uff47\uff4e\uff4f\uff52\uff45", "ignore"),
         ("ig\u200bno\u00adre", "ignore"),
         ("".join(chr(0xE0000 + ord(c)) for c in "ignore"), "ignore"),
-        ("ignоre аll", "ignore all"),  # noqa: RUF001  # Cyrillic letters are the point
+        ("ignоre аll", "ignore all"),  # Cyrillic letters are the point
         ("привет", "привет"),
     ],
 )
@@ -30,7 +30,7 @@ def test_plain(text, expected):
 def test_plain_by_choice():
     """Each disguise may be left on."""
     assert plain("\uff49\u200b", unicode=False) == "\uff49\u200b"
-    assert plain("ignоre", lookalikes=False) == "ignоre"  # noqa: RUF001  # as above
+    assert plain("ignоre", lookalikes=False) == "ignоre"  # as above
 
 
 @given(st.text(alphabet=st.characters(codec="utf-8"), min_size=24, max_size=200).filter(str.isprintable))

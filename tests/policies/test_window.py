@@ -52,6 +52,10 @@ SOURCES = (
     "(?i:a)b(?-i:a)",
 )
 TEXTS = st.text(alphabet="aabbA- \né\x00", max_size=24)
+# A full-width letter, one that becomes three, a ligature's kin, what vanishes, a dash of each kind, a surrogate.
+DISGUISED = st.text(alphabet="aabbA- \né\x00ａｂ㏂\u200b\u00ad\u2010—1\ud83d", max_size=24)
+# Long enough between disguises for the second reading to end and begin again.
+PLAIN = ("", "ab- " * 20, "aabb a" * 12, "-" * 60)
 ACTIONS = st.sampled_from([Action.REDACT, Action.REDACT, Action.REDACT, Action.OBSERVE, Action.BLOCK])
 
 
@@ -88,6 +92,7 @@ def chains(draw, actions=ACTIONS, refinements=(whole, second_half), placed=PLACE
                 draw(actions),
                 lambda text, kind=kind, number=number: f"<{kind}{number}:{len(text)}>",
                 draw(st.sampled_from(refinements)),
+                again=draw(st.sampled_from([False, False, True])),
             )
             for number, source in enumerate(draw(st.lists(st.sampled_from(SOURCES), min_size=1, max_size=3)))
         ]
@@ -112,10 +117,26 @@ def stream(window, pieces):
     return text, findings, None
 
 
-@given(chains(), TEXTS, st.lists(st.integers(0, 24), max_size=6) | st.just(range(24)))
-@settings(max_examples=400, deadline=None)
+@given(chains(), TEXTS | DISGUISED, st.lists(st.integers(0, 24), max_size=6) | st.just(range(24)))
+@settings(max_examples=600, deadline=None)
 def test_stream_equals_unary(chain, text, cuts):
-    """Whatever the rules and the cuts, a stream delivers what judging the whole text delivers."""
+    """Whatever the rules, the cuts and the disguises, a stream delivers what judging the whole text delivers."""
+    assert_same(chain, text, cuts)
+
+
+@given(
+    chains(),
+    st.lists(st.tuples(DISGUISED, st.sampled_from(PLAIN)), max_size=4),
+    st.lists(st.integers(0, 400), max_size=12) | st.integers(1, 90).map(lambda size: range(0, 500, size)),
+)
+@settings(max_examples=300, deadline=None)
+def test_disguises_here_and_there(chain, pieces, cuts):
+    """Long stretches without disguises change nothing about those before and after."""
+    assert_same(chain, "".join(part for piece in pieces for part in piece), cuts)
+
+
+def assert_same(chain, text, cuts):
+    """What judging the whole text delivers is what the stream delivers, or a part of it before a block."""
     judged = chain.judge([Text(PLACE, text)])
     window = chain.window(PLACE)
     if window is None:

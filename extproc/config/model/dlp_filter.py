@@ -46,7 +46,21 @@ class DlpFilter(Placed):
     action: Literal["redact", "block"] = Field(
         default="redact", description="What a match does unless the pattern says otherwise."
     )
-    fuzzy_matching: Literal[False] = Field(default=False, description="Terms are found exactly, in any case.")
-    sensitivity_level: Literal["standard"] = Field(
-        default="standard", description="Only what is configured here is looked for."
+    fuzzy_matching: bool = Field(
+        default=False,
+        description="Whether terms are also found with a few letters changed, added or left out, or words joined. "
+        "Terms over 64 characters, and those of scripts written without blanks, are found exactly.",
+    )
+    max_distance: int = Field(
+        default=1,
+        ge=0,
+        le=8,
+        description="With `fuzzy_matching`, how many letters may differ (Levenshtein). Every term must be longer than "
+        "twice that; above 2 there may be 100 terms, each of at least 3 letters for every edit and 3 more.",
+    )
+    sensitivity_level: Literal["standard", "high", "restricted"] = Field(
+        default="standard",
+        description="Classification markings to look for, treated as `action` says. `high`: banners such as "
+        "SECRET//NOFORN, TLP:RED, a line that is nothing but a marking, `Classification: Confidential`. `restricted`: "
+        "also markings of several words in running text, such as `for internal use only`.",
     )

@@ -8,6 +8,7 @@ from typing import Any
 from extproc.policies.base import Action, Refine, Rule, refusal, whole
 from extproc.policies.pii import asia, card, email, europe, health, iban, ip_address, person, phone, ssn, things, uk, us
 from extproc.policies.pii.markers import replacement
+from extproc.policies.pii.spelled import DISGUISES, MOST_POSITIONS
 from extproc.policies.rules import RulePolicy
 from extproc.policies.scan import compile_pattern
 
@@ -51,16 +52,21 @@ def build(settings: Mapping[str, Any]) -> RulePolicy:
     if wanted is None:
         wanted = (*DEFAULT, *(PCI if settings.get("pci_mode", True) else ()))
     wanted = (*wanted, *(HEALTHCARE if settings.get("healthcare_mode") else ()))
-    found = [(name, expression, refine) for name in ENTITIES if name in wanted for expression, refine in ENTITIES[name]]
-    found += [("CUSTOM", expression, whole) for expression in settings.get("detect_patterns") or ()]
+    found = [
+        (name, compile_pattern(each[0], most=MOST_POSITIONS), each[1])
+        for name in ENTITIES
+        if name in wanted
+        for each in (*ENTITIES[name], *DISGUISES.get(name, ()))
+    ]
+    found += [("CUSTOM", compile_pattern(expression), whole) for expression in settings.get("detect_patterns") or ()]
     return RulePolicy(
         KIND,
         [
             Rule(
-                *(KIND, name, compile_pattern(source), action, replacement(name, redaction), refine),
+                *(KIND, name, pattern, action, replacement(name, redaction), refine),
                 *(refusal(KIND, name), reversible),
             )
-            for name, source, refine in found
+            for name, pattern, refine in found
         ],
         settings,
     )

@@ -24,7 +24,7 @@ _NANP = re.compile(
     r"(?:(?:00)?1[ .-]?)?(?:\(\d{3}\)[ -]?\d{3}[ .-]\d{4}|\d{3}-\d{3}-\d{4}|\d{3}\.\d{3}\.\d{4}"
     r"|[2-9]\d\d[ -][2-9]\d\d[ -]\d{4})"
 )
-_SSN = re.compile(r"\d{3}([-. ])\d{2}\1\d{4}")
+_SSN = re.compile(r"\d{3}( ?[-./ ] ?)\d{2}\1\d{4}")
 _SAID_AFTER = re.compile(r"[ -]{1,2}[A-Za-z]{3,6}$")
 _EXTENSION = re.compile(r" ?(?:x|ext\.?|extension) ?\d{1,6}$")
 _LABEL = re.compile(

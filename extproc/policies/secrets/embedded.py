@@ -79,7 +79,8 @@ def command_password(candidate: str, before: str) -> Sequence[Span]:
 _GAP = r"""(?:\s|\\[nrt]|["'+,\\])*"""
 
 # RFC 3986 §3.2.1; the first colon ends the name.
-URL_WITH_LOGIN = r"\b[A-Za-z][A-Za-z0-9+.-]*://[!$-.0-9;=A-Z_a-z~]*:[!$-.0-;=A-Z^-~]+@"
+# Bounded, for without a bound any long word could still become a scheme, and a stream would hold it.
+URL_WITH_LOGIN = r"\b[A-Za-z][A-Za-z0-9+.-]{0,30}://[!$-.0-9;=A-Z_a-z~]{0,128}:[!$-.0-;=A-Z^-~]{1,256}@"
 
 EMBEDDED: tuple[tuple[str, str, Refine], ...] = (
     # RFC 7468; a body without an end is a key all the same.

@@ -34,6 +34,14 @@ def judged(section: dict[str, Any], text: str) -> str | None:
         ({"blocked_terms": ["zephyr"], "action": "block"}, None),
         ({"secrets": True}, "id K-42 of Zephyr"),
         ({"sensitivity_level": "standard", "fuzzy_matching": False}, "id K-42 of Zephyr"),
+        ({"blocked_terms": ["zephir"]}, "id K-42 of Zephyr"),
+        ({"blocked_terms": ["zephir"], "fuzzy_matching": True}, "id K-42 of [BLOCKED_TERM_REDACTED]"),
+        ({"blocked_terms": ["sephir"], "fuzzy_matching": True}, "id K-42 of Zephyr"),
+        (
+            {"blocked_terms": ["sephir"], "fuzzy_matching": True, "max_distance": 2},
+            "id K-42 of [BLOCKED_TERM_REDACTED]",
+        ),
+        ({"blocked_terms": ["zephir"], "fuzzy_matching": True, "max_distance": 0}, "id K-42 of Zephyr"),
     ],
 )
 def test_field_reaches_the_policy(section: dict[str, Any], text: str | None) -> None:
@@ -52,3 +60,15 @@ def test_field_reaches_the_policy(section: dict[str, Any], text: str | None) -> 
 def test_secrets(section: dict[str, Any], text: str | None) -> None:
     """`secrets` looks for the built-in kinds, with the policy's action."""
     assert judged(section, "pass it: password = 'hunter-22'") == text
+
+
+@pytest.mark.parametrize(
+    ("level", "banner", "phrase"),
+    [("standard", False, False), ("high", True, False), ("restricted", True, True)],
+)
+def test_sensitivity_level(level: str, banner: bool, phrase: bool) -> None:
+    """Each level finds what it names, and does with it what `action` says."""
+    settings = {"sensitivity_level": level}
+    assert (judged(settings, "x\nSECRET//NOFORN\n") == "x\n[CLASSIFICATION_MARKING_REDACTED]\n") is banner
+    assert (judged(settings, "It is for internal use only.") != "It is for internal use only.") is phrase
+    assert (judged({**settings, "action": "block"}, "TLP:RED") is None) is banner

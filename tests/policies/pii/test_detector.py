@@ -79,11 +79,20 @@ VALUES = st.sampled_from(
         "1.2.3.4.5",
         "jörg@bücher.example",
         "x@y",
+        "jane at example dot com",
+        "jane [at] example.com",
+        "four one one one one one one one one one one one one one one one",
+        "1 2 3 - 4 5 - 6 7 8 9",
+        "１２３-４５-６７８９",
+        "203[.]0[.]113[.]7",
+        "4111\u200b1111\u00a01111 1111",
         "12",
         "\ud83d",
     ]
 )
-GLUE = st.sampled_from(["", " ", ", ", "-", ".", "@", "\n", "1", "a", " 4", "é", ": "])
+GLUE = st.sampled_from(
+    ["", " ", ", ", "-", ".", "@", "\n", "1", "a", " 4", "é", ": ", " at ", " dot com", "—", "\u200b"]
+)
 
 
 @given(st.lists(st.tuples(GLUE, VALUES), max_size=4), GLUE, st.integers(1, 7))
