@@ -138,3 +138,10 @@ class Offsets:
         else:
             self._plain.append(plain)
             self._written.append(written)
+
+
+def undone(text: str) -> tuple[str, Offsets] | None:
+    """The plain form of a whole text and the way back from it; None when nothing is disguised."""
+    offsets = Offsets()
+    plain = offsets.extend(text)
+    return None if plain is text else (plain, offsets)

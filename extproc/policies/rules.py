@@ -29,18 +29,18 @@ class RulePolicy:
     def judge(self, texts: Sequence[Text]) -> Sequence[Verdict]:
         """One verdict for each text; a block names the first rule, in the order of the settings, that matched."""
         if self._placement is EVERYWHERE:
-            return [self._verdict(text.text) for text in texts]
-        return [self._verdict(text.text) if self._placement.reads(text.place) else ALLOW for text in texts]
+            return [self._verdict(text) for text in texts]
+        return [self._verdict(text) if self._placement.reads(text.place) else ALLOW for text in texts]
 
     def rules(self, place: Place) -> Sequence[Rule]:
         """All of them, where it reads."""
         return self._rules.rules if self._placement.reads(place) else ()
 
-    def _verdict(self, text: str) -> Verdict:
+    def _verdict(self, text: Text) -> Verdict:
         findings = []
         block = None
         for rule, start, end in self._rules.scan(text):
-            marker = rule.replace(text[start:end]) if rule.action is Action.REDACT else None
+            marker = rule.replace(text.text[start:end]) if rule.action is Action.REDACT else None
             findings.append(Finding(rule.policy, rule.name, start, end, marker, rule.reversible))
             if rule.action is Action.BLOCK and block is None:
                 block = Block(rule.policy, rule.name, rule.message)

@@ -15,8 +15,8 @@ from operator import itemgetter
 import re2
 
 from extproc.policies.base import CONTEXT, Rule
-from extproc.policies.disguise import Offsets, disguises
 from extproc.policies.syntax import Node, PatternError, nullable, parse, positions
+from extproc.policies.verdict import Text
 
 __all__ = ["Pattern", "PatternError", "RuleSet", "candidates", "compile_pattern", "gate", "options"]
 
@@ -115,18 +115,17 @@ class RuleSet:
         self.rules = tuple(rules)
         self._gates = gate([(rule.pattern.source, rule.pattern.compiled.programsize) for rule in self.rules])
 
-    def scan(self, text: str) -> Iterator[tuple[Rule, int, int]]:
+    def scan(self, text: Text) -> Iterator[tuple[Rule, int, int]]:
         """Every match that its rule's refinement confirms, rule by rule: (rule, start, end) in code points.
 
         Candidates of one rule are leftmost and do not overlap; a rejected candidate is passed over as a whole. A text
         with disguised characters (disguise.py) is searched as it is written and in its plain form.
         """
-        if next(disguises(text), None) is None:
-            yield from ((self.rules[index], start, end) for index, start, end in self._scan(text))
+        found = dict.fromkeys(self._scan(text.text))
+        if text.undone is None:
+            yield from ((self.rules[index], start, end) for index, start, end in found)
             return
-        offsets = Offsets()
-        plain = offsets.extend(text)
-        found = dict.fromkeys(self._scan(text))
+        plain, offsets = text.undone
         found |= dict.fromkeys((index, *offsets.span(start, end)) for index, start, end in self._scan(plain))
         # In the order of the rules, as without disguises.
         for index, start, end in sorted(found, key=itemgetter(0)):

@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 from typing import Protocol
+
+from extproc.policies.disguise import Offsets, undone
 
 
 class Phase(Enum):
@@ -36,12 +39,17 @@ class Place:
     path: tuple[str | int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Text:
     """One text and where it stands."""
 
     place: Place
     text: str
+
+    @cached_property
+    def undone(self) -> tuple[str, Offsets] | None:
+        """The text without the disguises of single characters (disguise.py): made once for all policies."""
+        return undone(self.text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from processes import ROOT
 from extproc.policies import dlp
 from extproc.policies.chain import Chain
 from extproc.policies.pii import detector
-from extproc.policies.verdict import Phase, Place
+from extproc.policies.verdict import Phase, Place, Text
 
 SIX = ("EMAIL", "PHONE", "SSN", "CREDIT_CARD", "IBAN", "IP_ADDRESS")
 # Its labels are incomplete: half of the numbers that its own sentences call social security numbers have none.
@@ -48,10 +48,9 @@ FLOORS: dict[str, tuple[str, float]] = {
     "secret recall": (">=", 0.90),
     "secret recall, families without a rule": (">=", 0.80),
     "secret recall, generic rules alone": (">=", 0.70),
-    "us per clean 8 KB, p50": ("<=", 60),
-    "us per clean 8 KB, p99": ("<=", 200),
+    "us per clean 8 KB of ASCII, p50": ("<=", 60),
+    "us per clean 8 KB of ASCII, p99": ("<=", 200),
     "us per streamed token, p50": ("<=", 10),
-    "us per streamed token with secrets, p50": ("<=", 10),
 }
 
 Figures = dict[str, float]
@@ -153,8 +152,9 @@ def secret(rows: Sequence[dict[str, Any]], prompts: Sequence[str]) -> Figures:
     chain = Chain((dlp.build({"secrets": True}),))
     # One rule for each row, not one for each cluster of overlapping findings, says which rules know a family.
     (policy,) = chain.policies
+    place = Place(Phase.REQUEST, "user")
     found = [
-        (row["rule"], frozenset(rule.name for rule, _, _ in policy._rules.scan(row["text"])))  # noqa: SLF001  # verdicts of a chain keep one name of several
+        (row["rule"], frozenset(rule.name for rule, _, _ in policy._rules.scan(Text(place, row["text"]))))  # noqa: SLF001  # verdicts of a chain keep one name of several
         for row in rows
         if row["label"]
     ]
@@ -178,11 +178,21 @@ def cost(prompts: Iterable[str]) -> Figures:
     enterprise = yaml.safe_load((ROOT / "tests" / "data" / "configs" / "enterprise.yaml").read_text(encoding="utf-8"))
     settings = enterprise["policy"]["dlp-filter"]
     chain = Chain((detector.build({}), dlp.build(settings)))
-    texts = [text for text in blocks(prompts) if not findings(chain, text)][:CLEAN_TEXTS]
-    whole = best(lambda: [timed(lambda text=text: findings(chain, text)) for text in texts])
+    prompts = list(prompts)
+
+    def clean(prompts: Iterable[str]) -> list[str]:
+        return [text for text in blocks(prompts) if not findings(chain, text)][:CLEAN_TEXTS]
+
+    def whole(texts: Sequence[str]) -> list[float]:
+        return best(lambda: [timed(lambda text=text: findings(chain, text)) for text in texts])
+
+    texts = clean(prompts)
+    mixed, ascii_only = whole(texts), whole(clean(filter(str.isascii, prompts)))
     return {
-        "us per clean 8 KB, p50": percentile(whole, 50),
-        "us per clean 8 KB, p99": percentile(whole, 99),
+        "us per clean 8 KB of ASCII, p50": percentile(ascii_only, 50),
+        "us per clean 8 KB of ASCII, p99": percentile(ascii_only, 99),
+        "us per clean 8 KB of many scripts, p50": percentile(mixed, 50),
+        "us per clean 8 KB of many scripts, p99": percentile(mixed, 99),
         "us per streamed token, p50": streamed(chain, texts),
         "us per streamed token with secrets, p50": streamed(
             Chain((detector.build({}), dlp.build({**settings, "secrets": True}))), texts

@@ -210,7 +210,7 @@ def test_digits_of_every_script():
     for zero in ZEROS:
         number = "".join(chr(zero + int(digit)) for digit in "4111111111111111")
         text = f"é {number}."
-        assert [text[start:end] for _, start, end in rules.scan(text)] == [number], hex(zero)
+        assert [text[start:end] for _, start, end in rules.scan(Text(PLACE, text))] == [number], hex(zero)
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_figures(program, data, capsys):
     assert figures["PII hits on ordinary prompts"] == 0
     assert figures["secret hits on hard negatives"] == 0
     assert (figures["secret recall"], figures["secret recall, families without a rule"]) == (0.5, 0.5)
-    assert figures["us per clean 8 KB, p50"] > 0
+    assert figures["us per clean 8 KB of ASCII, p50"] > 0
     assert figures["us per streamed token, p50"] > 0
     assert {"PHONE recall", "EMAIL precision", "secret recall"} <= set(printed["failed"])
     assert "SSN recall" not in printed["failed"]
