@@ -32,8 +32,8 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "--ticket-key",
         type=Path,
         metavar="FILE",
-        help="a secret of 32 random bytes or more, the same for all workers behind one Envoy: what one of them has "
-        "planned, any of them then signs again when AWS refuses it (default: each its own only)",
+        help="a secret of 32 random bytes or more, made when it is not there, the same for all workers behind one "
+        "Envoy: what one of them has planned, any of them then signs again when AWS refuses it (default: its own only)",
     )
     # For the supervisor of `kt gateway run` alone: end with it, and load what it has accepted.
     serve.add_argument("--parent", type=int, metavar="PID", help=argparse.SUPPRESS)

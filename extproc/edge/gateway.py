@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from extproc import __version__
 from extproc.config.load import ConfigurationError, inspect
-from extproc.edge import listening, logs, signer, snapshot
+from extproc.edge import listening, logs, snapshot
 from extproc.edge.admin import AdminListener
 from extproc.edge.audit import AuditTrail
 from extproc.edge.envoy import EnvoyFailed
@@ -71,7 +71,6 @@ class Gateway:
         self._copies = 0
         self._seen = self._read()
         self._accepted = self._take(self._seen)
-        self._ticket_key = signer.make_key(directory / "ticket.key")
         self._retiring: list[tuple[Target, ...]] = []
         self._pool = WorkerPool(settings.workers, directory, self._on_workers)
         wanted = Wanted(self._runtime.targets, self._runtime.limits)
@@ -298,7 +297,7 @@ class Gateway:
             *("--fail-mode", "allow" if settings.fail_open else "block"),
             *("--writer", writer),
             *("--drain-seconds", str(settings.drain_seconds)),
-            *("--ticket-key", str(self._ticket_key)),
+            *("--ticket-key", str(self._directory / "ticket.key")),
             *("--parent", str(os.getpid())),
         ]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,26 +61,29 @@ class Signer:
         return claim.sign(credentials, time.time() + self._corrections.clock.get(target.region, 0.0))
 
 
-def make_key(path: Path) -> Path:
-    """Write a new key for tickets, for its owner's eyes only.
-
-    Raises:
-        OSError: it cannot be written, or is there already.
-    """
-    path.touch(mode=0o600, exist_ok=False)
-    path.write_text(secrets.token_hex(KEY_BYTES), encoding="ascii")
-    return path
-
-
 def tickets(path: Path | None) -> Tickets:
-    """Tickets under the key in a file, or under a key that nobody else has.
+    """Tickets under the key in a file, which is made when it is not there; without a file, under a key nobody else has.
 
     Raises:
-        OSError: the file cannot be read, or is too short to be a secret.
+        OSError: the file can be neither read nor made, or is too short to be a secret.
     """
     if path is None:
         return Tickets(secrets.token_bytes(KEY_BYTES))
+    if not path.exists():
+        _make(path)
     key = path.read_bytes().strip()
     if len(key) < KEY_BYTES:
         raise OSError(f"{path} is no key for tickets: {KEY_BYTES} bytes at least, and random")
     return Tickets(key)
+
+
+def _make(path: Path) -> None:
+    """A new key, for its owner alone. Of workers that start together one makes it, whole, and all read that one."""
+    try:
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=path.name, encoding="ascii") as made:
+            made.write(secrets.token_hex(KEY_BYTES))
+            made.flush()
+            with contextlib.suppress(FileExistsError):
+                path.hardlink_to(made.name)
+    except OSError as error:
+        raise OSError(f"{path}, the key for tickets, is not there and cannot be made: {error.strerror}") from error

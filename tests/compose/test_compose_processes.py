@@ -90,9 +90,11 @@ def compose(tmp_path_factory):
     def here(name, words):
         port = ports[name, 8080 if name in REGIONS else 50051]
         return [
-            word.replace("0.0.0.0", "127.0.0.1").replace(":50051", f":{port}").replace(":8080", f":{port}")
-            if word != "/etc/kt/policy-config.yaml"
-            else str(folder / "policy-config.yaml")
+            word.replace("0.0.0.0", "127.0.0.1")
+            .replace(":50051", f":{port}")
+            .replace(":8080", f":{port}")
+            .replace("/etc/kt/policy-config.yaml", str(folder / "policy-config.yaml"))
+            .replace("/var/lib/kt/tickets/key", str(folder / "ticket.key"))
             for word in words
         ]
 
@@ -138,6 +140,8 @@ def test_composed_services_serve_guard_and_survive(compose):
     assert stream.text.endswith("data: [DONE]\n\n")
     assert "jane@example.com" not in stream.text
     assert ask(url, "My key is AKIAIOSFODNN7EXAMPLE").status_code == 409
+    # Made by the first worker, found by the second: both serve.
+    assert (audit.parent / "ticket.key").stat().st_mode & 0o777 == 0o600
     first_region.terminate()
     first_region.wait(20)
     survived = ask(url, "Are you there?")

@@ -118,6 +118,10 @@ def test_workers_share_the_audit_volume_under_different_names():
     workers = [name for name in OURS if name.startswith("worker-")]
     parsed = [command_line().parse_args(SERVICES[name]["command"]) for name in workers]
     assert len({arguments.writer for arguments in parsed}) == len(workers)
+    (key,) = {arguments.ticket_key for arguments in parsed}
+    (held,) = {tuple(SERVICES[name]["volumes"]) for name in workers}
+    assert f"tickets:{key.parent}" in held
+    assert set(COMPOSE["volumes"]) == {volume.partition(":")[0] for volume in held}
     for name, arguments in zip(workers, parsed, strict=True):
         assert arguments.drain_seconds < int(SERVICES[name]["stop_grace_period"].removesuffix("s"))
 

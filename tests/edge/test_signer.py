@@ -1,6 +1,7 @@
 """The method that signs again, and the key that the workers of one gateway share; gRPC is in test_server.py."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import grpc
@@ -136,18 +137,20 @@ def test_the_log_names_target_and_cause_alone():
 
 
 def test_a_key_is_its_owners_alone(tmp_path):
-    """Mode 0600, random, and never written over."""
-    first, second = (signer.make_key(tmp_path / name) for name in ("a", "b"))
+    """Mode 0600 and random; nothing else is left beside it."""
+    first, second = tmp_path / "a", tmp_path / "b"
+    assert signer.tickets(first) != signer.tickets(second)
     assert first.stat().st_mode & 0o777 == 0o600
-    assert first.read_bytes() != second.read_bytes()
-    with pytest.raises(FileExistsError):
-        signer.make_key(first)
+    assert sorted(tmp_path.iterdir()) == [first, second]
 
 
 def test_workers_with_one_file_have_one_key(tmp_path):
-    """And those without any have one each."""
-    path = signer.make_key(tmp_path / "key")
-    assert signer.tickets(path) == signer.tickets(path)
+    """Also those that start together. Those without any have one each."""
+    for number in range(20):
+        path = tmp_path / str(number)
+        with ThreadPoolExecutor(4) as pool:
+            first, *others = pool.map(signer.tickets, [path] * 4)
+        assert others == [first] * 3
     assert signer.tickets(None) != signer.tickets(None)
 
 
@@ -158,5 +161,5 @@ def test_a_short_key_is_none(tmp_path, content):
     path.write_text(content)
     with pytest.raises(OSError, match="is no key for tickets"):
         signer.tickets(path)
-    with pytest.raises(FileNotFoundError):
-        signer.tickets(tmp_path / "none")
+    with pytest.raises(OSError, match="is not there and cannot be made: No such file or directory"):
+        signer.tickets(tmp_path / "none" / "key")
