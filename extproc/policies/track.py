@@ -52,8 +52,8 @@ class Track:
         # Rules that stand ahead of the floor: each at the end of its last match.
         self._ahead: dict[int, int] = {}
         self._disabled: set[int] = set()
-        # What two readings have found, so that it is not reported twice; None while there is only one.
-        self._found: set[tuple[int, int, int]] | None = None
+        # What was found, for candidates that overlap and for two readings, so that it is not reported twice.
+        self._found: set[tuple[int, int, int]] = set()
 
     def glide(self) -> bool:
         """Move the floor where there is no complete match at all; False, and nothing moved, where there is one."""
@@ -95,7 +95,6 @@ class Track:
             failed=self._failed,
             report=self.finding,
         )
-        self._found = set()
         other.share(self._ahead, self._disabled, self._found)
         return other
 
@@ -112,8 +111,7 @@ class Track:
 
     def settle(self, before: int) -> None:
         """Nothing that begins before will be found again."""
-        if self._found:
-            self._found -= {key for key in self._found if key[1] < before}
+        self._found -= {key for key in self._found if key[1] < before}
 
     def trim(self, before: int) -> None:
         """Forget what is before, except for the characters that refinements and assertions may still look at."""
@@ -188,12 +186,10 @@ class Track:
             candidate = self._buffer[low:high]
             for first, last in (refine or rule.refine)(candidate, self._buffer[max(0, low - CONTEXT) : low]):
                 finding = self.finding(rule, start + first, start + last)
-                if self._found is not None:
-                    key = index, finding.start, finding.end
-                    if key in self._found:
-                        continue
+                key = index, finding.start, finding.end
+                if key not in self._found:
                     self._found.add(key)
-                yield finding
+                    yield finding
         except Exception as error:
             # A rule that cannot judge must not become an unguarded pass: the fail mode decides.
             if rule.policy not in self._fail_open:

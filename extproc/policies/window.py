@@ -229,9 +229,10 @@ class Window(Track):
     def _tidy(self) -> None:
         """Forget what is settled, and the second reading where it cannot differ any more."""
         lowest = self._lowest
+        if self._found:
+            self.settle(lowest)
         if self._plain:
             self._plain.trim(lowest)
-            self.settle(lowest)
             same = self._plain.written_floor == self._floor and self.rests and self._plain.rests
             # From here on both would read the same characters, and the same before them.
             if same and self._disguised <= self._floor - CONTEXT and not self._pending and self._released <= lowest:

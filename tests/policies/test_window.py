@@ -336,3 +336,18 @@ def test_pushes_after_a_block_release_nothing(make_rule):
     assert window.push("x ab y").block is not None
     assert window.push("more").text == ""
     assert window.finish().text == ""
+
+
+def test_what_overlapping_candidates_agree_on_is_reported_once():
+    """A rule that looks again inside its own candidates finds the same span in several of them."""
+
+    def last_two(candidate, _):
+        return ((len(candidate) - 2, len(candidate)),)
+
+    rule = Rule("p", "p0", compile_pattern("a+b"), Action.REDACT, lambda _: "<p0>", last_two, again=True)
+    chain = Chain((RulePolicy("p", [rule]),))
+    judged = chain.judge([Text(PLACE, "aaab aaab")])
+    assert [(found.start, found.end) for found in judged.findings] == [(2, 4), (7, 9)]
+    for size in (1, 3, 9):
+        delivered, findings, _ = stream(chain.window(PLACE), cut("aaab aaab", range(0, 9, size)))
+        assert (delivered, tuple(findings)) == (judged.texts[0], judged.findings)
