@@ -220,8 +220,7 @@ class ChoiceStream:
             if self._room.places < 0:
                 raise broken_off(f"text in more than {MAX_PLACES} places")
             place = Place(Phase.RESPONSE, "assistant", kind, self.index, ("choices", self.index, "message", *path))
-            is_json = kind == "tool_arguments" and path[-1] == "arguments"
-            running = self._running[path] = _Running(self._guard.window(place), is_json=is_json)
+            running = self._running[path] = _Running(self._guard.window(place), is_json=place.is_json)
         self.characters += len(text)
         if running.escapes is not None:
             text = running.escapes[0].push(text)

@@ -68,20 +68,19 @@ class Key:
 
 @dataclass(slots=True)
 class Slot:
-    """One text and the place it is written back to. `choice` is the answer's choice that it belongs to.
+    """One text and the place it is written back to, with its escapes again where that is JSON.
 
-    `is_json`: a call's arguments, which need their escapes again.
+    `choice` is the answer's choice that it belongs to.
     """
 
     text: Text
     _container: Any
     _key: str | int | Key
     _choice: Document | None = None
-    _is_json: bool = False
 
     def replace(self, new: str) -> None:
         """Write a rewritten text into the document; what spells the old one out goes from its choice."""
-        put(self._container, self._key, escaped(new) if self._is_json else new)
+        put(self._container, self._key, escaped(new) if self.text.place.is_json else new)
         if self._choice is not None:
             for name in SPELLED_OUT:
                 if name in self._choice:
@@ -179,10 +178,10 @@ def _add_message(
             found = places.kind(below, role, string, functions)
             if found is not None:
                 place = Place(phase, role, found, index, path + below)
-                if found == "tool_arguments" and key == "arguments":
+                if place.is_json:
                     plain = unescaped(string)
                     container[key] = escaped(plain)
-                    slots.append(Slot(Text(place, plain), container, key, choice, _is_json=True))
+                    slots.append(Slot(Text(place, plain), container, key, choice))
                 else:
                     slots.append(Slot(Text(place, string), container, key, choice))
         if not is_key(name):

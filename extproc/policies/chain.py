@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from extproc.policies.base import Policy, Rule
 from extproc.policies.overlap import clusters, rewrite
 from extproc.policies.restoring import Restoring
-from extproc.policies.vault import Hiding, Vault, is_answer, is_json
+from extproc.policies.vault import Hiding, Vault, is_answer
 from extproc.policies.verdict import (
     Finding,
     Guard,
@@ -135,7 +135,7 @@ class _Guard:
         if not self.vault:
             return judgement
         restored = (
-            self.vault.restore(judged, in_json=is_json(text.place)) if is_answer(text.place) else judged
+            self.vault.restore(judged, in_json=text.place.is_json) if is_answer(text.place) else judged
             for text, judged in zip(texts, judgement.texts, strict=True)
         )
         return replace(judgement, texts=tuple(restored))

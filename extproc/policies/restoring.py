@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from extproc.policies.vault import is_json
 from extproc.policies.verdict import Released
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ class Restoring:
     def __init__(self, window: StreamWindow | None, vault: Vault, place: Place) -> None:
         self._window = window
         self._vault = vault
-        self._in_json = is_json(place)
+        self._in_json = place.is_json
         self._kept = ""
 
     @property

@@ -150,7 +150,7 @@ class Hiding:
         """The settled redactions of a text, a placeholder for the marker where the winning finding is reversible."""
         if text.place.phase is not Phase.REQUEST or not any(cluster.findings[0].reversible for cluster in settled):
             return settled
-        escaped = is_json(text.place) or _is_document(text.text)
+        escaped = text.place.is_json or _is_document(text.text)
         return [
             self._hidden(text, cluster, escaped=escaped) if cluster.findings[0].reversible else cluster
             for cluster in settled
@@ -165,14 +165,9 @@ class Hiding:
         if start >= cluster.end:
             start = cluster.start
         value = text.text[start : cluster.end]
-        marker = self._vault.placeholder(entity, value, in_json=is_json(text.place), typed=typed)
+        marker = self._vault.placeholder(entity, value, in_json=text.place.is_json, typed=typed)
         told = (replace(found, start=max(found.start, start), replacement=marker) for found in cluster.findings)
         return replace(cluster, start=start, marker=marker, findings=tuple(told))
-
-
-def is_json(place: Place) -> bool:
-    """Whether the text of a place is JSON: what a function is called with."""
-    return place.kind == "tool_arguments" and place.path[-1:] == ("arguments",)
 
 
 def is_answer(place: Place) -> bool:

@@ -38,6 +38,11 @@ class Place:
     choice: int = 0
     path: tuple[str | int, ...] = ()
 
+    @property
+    def is_json(self) -> bool:
+        """Whether the text is JSON: what a function is called with."""
+        return self.kind == "tool_arguments" and self.path[-1:] == ("arguments",)
+
 
 @dataclass(frozen=True)
 class Text:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.policies.vault import MAX_INSIDE, Vault, is_answer, is_json
+from extproc.policies.vault import MAX_INSIDE, Vault, is_answer
 from extproc.policies.verdict import Phase, Place
 
 
@@ -233,4 +233,4 @@ def test_values_come_back_as_they_were(values, between):
 )
 def test_places(place, in_json, answer):
     """Arguments of functions are JSON and those of custom tools are not; errors are no answers."""
-    assert (is_json(place), is_answer(place)) == (in_json, answer)
+    assert (place.is_json, is_answer(place)) == (in_json, answer)
