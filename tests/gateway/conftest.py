@@ -142,6 +142,13 @@ def regions():
         region.process.wait(PATIENCE)
 
 
+@pytest.fixture
+def fresh(regions):
+    """The test looks at its own requests only."""
+    for region in regions:
+        region.reset()
+
+
 @dataclass
 class Gateway:
     """A running `kt gateway run`."""
@@ -339,6 +346,21 @@ def answer():
         return {"text_codes": [ord(character) for character in text], **knobs}
 
     return field
+
+
+@pytest.fixture(scope="session")
+def spoken():
+    """Asks; the reasoning and the content of the answer, whole or streamed."""
+
+    def ask(client: openai.OpenAI, *, stream: bool, **request: object) -> tuple[str | None, str | None]:
+        if not stream:
+            message = client.chat.completions.create(**request).choices[0].message
+            return message.reasoning_content, message.content
+        deltas = [c.choices[0].delta for c in client.chat.completions.create(stream=True, **request) if c.choices]
+        reasoning = "".join(getattr(delta, "reasoning_content", None) or "" for delta in deltas)
+        return reasoning, "".join(delta.content or "" for delta in deltas)
+
+    return ask
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,8 @@ import json
 import openai
 import pytest
 
+pytestmark = pytest.mark.usefixtures("fresh")
+
 MESSAGES = [{"role": "user", "content": "alpha bravo"}]
 LARGE = [{"role": "user", "content": "x" * 5000}]
 NAMED = {
@@ -58,13 +60,6 @@ def gateway(tmp_path_factory, regions, launch):
     started = launch.gateway(tmp_path_factory.mktemp("addressing"), launch.pack("".join(made), launch.ENTERPRISE))
     yield started
     assert started.stop() == 0
-
-
-@pytest.fixture(autouse=True)
-def _fresh(regions):
-    """Each test looks at its own requests only."""
-    for region in regions:
-        region.reset()
 
 
 def asked(gateway, model, *, stream, **more):

@@ -81,18 +81,10 @@ def test_tools_and_choices_pass_through(enterprise, stream):
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_reasoning_text_passes_through_and_is_judged(enterprise, stream):
+def test_reasoning_text_passes_through_and_is_judged(enterprise, spoken, stream):
     """reasoning_content is text like any other: it arrives, and a personal address in it does not."""
     request = {"model": "chat", "messages": [{"role": "user", "content": "reason:think of it||the answer"}]}
-    client = enterprise.client()
-    if stream:
-        deltas = [c.choices[0].delta for c in client.chat.completions.create(stream=True, **request) if c.choices]
-        reasoning = "".join(getattr(d, "reasoning_content", None) or "" for d in deltas)
-        content = "".join(d.content or "" for d in deltas)
-    else:
-        message = client.chat.completions.create(**request).choices[0].message
-        reasoning, content = message.reasoning_content, message.content
-    assert (reasoning, content) == ("think of it", "the answer")
+    assert spoken(enterprise.client(), stream=stream, **request) == ("think of it", "the answer")
 
 
 def test_images_and_fields_unknown_to_us_reach_the_container(enterprise, regions):

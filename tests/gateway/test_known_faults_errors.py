@@ -11,6 +11,8 @@ import socket
 import openai
 import pytest
 
+pytestmark = pytest.mark.usefixtures("fresh")
+
 MESSAGES = [{"role": "user", "content": "alpha bravo"}]
 # What AWS and containers say that no client may read.
 SECRETS = re.compile(
@@ -59,13 +61,6 @@ def deaf():
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         for one in waiting:
             one.close()
-
-
-@pytest.fixture(autouse=True)
-def _fresh(regions):
-    """Each test looks at its own requests only."""
-    for region in regions:
-        region.reset()
 
 
 def ask(gateway, model, *, stream=False, retries=0, timeout=60.0, **emulator):

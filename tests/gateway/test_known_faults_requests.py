@@ -20,6 +20,8 @@ from extproc.emulator.prompts import spell
 from extproc.emulator.server import Emulator, EmulatorThread
 from extproc.routing.targets import Credentials
 
+pytestmark = pytest.mark.usefixtures("fresh")
+
 MESSAGES = [{"role": "user", "content": "alpha bravo"}]
 DIALOG = [
     {"role": "system", "content": "Be brief."},
@@ -58,13 +60,6 @@ def known(tmp_path_factory, regions, launch):
     gateway = launch.gateway(tmp_path_factory.mktemp("known"), launch.pack("".join(made), launch.ENTERPRISE))
     yield gateway
     assert gateway.stop() == 0
-
-
-@pytest.fixture(autouse=True)
-def _fresh(regions):
-    """Each test looks at its own requests only."""
-    for region in regions:
-        region.reset()
 
 
 def ask(gateway, model, *, stream=False, messages=MESSAGES, **fields):

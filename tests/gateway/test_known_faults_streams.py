@@ -11,6 +11,8 @@ from pathlib import Path
 import openai
 import pytest
 
+pytestmark = pytest.mark.usefixtures("fresh")
+
 README = Path(__file__).parent.parent.parent / "README.md"
 SAID = "Grüße 日本語 🙂 und Ende"
 HOTEL = "alpha bravo charlie delta echo foxtrot golf hotel"
@@ -57,13 +59,6 @@ def known(tmp_path_factory, regions, launch):
     gateway = launch.gateway(tmp_path_factory.mktemp("known"), launch.pack("".join(made)), "--workers", "1")
     yield gateway
     assert gateway.stop() == 0
-
-
-@pytest.fixture(autouse=True)
-def _fresh(regions):
-    """Each test looks at its own requests only."""
-    for region in regions:
-        region.reset()
 
 
 def request(model, text, **fields):

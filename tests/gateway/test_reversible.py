@@ -120,19 +120,12 @@ def test_a_conversation_goes_on(reversible, sent, stream):
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-def test_reasoning_and_what_the_model_makes_up(reversible, answer, stream):
+def test_reasoning_and_what_the_model_makes_up(reversible, answer, spoken, stream):
     """Reasoning has the values too, another's address is redacted as ever, and unknown numbers stay."""
     said = "reason:of [EMAIL_2]||ask eve@example.com, not [ email\\_1 ] or [EMAIL_9]"
     options = {"model": "chat", "messages": [{"role": "user", "content": ASKED}]}
     options["extra_body"] = {"emulator": answer(said)}
-    client = reversible.client()
-    if stream:
-        deltas = [c.choices[0].delta for c in client.chat.completions.create(stream=True, **options) if c.choices]
-        reasoning = "".join(getattr(delta, "reasoning_content", None) or "" for delta in deltas)
-        content = "".join(delta.content or "" for delta in deltas)
-    else:
-        message = client.chat.completions.create(**options).choices[0].message
-        reasoning, content = message.reasoning_content, message.content
+    reasoning, content = spoken(reversible.client(), stream=stream, **options)
     assert reasoning == "of bob@example.com"
     assert content == "ask [EMAIL_REDACTED], not alice@example.com or [EMAIL_9]"
 
