@@ -229,9 +229,11 @@ class PlainTrack(Track):
         """The floor in the stream as written."""
         return self._offsets.start(self._floor)
 
-    def feed(self, text: str) -> None:
-        """Take the next piece as written."""
-        self._buffer += self._offsets.extend(text)
+    def feed(self, text: str) -> bool:
+        """Take the next piece as written; whether anything in it was disguised."""
+        plain = self._offsets.extend(text)
+        self._buffer += plain
+        return plain is not text
 
     def look(self, *, final: bool) -> Seen:
         """As in any track; open starts are places as written."""

@@ -103,7 +103,7 @@ class Window(Track):
         super().__init__(compiled, limit=limit, fail_open=fail_open, failed=set() if failed is None else failed)
         self._released = 0
         self._pending: list[Finding] = []
-        # The reading without disguises, and the end of the last disguised character as written.
+        # The reading without disguises, and the end of the last piece with a disguised character as written.
         self._plain: PlainTrack | None = None
         self._disguised = 0
         # Where release stops for now; behind `_released` only when an overflow has sent its marker already.
@@ -120,12 +120,11 @@ class Window(Track):
         """Take the next piece; release what no rule can still reach."""
         if self._ended or not text:
             return _NOTHING
-        for at, _ in disguises(text):
-            self._disguised = self._base + len(self._buffer) + at + 1
-            self._plain = self._plain or self.plain()
+        if self._plain is None and next(disguises(text), None) is not None:
+            self._plain = self.plain()
         self._buffer += text
-        if self._plain:
-            self._plain.feed(text)
+        if self._plain and self._plain.feed(text):
+            self._disguised = self._base + len(self._buffer)
         if len(self._buffer) < self._look_at:
             return _NOTHING
         if self._pending or self._compiled.observes or self._released > self._lowest or not self._glides():
