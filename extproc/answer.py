@@ -62,7 +62,7 @@ def whole(body: bytes, *, asked: Asked, target: Target, guard: Guard, record: Ex
         return orjson.dumps(document)
     document = _identified(document, endpoint, record)
     record.finished_with(choice.get("finish_reason") for choice in document["choices"])
-    slots = text.response_slots(document, text.function_names(call.document))
+    slots = text.response_slots(document, text.Expected.by(call.document))
     # As in a stream: what the model said, and not what else the container tells.
     said = sum(len(slot.text.text) for slot in slots if slot.text.place.path[2:3] == ("message",))
     document["usage"] = _account(record, document.get("usage"), call, said)
@@ -88,8 +88,8 @@ class StreamedAnswer:
         self._frames = eventstream.Decoder() if framed else None
         self._endpoint = GENERATIONS[asked.call.kind]
         self._payload = stream_translator(asked.call.kind, target.format).stream(asked.call, target)
-        functions = text.function_names(asked.call.document)
-        self._relay = Relay(guard, asked.call.model, asked.call.include_usage, functions)
+        expected = text.Expected.by(asked.call.document)
+        self._relay = Relay(guard, asked.call.model, asked.call.include_usage, expected)
 
     def push(self, data: bytes, *, last: bool) -> bytes:
         """Take the next bytes of the upstream's body; give what may go to the client now."""

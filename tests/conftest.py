@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 import pytest
+from hypothesis import settings
 
 from extproc.ask import ATTEMPTS, Asked, ask
 from extproc.emulator.received import Received
@@ -20,6 +21,10 @@ from extproc.testing import NOW, chat_body, credentials_for
 
 if TYPE_CHECKING:
     from extproc.config.runtime import Runtime
+
+# How long an example takes says more about the machine and its load than about the code.
+settings.register_profile("kt", deadline=None)
+settings.load_profile("kt")
 
 _ANSWER = """\
 <AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult>

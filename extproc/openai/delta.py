@@ -17,7 +17,7 @@ import orjson
 from extproc.openai import places
 from extproc.openai.escapes import Escaping, Unescaping
 from extproc.openai.shape import is_key
-from extproc.openai.text import SPELLED_OUT
+from extproc.openai.text import SPELLED_OUT, Expected
 from extproc.policies.verdict import Phase, Place, Text
 from extproc.sagemaker.faults import broken_off
 
@@ -53,7 +53,7 @@ class _Running:
     """A place that text has come for, and its hold-back: None where no policy looks.
 
     `waiting` is text that came and has not gone out as it came; not kept up once the choice is redacted. `escapes`
-    are those of a call's arguments, taken away before the window and put back behind it.
+    are those of JSON, taken away before the window and put back behind it.
     """
 
     __slots__ = ("ended", "escapes", "waiting", "window")
@@ -77,7 +77,7 @@ class ChoiceStream:
         index: int,
         guard: Guard,
         findings: list[Finding],
-        functions: frozenset[str] | None = None,
+        expected: Expected | None = None,
         room: Room | None = None,
     ) -> None:
         self.index = index
@@ -85,7 +85,7 @@ class ChoiceStream:
         self.redacted = False
         self._guard = guard
         self._findings = findings
-        self._functions = functions
+        self._expected = expected or Expected()
         self._room = room or Room()
         # By path from the delta; a list's element goes by its own `index`, where it has one.
         self._running: dict[Path, _Running] = {}
@@ -213,13 +213,15 @@ class ChoiceStream:
     def _text(self, path: Path, text: str, *, last: bool, over: bool) -> str:
         running = self._running.get(path)
         if running is None:
-            kind = places.kind(path, "assistant", text, self._functions)
+            kind = places.kind(path, "assistant", text, self._expected.functions)
             if kind is None:
                 return text
             self._room.places -= 1
             if self._room.places < 0:
                 raise broken_off(f"text in more than {MAX_PLACES} places")
-            place = Place(Phase.RESPONSE, "assistant", kind, self.index, ("choices", self.index, "message", *path))
+            where = ("choices", self.index, "message", *path)
+            document = self._expected.document(kind)
+            place = Place(Phase.RESPONSE, "assistant", kind, self.index, where, document=document)
             running = self._running[path] = _Running(self._guard.window(place), is_json=place.is_json)
         self.characters += len(text)
         if running.escapes is not None:

@@ -1,4 +1,4 @@
-r"""The escapes in a call's arguments, which are JSON in a string: taken away for policies, put back for whoever parses.
+r"""The escapes of JSON in a string (a call's arguments, a document): taken away for policies, put back for who parses.
 
 A policy that read `\n078-05-1120` or `alice\u0040example.com` as it is written would see a letter before the number,
 and no address. So what is judged has the characters themselves; only a quote and a backslash keep their backslash, by
@@ -7,6 +7,7 @@ which strings can still be told from what is around them. What goes on has escap
 
 from __future__ import annotations
 
+import json
 import re
 
 import orjson
@@ -27,14 +28,25 @@ _LONG = {character: escape for escape, character in _SHORT.items() if character 
 _LEXICAL = re.compile(r'\\.|\\\Z|"|[\x00-\x1f]|[\ud800-\udfff]', re.DOTALL)
 
 
-def unescaped(arguments: str) -> str:
-    """Arguments for policies to read."""
-    return _ESCAPE.sub(_plain, arguments) if "\\" in arguments else arguments
+def unescaped(text: str) -> str:
+    """JSON for policies to read."""
+    return _ESCAPE.sub(_plain, text) if "\\" in text else text
 
 
-def escaped(arguments: str) -> str:
-    """Arguments, judged, for whoever parses them. Of JSON, `escaped(unescaped(x))` means the same as x."""
-    return Escaping().push(arguments)
+def escaped(text: str) -> str:
+    """JSON, judged, for whoever parses it. Of JSON, `escaped(unescaped(x))` means the same as x."""
+    return Escaping().push(text)
+
+
+def is_document(text: str) -> bool:
+    """Whether a text is an object or a list of JSON with escapes in it: what a tool returned, or a user pasted."""
+    if "\\" not in text or not text.lstrip().startswith(("{", "[")):
+        return False
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 class Unescaping:

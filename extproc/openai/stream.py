@@ -25,6 +25,7 @@ from extproc.sagemaker import faults
 if TYPE_CHECKING:
     from extproc.openai.document import Document
     from extproc.openai.places import Path
+    from extproc.openai.text import Expected
     from extproc.policies.verdict import Block, Finding, Guard
 
 _CHUNK_STRUCTURE = ANSWER_STRUCTURE | {"choices"}
@@ -42,12 +43,11 @@ class Relay:
     `finish_reasons` has one entry for each finished choice.
     """
 
-    def __init__(self, guard: Guard, model: str, include_usage: bool, functions: frozenset[str] | None = None) -> None:
+    def __init__(self, guard: Guard, model: str, include_usage: bool, expected: Expected | None = None) -> None:
         self._guard = guard
         self._model = model
         self._include_usage = include_usage
-        # Names of the functions that the request defined; None takes every name for one.
-        self._functions = functions
+        self._expected = expected
         self._outside: dict[tuple[int, Path], _Outside] = {}
         self._choices: dict[int, ChoiceStream] = {}
         self._finished: set[int] = set()
@@ -160,7 +160,7 @@ class Relay:
         if choice is None:
             if len(self._choices) >= MAX_CHOICES:
                 raise faults.broken_off(f"more than {MAX_CHOICES} choices")
-            choice = ChoiceStream(number, self._guard, self._findings, self._functions, self._room)
+            choice = ChoiceStream(number, self._guard, self._findings, self._expected, self._room)
             self._choices[number] = choice
         reason = part.get("finish_reason")
         if reason == "error":

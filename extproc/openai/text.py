@@ -9,7 +9,8 @@ Every string of every message is text unless `places` lists it as structural or 
     keys                                      those that are more than a field's name (shape.py): kind "other"
     any other field of a choice or an answer  kind "other", role "assistant", but those in CHOICE_STRUCTURE and
                                               ANSWER_STRUCTURE; the `text` of a legacy completion's choice is "content"
-A call's arguments are JSON in a string: they are judged without its escapes (escapes.py).
+JSON in a string is judged without its escapes (escapes.py): a call's arguments, of a request every text that is an
+object or a list of JSON, and of an answer the content, if the request asked for JSON.
 Not text: numbers, booleans, and `logprobs` and `token_ids` of a choice. Those spell the answer out once more, so
 writing a redaction into a choice sets them to null.
 """
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from extproc.openai import places
-from extproc.openai.escapes import escaped, unescaped
+from extproc.openai.escapes import escaped, is_document, unescaped
 from extproc.openai.shape import is_key, is_name
 from extproc.policies.verdict import Phase, Place, Text
 
@@ -55,8 +56,35 @@ _JSON_TYPES = frozenset({"object", "array", "string", "number", "integer", "bool
 
 # Where the functions are named that a model may call.
 _DEFINED = (("tools", "function"), ("tools", "custom"), ("tools", None), ("functions", None))
+# Where a request says in which form the answer's content is to be: OpenAI's word, vLLM's, TGI's.
+_FORMATS = ("response_format", "structured_outputs", "grammar")
 
 Path = places.Path
+# Of a place: phase, role, kind, choice, path.
+Where = tuple[Phase, str, str, int, Path]
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a request says of its answer: the functions that it may call, and whether its content is to be JSON.
+
+    `functions` None takes every name that looks like one for a function's.
+    """
+
+    functions: frozenset[str] | None = None
+    json: bool = False
+
+    @classmethod
+    def by(cls, document: Document) -> Expected:
+        """What that request says."""
+        return cls(_function_names(document), any(_asks_json(document.get(name)) for name in _FORMATS))
+
+    def document(self, kind: str) -> bool:
+        """Whether the answer's texts of that kind are JSON documents."""
+        return self.json and kind == "content"
+
+
+_ANYTHING = Expected()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +123,15 @@ def put(container: Any, key: str | int | Key, new: str) -> None:
         container[key] = new
 
 
-def function_names(document: Document) -> frozenset[str]:
-    """The names of the functions that a request defines."""
+def _asks_json(asked: Any) -> bool:
+    # {"type": "json_object"}, {"type": "json_schema", …}, TGI's {"type": "json", …}; vLLM's {"json": …}.
+    if type(asked) is not dict:
+        return False
+    kind = asked.get("type")
+    return (type(kind) is str and kind.startswith("json")) or bool(asked.get("json") or asked.get("json_object"))
+
+
+def _function_names(document: Document) -> frozenset[str]:
     names = set()
     for field, inner in _DEFINED:
         for tool in document.get(field) or ():
@@ -123,16 +158,13 @@ def request_slots(document: Document) -> list[Slot]:
     return slots
 
 
-def response_slots(document: Document, functions: frozenset[str] | None = None) -> list[Slot]:
-    """Every text of a whole answer that `whole_answer.finish` accepted: of each choice, and of fields unknown to us.
-
-    `functions` are those that the request defined; None takes every name that looks like one for a function's.
-    """
+def response_slots(document: Document, expected: Expected = _ANYTHING) -> list[Slot]:
+    """Every text of a whole answer that `whole_answer.finish` accepted: of each choice, and of fields unknown to us."""
     slots: list[Slot] = []
     for name, value in document.items():
         if name == "choices":
             for at, choice in enumerate(value):
-                _add_choice(slots, choice, at, functions)
+                _add_choice(slots, choice, at, expected)
         elif name not in ANSWER_STRUCTURE:
             _add_other(slots, document, name, Phase.RESPONSE, "assistant")
     return slots
@@ -157,6 +189,25 @@ def strings(container: Any, key: str | int, path: Path) -> Iterator[tuple[Any, s
             yield from strings(value, at, (*path, at))
 
 
+def _slot(
+    at: tuple[Any, str | int | Key, str],
+    where: Where,
+    choice: Document | None = None,
+    expected: Expected = _ANYTHING,
+) -> Slot:
+    """The slot of a container's string at a key, in that place. JSON is judged without its escapes."""
+    container, key, string = at
+    phase, _, kind, _, _ = where
+    place = Place(*where, document=is_document(string) if phase is Phase.REQUEST else expected.document(kind))
+    if not place.is_json:
+        return Slot(Text(place, string), container, key, choice)
+    plain = unescaped(string)
+    if phase is Phase.RESPONSE and type(key) is not Key:
+        # Whether an escape is needed or not cannot be seen in a stream, which must say the same.
+        container[key] = escaped(plain)
+    return Slot(Text(place, plain), container, key, choice)
+
+
 def _add_message(
     slots: list[Slot],
     message: Document,
@@ -166,30 +217,26 @@ def _add_message(
     role: str,
     index: int = 0,
     choice: Document | None = None,
-    functions: frozenset[str] | None = None,
+    expected: Expected = _ANYTHING,
 ) -> None:
     for name, value in message.items():
         if name == "content" and type(value) is str:
             # Nearly every message is this and a role: spare it the general way.
             kind = "tool_result" if role in places.TOOL_ROLES else "content"
-            slots.append(Slot(Text(Place(phase, role, kind, index, (*path, name)), value), message, name, choice))
+            where: Where = (phase, role, kind, index, (*path, name))
+            slots.append(_slot((message, name, value), where, choice, expected))
             continue
         for container, key, string, below in strings(message, name, (name,)):
-            found = places.kind(below, role, string, functions)
+            found = places.kind(below, role, string, expected.functions)
             if found is not None:
-                place = Place(phase, role, found, index, path + below)
-                if place.is_json:
-                    plain = unescaped(string)
-                    container[key] = escaped(plain)
-                    slots.append(Slot(Text(place, plain), container, key, choice))
-                else:
-                    slots.append(Slot(Text(place, string), container, key, choice))
+                where = (phase, role, found, index, path + below)
+                slots.append(_slot((container, key, string), where, choice, expected))
         if not is_key(name):
             place = Place(phase, role, "other", index, (*path, name))
             slots.append(Slot(Text(place, name), message, Key(name), choice))
 
 
-def _add_choice(slots: list[Slot], choice: Document, at: int, functions: frozenset[str] | None) -> None:
+def _add_choice(slots: list[Slot], choice: Document, at: int, expected: Expected) -> None:
     index = choice.get("index")
     number = index if type(index) is int else at
     path: Path
@@ -202,13 +249,13 @@ def _add_choice(slots: list[Slot], choice: Document, at: int, functions: frozens
                 role="assistant",
                 index=number,
                 choice=choice,
-                functions=functions,
+                expected=expected,
             )
         elif name not in CHOICE_STRUCTURE:
             kind = "content" if name == "text" else "other"  # the text of a legacy completion
             for container, key, string, path in strings(choice, name, ("choices", at, name)):
-                place = Place(Phase.RESPONSE, "assistant", kind, number, path)
-                slots.append(Slot(Text(place, string), container, key, choice))
+                where = (Phase.RESPONSE, "assistant", kind, number, path)
+                slots.append(_slot((container, key, string), where, choice, expected))
 
 
 def _add_definitions(slots: list[Slot], document: Document, name: str) -> None:
@@ -232,6 +279,6 @@ def _add_other(
     for container, key, string, path in strings(document, name, (name,)):
         if settings and is_name(string):
             continue
-        slots.append(Slot(Text(Place(phase, role, kind, 0, path), string), container, key))
+        slots.append(_slot((container, key, string), (phase, role, kind, 0, path)))
     if not is_key(name):
         slots.append(Slot(Text(Place(phase, role, "other", 0, (name,)), name), document, Key(name)))

@@ -103,7 +103,7 @@ class Chain:
         compiled = self._compiled.get(rules)
         if compiled is None:
             compiled = self._compiled[rules] = StreamRules(rules, self.order)
-        return Window(compiled, fail_open=self.open, failed=failed)
+        return Window(compiled, fail_open=self.open, failed=failed, in_json=place.is_json)
 
     def _join(self, text: Text, verdicts: Sequence[Verdict], hiding: Hiding) -> tuple[str, list[Finding]]:
         found = [finding for verdict in verdicts for finding in verdict.findings]

@@ -15,6 +15,7 @@ from operator import itemgetter
 import re2
 
 from extproc.policies.base import CONTEXT, Rule
+from extproc.policies.escape import unbroken
 from extproc.policies.syntax import Node, PatternError, nullable, parse, positions
 from extproc.policies.verdict import Text
 
@@ -121,14 +122,15 @@ class RuleSet:
         Candidates of one rule are leftmost and do not overlap; a rejected candidate is passed over as a whole. A text
         with disguised characters (disguise.py) is searched as it is written and in its plain form.
         """
-        found = dict.fromkeys(self._scan(text.text))
-        if text.undone is None:
-            yield from ((self.rules[index], start, end) for index, start, end in found)
-            return
-        plain, offsets = text.undone
-        found |= dict.fromkeys((index, *offsets.span(start, end)) for index, start, end in self._scan(plain))
-        # In the order of the rules, as without disguises.
-        for index, start, end in sorted(found, key=itemgetter(0)):
+        found = list(self._scan(text.text))
+        if text.undone is not None:
+            plain, offsets = text.undone
+            found += ((index, *offsets.span(start, end)) for index, start, end in self._scan(plain))
+            # In the order of the rules, as without disguises.
+            found.sort(key=itemgetter(0))
+        if text.place.is_json:
+            found = [(index, *unbroken(text.text, start, end)) for index, start, end in found]
+        for index, start, end in dict.fromkeys(found):
             yield self.rules[index], start, end
 
     def _scan(self, text: str) -> Iterator[tuple[int, int, int]]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from extproc.policies.base import CONTEXT, Action, Refine, Rule
 from extproc.policies.disguise import Offsets
+from extproc.policies.escape import unbroken
 from extproc.policies.scan import candidates
 from extproc.policies.verdict import Finding, PolicyFailed
 
@@ -40,9 +41,12 @@ class Track:
     looking, and `failed` is told its policy.
     """
 
-    def __init__(self, compiled: StreamRules, *, limit: int, fail_open: Container[str], failed: set[str]) -> None:
+    def __init__(
+        self, compiled: StreamRules, *, limit: int, fail_open: Container[str], failed: set[str], in_json: bool = False
+    ) -> None:
         self._compiled = compiled
         self._limit = limit
+        self._in_json = in_json
         self._fail_open = fail_open
         self._failed = failed
         # `_buffer` starts at `_base`.
@@ -122,6 +126,9 @@ class Track:
 
     def finding(self, rule: Rule, start: int, end: int) -> Finding:
         """What is reported of a confirmed span."""
+        if self._in_json:
+            low, high = unbroken(self._buffer, start - self._base, end - self._base)
+            start, end = self._base + low, self._base + high
         text = self._buffer[start - self._base : end - self._base]
         marker = rule.replace(text) if rule.action is Action.REDACT else None
         return Finding(rule.policy, rule.name, start, end, marker)

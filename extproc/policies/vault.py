@@ -9,7 +9,7 @@ Models copy placeholders badly, so that in an answer these count as `[EMAIL_1]` 
 backslashes around and between its words, or nothing there (`[email_1]`, `[ EMAIL 1 ]`, `[EMAIL\_1]`, `[EMAIL1]`), and
 Markdown's `\[EMAIL\_1\]`. Words never run together: `[EMAIL_1 0]` is not `[EMAIL_10]`, and `[EMAIL_01]` nothing at all.
 
-The arguments of a call are JSON in a string: a value is found there as JSON spells it, and goes back so.
+Where a text is JSON (a call's arguments, a document), a value is found as JSON spells it, and goes back so.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Vault:
         Args:
             entity: what it is, in the policy's words.
             found: as it stands in the request.
-            in_json: whether that is inside a call's arguments.
+            in_json: whether that text is JSON.
             typed: numbers, in decimal, that must not be given for this entity: those in the request's own texts.
         """
         value = _read(found) if in_json else _Value(found, _spelled(found))
@@ -150,24 +150,17 @@ class Hiding:
         """The settled redactions of a text, a placeholder for the marker where the winning finding is reversible."""
         if text.place.phase is not Phase.REQUEST or not any(cluster.findings[0].reversible for cluster in settled):
             return settled
-        escaped = text.place.is_json or _is_document(text.text)
-        return [
-            self._hidden(text, cluster, escaped=escaped) if cluster.findings[0].reversible else cluster
-            for cluster in settled
-        ]
+        return [self._hidden(text, cluster) if cluster.findings[0].reversible else cluster for cluster in settled]
 
-    def _hidden(self, text: Text, cluster: Cluster, *, escaped: bool) -> Cluster:
+    def _hidden(self, text: Text, cluster: Cluster) -> Cluster:
         entity = cluster.findings[0].entity
         typed = self._typed.get(entity)
         if typed is None:
             typed = self._typed[entity] = _numbers(_name(entity), self._texts)
-        start = _after_escape(text.text, cluster.start) if escaped else cluster.start
-        if start >= cluster.end:
-            start = cluster.start
-        value = text.text[start : cluster.end]
+        value = text.text[cluster.start : cluster.end]
         marker = self._vault.placeholder(entity, value, in_json=text.place.is_json, typed=typed)
-        told = (replace(found, start=max(found.start, start), replacement=marker) for found in cluster.findings)
-        return replace(cluster, start=start, marker=marker, findings=tuple(told))
+        told = tuple(replace(found, replacement=marker) for found in cluster.findings)
+        return replace(cluster, marker=marker, findings=told)
 
 
 def is_answer(place: Place) -> bool:
@@ -204,27 +197,6 @@ def _before_backslashes(text: str, at: int, most: int) -> int:
     while at > least and text[at - 1] == "\\":
         at -= 1
     return at
-
-
-def _is_document(text: str) -> bool:
-    """Whether a text with escapes in it is JSON: what a tool returned, or a user pasted."""
-    if "\\" not in text or not text.lstrip().startswith(("{", "[")):
-        return False
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
-def _after_escape(text: str, at: int) -> int:
-    r"""The position itself, or behind the escape in which it lies.
-
-    Before an address, the `n` of a line feed's escape looks like the address's first letter.
-    """
-    if (at - _before_backslashes(text, at, at)) % 2 == 0:
-        return at
-    return at + (len("u000a") if text[at] == "u" else 1)
 
 
 def _numbers(name: str, texts: Iterable[Text]) -> frozenset[str]:

@@ -29,7 +29,8 @@ class Place:
     `role` is the message's role ("system", "developer", "user", "assistant", "tool"; "assistant" in responses).
     `kind` is "content", "tool_arguments", "tool_result", "tool_definition", "reasoning", "refusal", "input",
     or "other" for a field we have never heard of. `choice` counts choices in a response, else 0.
-    `path` names the exact field, for example ("messages", 3, "content", 0, "text").
+    `path` names the exact field, for example ("messages", 3, "content", 0, "text"). `document`: the text is a JSON
+    document, by its looks in a request, because JSON was asked for in an answer.
     """
 
     phase: Phase
@@ -37,11 +38,12 @@ class Place:
     kind: str = "content"
     choice: int = 0
     path: tuple[str | int, ...] = ()
+    document: bool = False
 
     @property
     def is_json(self) -> bool:
-        """Whether the text is JSON: what a function is called with."""
-        return self.kind == "tool_arguments" and self.path[-1:] == ("arguments",)
+        """Whether the text is JSON: a document, or what a function is called with."""
+        return self.document or (self.kind == "tool_arguments" and self.path[-1:] == ("arguments",))
 
 
 @dataclass(frozen=True)

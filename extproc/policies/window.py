@@ -86,7 +86,7 @@ def _batches(sources: Iterable[tuple[str, int]]) -> Iterator[list[str]]:
 
 
 class Window(Track):
-    """The hold-back of one place. See the module's text; `limit` is in characters.
+    """The hold-back of one place. See the module's text; `limit` is in characters, `in_json` that of the place.
 
     Raises PolicyFailed when a rule's own code raises, unless its policy is in `fail_open`: then that rule stops
     looking, and `failed` is told its policy.
@@ -99,8 +99,10 @@ class Window(Track):
         limit: int = HOLD_LIMIT,
         fail_open: Container[str] = (),
         failed: set[str] | None = None,
+        in_json: bool = False,
     ) -> None:
-        super().__init__(compiled, limit=limit, fail_open=fail_open, failed=set() if failed is None else failed)
+        failed = set() if failed is None else failed
+        super().__init__(compiled, limit=limit, fail_open=fail_open, failed=failed, in_json=in_json)
         self._released = 0
         self._pending: list[Finding] = []
         # The reading without disguises, and the end of the last piece with a disguised character as written.

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.openai.places import ANY, BINARY, STRUCTURAL
-from extproc.openai.text import function_names, request_slots, response_slots
+from extproc.openai.text import Expected, request_slots, response_slots
 from extproc.policies.verdict import Phase
 
 REQUEST = {
@@ -193,15 +193,15 @@ def test_a_request_without_text_has_no_slots(document: Any) -> None:
 def test_functions_are_known_by_the_requests_own_definitions() -> None:
     """Tools of both kinds, functions of old, and a tool that is described without a wrapper."""
     tools = [{"function": {"name": "a"}}, {"custom": {"name": "b"}}, {"name": "c"}, {"function": None}, {"name": 1}]
-    assert function_names({"tools": tools, "functions": [{"name": "d"}]}) == {"a", "b", "c", "d"}
-    assert function_names({"tools": None}) == frozenset()
+    assert Expected.by({"tools": tools, "functions": [{"name": "d"}]}).functions == {"a", "b", "c", "d"}
+    assert Expected.by({"tools": None}).functions == frozenset()
 
 
 def test_a_name_that_the_model_made_up_is_text() -> None:
     """A function's name is structure where the client defined it, and else the model's own words."""
     calls = [{"function": {"name": name, "arguments": ""}} for name in ("known", "unknown")]
     answer = {"choices": [{"index": 0, "message": {"tool_calls": calls}}]}
-    found = [slot.text.text for slot in response_slots(answer, frozenset({"known"}))]
+    found = [slot.text.text for slot in response_slots(answer, Expected(frozenset({"known"})))]
     assert found == ["", "unknown", ""]
 
 

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from extproc.openai.escapes import escaped, unescaped
 from extproc.policies.audit import AuditMarker
 from extproc.policies.base import Action
 from extproc.policies.chain import Chain
@@ -240,12 +241,12 @@ def test_a_value_in_json_begins_after_an_escape(before):
     """What JSON writes before a value is no part of it: its number is that of elsewhere, and the JSON stays whole."""
     guard = reversible()
     arguments = Place(Phase.REQUEST, "assistant", "tool_arguments", path=("tool_calls", 0, "function", "arguments"))
-    result = Place(Phase.REQUEST, "tool", "tool_result")
-    document = json.dumps([before + "bob@x.com"])
+    result = Place(Phase.REQUEST, "tool", "tool_result", document=True)
+    document = unescaped(json.dumps([before + "bob@x.com"]))
     asked = [*texts("bob@x.com"), *texts(document, place=arguments), *texts(document, place=result)]
     judged = guard.judge(asked)
     assert judged.texts[0] == "[EMAIL_1]"
-    assert [json.loads(text) for text in judged.texts[1:]] == [[before + "[EMAIL_1]"]] * 2
+    assert [json.loads(escaped(text)) for text in judged.texts[1:]] == [[before + "[EMAIL_1]"]] * 2
     assert [found.end - found.start for found in judged.findings] == [9, 9, 9]
 
 
