@@ -42,11 +42,13 @@ class Room:
 
 
 class Blocked(Exception):
-    """A policy blocked: nothing more of the stream may be sent."""
+    """A policy blocked: nothing more of the stream may be sent but `delta`, with what stood before the match."""
 
-    def __init__(self, block: Block) -> None:
+    def __init__(self, block: Block, choice: int, delta: Document | None = None) -> None:
         super().__init__(block.rule)
         self.block = block
+        self.choice = choice
+        self.delta = delta
 
 
 class _Running:
@@ -203,7 +205,7 @@ class ChoiceStream:
         judgement = self._guard.judge([Text(place, key)])
         self._findings += judgement.findings
         if judgement.block is not None:
-            raise Blocked(judgement.block)
+            raise Blocked(judgement.block, self.index)
         judged = judgement.texts[0]
         if judged != key:
             node[judged] = node.pop(key)
@@ -235,10 +237,10 @@ class ChoiceStream:
             raise broken_off(f"choice {self.index}: more text for a field after its end")
         if not self.redacted:
             running.waiting += text
-        released = self._released(running, window.push(text)) if text else ""
+        released = self._released(path, window.push(text)) if text else ""
         if last or (over and window.held):
             running.ended = True
-            released += self._released(running, window.finish())
+            released += self._released(path, window.finish(), released)
         return running.told(released)
 
     def _end(self, paths: list[Path], *, always: bool) -> list[Document]:
@@ -254,16 +256,19 @@ class ChoiceStream:
             if running.ended or not (always or rest or running.window.held):
                 continue
             running.ended = True
-            released = self._released(running, running.window.push(rest)) if rest else ""
-            released += self._released(running, running.window.finish())
+            released = self._released(path, running.window.push(rest)) if rest else ""
+            released += self._released(path, running.window.finish(), released)
             if released:
                 deltas.append(_delta(path, running.told(released)))
         return deltas
 
-    def _released(self, running: _Running, released: Released) -> str:
+    def _released(self, path: Path, released: Released, before: str = "") -> str:
+        """What a place lets go; `before` is what it just did, and was not sent yet."""
+        running = self._running[path]
         self._findings += released.findings
         if released.block is not None:
-            raise Blocked(released.block)
+            text = running.told(before + released.text)
+            raise Blocked(released.block, self.index, _delta(path, text) if text else None)
         if any(found.replacement is not None for found in released.findings):
             self.redacted = True
         if running.waiting.startswith(released.text):

@@ -91,8 +91,7 @@ class Relay:
         try:
             self._push(chunk, sent)
         except Blocked as blocked:
-            self.block = blocked.block
-            return []
+            return [*sent, *self._blocked(blocked)]
         except GatewayError as error:
             self.error = error
             return []
@@ -116,12 +115,16 @@ class Relay:
                     end = {"index": choice.index, "delta": {}, "finish_reason": reason}
                     sent.append({**self._envelope, "choices": [end]})
         except Blocked as blocked:
-            self.block = blocked.block
-            return []
+            return [*sent, *self._blocked(blocked)]
         if self._include_usage and self.usage is not None and not self._usage_sent:
             sent.append({**self._envelope, "choices": [], "usage": self.usage})
             self._usage_sent = True
         return sent
+
+    def _blocked(self, blocked: Blocked) -> list[Document]:
+        """Nothing more but what stood before the match."""
+        self.block = blocked.block
+        return [] if blocked.delta is None else self._chunks(blocked.choice, [blocked.delta])
 
     def _push(self, chunk: Document, sent: list[Document]) -> None:
         structure.envelope(chunk, "chat.completion.chunk", self._model)
@@ -200,7 +203,7 @@ class Relay:
         judgement = self._guard.judge(texts)
         self._findings += judgement.findings
         if judgement.block is not None:
-            raise Blocked(judgement.block)
+            raise Blocked(judgement.block, index)
         for text in texts:
             self._judge_across(text)
         for (owner, key, string, _), judged in zip(found, judgement.texts, strict=True):
@@ -224,7 +227,7 @@ class Relay:
             return
         judgement = self._guard.judge([Text(text.place, before + text.text)])
         if judgement.block is not None:
-            raise Blocked(judgement.block)
+            raise Blocked(judgement.block, text.place.choice)
         across = any(
             found.replacement is not None and found.start < len(before) < found.end for found in judgement.findings
         )

@@ -178,3 +178,21 @@ def agree(guard: Any, answer: Any) -> None:
     expected, refused = whole(guard(), texts)
     assert blocked == refused
     assert blocked or got == expected
+
+
+BLOCKING = Chain(
+    (
+        build("pii-detector", {"entities": ["EMAIL"]}),
+        build("dlp-filter", {"patterns": [{"name": "project", "regex": "PRJ-[0-9]{4}", "action": "block"}]}),
+    )
+)
+
+
+@given(st.lists(st.integers(0, 60), max_size=8), st.sampled_from(["content", "reasoning_content"]))
+def test_what_stood_before_a_refused_match_is_delivered(cuts: list[int], field: str) -> None:
+    """All of it, redacted, and nothing more, wherever the stream was cut."""
+    text = "Ask jo@example.com about PRJ-1234 and PRJ-5678."
+    edges = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
+    got, blocked = streamed(BLOCKING.guard(), [(field, text[a:b]) for a, b in pairwise(edges)])
+    assert blocked
+    assert got == {(field,): "Ask [EMAIL_REDACTED] about "}
