@@ -122,7 +122,7 @@ class Window(Track):
         """Take the next piece; release what no rule can still reach."""
         if self._ended or not text:
             return _NOTHING
-        if self._plain is None and next(disguises(text), None) is not None:
+        if self._plain is None and next(disguises(text, self._buffer[-1:]), None) is not None:
             self._plain = self.plain()
         self._buffer += text
         if self._plain and self._plain.feed(text):

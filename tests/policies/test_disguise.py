@@ -20,8 +20,9 @@ from extproc.policies.disguise import Offsets, disguises
         pytest.param("𝟒𝟏𝟓 ٤١٥ ४१५ 𞥐", "415 415 415 0", id="digits of other styles and scripts"),
         pytest.param("4\u00a01\u20091\u3000\u28001", "4 1 1  1", id="blanks"),
         pytest.param("1‐2‑3‒4–5−6", "1-2-3-4-5-6", id="dashes"),
-        pytest.param("1—2 us—jane", "1-2 us jane", id="a long dash is one only behind a digit"),
-        pytest.param("ﬁ ㎏ …", "fi kg ...", id="one becomes several"),
+        pytest.param("1—2 us—jane", "1-2 us—jane", id="a long dash is one only behind a digit"),
+        pytest.param("a。b，漢。字，４： ！", "a.b,漢。字，4: ！", id="marks of clauses only behind ASCII"),
+        pytest.param("ﬁ ㎏ 1…", "fi kg 1...", id="one becomes several"),
         pytest.param("\U000e0034\U000e0031", "41", id="tags"),
         pytest.param("a。b｡c", "a.b.c", id="ideographic full stops"),
         pytest.param("1̶2̸", "12", id="strokes over digits"),
@@ -44,7 +45,7 @@ def test_spans_lead_back():
     assert offsets.start(len(plain)) == 9
 
 
-TEXTS = st.text(alphabet="ab1 \u200b\u00ad４ﬁ…—é\ud800\ue000😀\u0301", max_size=30)
+TEXTS = st.text(alphabet="ab1 \u200b\u00ad４ﬁ…。漢—é\ud800\ue000😀\u0301", max_size=30)
 
 
 @given(TEXTS, st.lists(st.integers(0, 30)), st.integers(0, 9))
@@ -89,3 +90,11 @@ def test_every_character_is_looked_at_alone():
         assert len(plain) <= 18
         if unicodedata.decimal(character, None) is not None:
             assert plain == str(unicodedata.decimal(character))
+
+
+@given(st.lists(TEXTS | st.sampled_from(["a" * 100, "\u200b４１２３４５６７８９－", "日本語" * 40]), max_size=8))
+def test_long_texts_are_read_as_short_ones(parts):
+    """However the places of suspects are found, it is those."""
+    text = "".join(parts)
+    one_by_one = Offsets()
+    assert "".join(map(one_by_one.extend, text)) == Offsets().extend(text)
