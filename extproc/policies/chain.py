@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from extproc.policies.base import Policy, Rule
 from extproc.policies.overlap import clusters, rewrite
 from extproc.policies.restoring import Restoring
+from extproc.policies.rules import RulePolicy
+from extproc.policies.scan import Gate
 from extproc.policies.vault import Hiding, Vault, is_answer
 from extproc.policies.verdict import (
     Finding,
@@ -36,11 +38,17 @@ class Chain:
     fail: Mapping[str, bool] = field(default_factory=dict)
     open: frozenset[str] = field(init=False)
     order: Mapping[str, int] = field(init=False)
+    # Of the policies that are rules, by phase, where several read it.
+    _gates: Mapping[Phase, Gate] = field(init=False)
     # Compiling a window's rules takes milliseconds: once for each distinct set of rules, by the rules themselves.
     _compiled: dict[tuple[Rule, ...], StreamRules] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "order", {policy.kind: at for at, policy in enumerate(self.policies)})
+        rules = [policy for policy in self.policies if isinstance(policy, RulePolicy)]
+        sets = {phase: [policy.rule_set for policy in rules if phase in policy.phases] for phase in Phase}
+        gates = {phase: Gate(several) for phase, several in sets.items() if len(several) > 1}
+        object.__setattr__(self, "_gates", gates)
         kinds = (policy.kind for policy in self.policies)
         object.__setattr__(self, "open", frozenset(kind for kind in kinds if self.fail.get(kind, self.fail_open)))
 
@@ -61,6 +69,9 @@ class Chain:
         scores: dict[str, float] = {}
         failed: list[str] = []
         block = None
+        for text in texts:
+            if gate := self._gates.get(text.place.phase):
+                gate.look(text)
         for policy in self.policies:
             if not any(text.place.phase in policy.phases for text in texts):
                 continue

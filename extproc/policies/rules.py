@@ -16,6 +16,7 @@ class RulePolicy:
     """Applies its rules to every text that it reads, by default all, in both directions. Immutable.
 
     `settings` are the policy's: `apply_to` says which texts it reads, and with `mode: observe` its rules only report.
+    `rule_set` is what it looks for.
     """
 
     def __init__(self, kind: str, rules: Iterable[Rule], settings: Mapping[str, Any] | None = None) -> None:
@@ -24,7 +25,7 @@ class RulePolicy:
         self.phases = self._placement.read
         if (settings or {}).get("mode") == "observe":
             rules = [replace(rule, action=Action.OBSERVE) for rule in rules]
-        self._rules = RuleSet(rules)
+        self.rule_set = RuleSet(rules)
 
     def judge(self, texts: Sequence[Text]) -> Sequence[Verdict]:
         """One verdict for each text; a block names the first rule, in the order of the settings, that matched."""
@@ -34,12 +35,12 @@ class RulePolicy:
 
     def rules(self, place: Place) -> Sequence[Rule]:
         """All of them, where it reads."""
-        return self._rules.rules if self._placement.reads(place) else ()
+        return self.rule_set.rules if self._placement.reads(place) else ()
 
     def _verdict(self, text: Text) -> Verdict:
         findings = []
         block = None
-        for rule, start, end in self._rules.scan(text):
+        for rule, start, end in self.rule_set.scan(text):
             marker = rule.replace(text.text[start:end]) if rule.action is Action.REDACT else None
             findings.append(Finding(rule.policy, rule.name, start, end, marker, rule.reversible))
             if rule.action is Action.BLOCK and block is None:

@@ -19,7 +19,7 @@ from extproc.policies.escape import unbroken
 from extproc.policies.syntax import Node, PatternError, nullable, parse, positions
 from extproc.policies.verdict import Text
 
-__all__ = ["Pattern", "PatternError", "RuleSet", "candidates", "compile_pattern", "gate", "options"]
+__all__ = ["Gate", "Pattern", "PatternError", "RuleSet", "candidates", "compile_pattern", "gate", "options"]
 
 MAX_PATTERN_LENGTH = 10_000
 # How many characters an expression may count, its repetitions written out. `.{0,500}x.{0,500}y`, with 1,002, took
@@ -122,24 +122,47 @@ class RuleSet:
         Candidates of one rule are leftmost and do not overlap; a rejected candidate is passed over as a whole. A text
         with disguised characters (disguise.py) is searched as it is written and in its plain form.
         """
-        found = list(self._scan(text.text))
-        if text.undone is not None:
-            plain, offsets = text.undone
-            found += ((index, *offsets.span(start, end)) for index, start, end in self._scan(plain))
-            # In the order of the rules, as without disguises.
-            found.sort(key=itemgetter(0))
+        found: list[tuple[int, int, int]] = []
+        hits = text.hits.get(self) or [candidates(self._gates, data) for _, data, _ in text.readings]
+        for (reading, data, offsets), which in zip(text.readings, hits, strict=True):
+            spans = self._scan(reading, data, which)
+            if offsets is None:
+                found += spans
+            else:
+                found += ((index, *offsets.span(start, end)) for index, start, end in spans)
+                # In the order of the rules, as without disguises.
+                found.sort(key=itemgetter(0))
         if text.place.is_json:
             found = [(index, *unbroken(text.text, start, end)) for index, start, end in found]
         for index, start, end in dict.fromkeys(found):
             yield self.rules[index], start, end
 
-    def _scan(self, text: str) -> Iterator[tuple[int, int, int]]:
-        data = text.encode("utf-8", "replace")
-        for index in candidates(self._gates, data):
+    def _scan(self, text: str, data: bytes, which: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+        for index in which:
             rule = self.rules[index]
             for start, end in _code_points(data, text, _spans(rule, data)):
                 for inner_start, inner_end in rule.refine(text[start:end], text[max(0, start - CONTEXT) : start]):
                     yield index, start + inner_start, start + inner_end
+
+
+class Gate:
+    """One look at a text for several rule sets at once: each would need a pass of its own, at 11 µs for 8 KB."""
+
+    __slots__ = ("_gates", "_sets")
+
+    def __init__(self, sets: Sequence[RuleSet]) -> None:
+        self._sets = sets
+        rules = [rule for each in sets for rule in each.rules]
+        self._gates = gate([(rule.pattern.source, rule.pattern.compiled.programsize) for rule in rules])
+
+    def look(self, text: Text) -> None:
+        """Tell the text which rules of each set match somewhere in each of its readings."""
+        found = [candidates(self._gates, data) for _, data, _ in text.readings]
+        first = 0
+        for each in self._sets:
+            end = first + len(each.rules)
+            text.hits[each] = [[index - first for index in which if first <= index < end] for which in found]
+            first = end
 
 
 def _spans(rule: Rule, data: bytes) -> Iterator[tuple[int, int]]:

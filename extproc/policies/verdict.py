@@ -48,10 +48,21 @@ class Place:
 
 @dataclass(frozen=True)
 class Text:
-    """One text and where it stands."""
+    """One text and where it stands. `hits` is what one look for all policies found (scan.py's Gate)."""
 
     place: Place
     text: str
+    hits: dict[object, Sequence[Sequence[int]]] = field(default_factory=dict, repr=False, compare=False)
+
+    @cached_property
+    def readings(self) -> tuple[tuple[str, bytes, Offsets | None], ...]:
+        """The text as it is written, and in its plain form where that differs: each in UTF-8 too, and the way back."""
+        data = self.text.encode("utf-8", "replace")
+        undone = self.undone
+        if undone is None:
+            return ((self.text, data, None),)
+        plain, offsets = undone
+        return (self.text, data, None), (plain, plain.encode("utf-8", "replace"), offsets)
 
     @cached_property
     def undone(self) -> tuple[str, Offsets] | None:

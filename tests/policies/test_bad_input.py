@@ -70,8 +70,8 @@ def watched(work):
     def build(*more):
         policies = (detector.build({}), dlp.build(DLP), *more)
         chain = Chain(tuple(RulePolicy(policy.kind, map(work.watched, policy.rules(PLACE))) for policy in policies))
-        for policy in chain.policies:
-            policy._rules._gates = work.gates(policy._rules._gates)
+        for gate in chain._gates.values():
+            gate._gates = work.gates(gate._gates)
         return chain
 
     return build
@@ -117,8 +117,8 @@ def test_a_megabyte_of_one_thing(watched, work, unit):
     chain = watched()
     text = unit * (MEGABYTE // len(unit))
     chain.judge([Text(PLACE, text)])
-    gates = sum(len(policy._rules._gates) for policy in chain.policies)
-    assert work.searched <= 2 * gates * 4 * MEGABYTE
+    gates = len(chain._gates[PLACE.phase]._gates)
+    assert 0 < work.searched <= 2 * gates * 4 * MEGABYTE
     assert work.refined <= 60 * MEGABYTE
 
 

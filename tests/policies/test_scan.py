@@ -7,8 +7,10 @@ import re2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extproc.policies.scan import PatternError, RuleSet, candidates, compile_pattern, gate
+from extproc.policies.scan import Gate, PatternError, RuleSet, candidates, compile_pattern, gate
 from extproc.policies.verdict import Phase, Place, Text
+
+TEXTS = st.lists(st.sampled_from(["a", "b", "ab", "12", "１3", "x\u200by", "zz", "é", " "]), max_size=8).map("".join)
 
 
 def scanned(rules, text):
@@ -94,3 +96,14 @@ def test_ten_thousand_matches(make_rule):
     found = list(scanned(RuleSet([make_rule("r", "é-")]), "é-" * 10_000))
     assert len(found) == 10_000
     assert found[-1][1:] == (19_998, 20_000)
+
+
+@given(st.lists(st.lists(st.sampled_from(["a+", "b", "1[2-4]", "ab", "[x-z]{2}"]), max_size=4), max_size=4), TEXTS)
+def test_one_look_for_several_sets_finds_what_each_finds(make_rule, sources, text):
+    """Every set of rules, in either reading, gets the matches that it would find by itself."""
+    sets = [RuleSet([make_rule(source, source) for source in group]) for group in sources]
+    place = Place(Phase.REQUEST, "user")
+    looked = Text(place, text)
+    Gate(sets).look(looked)
+    assert set(looked.hits) == set(sets)
+    assert [list(each.scan(looked)) for each in sets] == [list(each.scan(Text(place, text))) for each in sets]
