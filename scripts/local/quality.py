@@ -155,7 +155,7 @@ def secret(rows: Sequence[dict[str, Any]], prompts: Sequence[str]) -> Figures:
     (policy,) = chain.policies
     place = Place(Phase.REQUEST, "user")
     found = [
-        (row["rule"], frozenset(rule.name for rule, _, _ in policy._rules.scan(Text(place, row["text"]))))  # noqa: SLF001  # verdicts of a chain keep one name of several
+        (row["rule"], frozenset(rule.name for rule, _, _ in policy.rule_set.scan(Text(place, row["text"]))))
         for row in rows
         if row["label"]
     ]
