@@ -100,6 +100,23 @@ def test_tool_calls_are_made_with_the_values(reversible, sent, model, stream):
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("model", ["chat", "cut", "whole"])
+def test_an_answer_in_json_stays_json(reversible, sent, answer, model, stream):
+    """Where JSON was asked for, values are escaped in it, and no escape hides what the model made up."""
+    said = json.dumps({"to": "[EMAIL_1]", "note": "[CUSTOM_1]\n078-05-1120", "by": "\teve@example.com"})
+    fields = {"response_format": {"type": "json_object"}, "extra_body": {"emulator": answer(said)}}
+    messages = [{"role": "user", "content": json.dumps({"mail": "alice@example.com", "note": f"\n{QUOTED}"})}]
+    (told,) = text_of(reversible.client(), model, messages, stream=stream, **fields)
+    assert json.loads(told) == {
+        "to": "alice@example.com",
+        "note": f"{QUOTED}\n[SSN_REDACTED]",
+        "by": "\t[EMAIL_REDACTED]",
+    }
+    (body,) = map(json.loads, sent())
+    assert json.loads(body["messages"][0]["content"]) == {"mail": "[EMAIL_1]", "note": "\n[CUSTOM_1]"}
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 def test_a_conversation_goes_on(reversible, sent, stream):
     """The next turn carries the values that the last one gave back: calls, results and texts are numbered as one."""
     arguments = json.dumps({"to": "bob@example.com", "text": 'Hi,\nalice@example.com says <<"x">>'})
