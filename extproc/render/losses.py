@@ -59,7 +59,11 @@ LOSSES: tuple[tuple[Version, bool, str], ...] = (
         False,
         "What Envoy answers itself (no host, out of time) has no retry-after, and is `aborted` in the audit trail.",
     ),
-    (BUFFER_LIMIT_OF_ROUTES, False, "A change of size_limits changes the listener, which drains its connections."),
+    (
+        BUFFER_LIMIT_OF_ROUTES,
+        False,
+        "Each connection may hold a body of size_limits, and a change of these drains all connections.",
+    ),
     (PRIORITY_GROUP, False, "`kt gateway run` does not start this Envoy: run it beside `kt extproc serve`."),
 )
 

@@ -137,7 +137,7 @@ def mesh(tmp_path_factory, regions, launch, envoy):
     targets += target("three-1", east, "internal", "m-three", max_context_tokens=200)
     targets += target("three-2", east, "unavailable", "m-three")
     targets += target("three-3", west, "stateful", "m-three", sessions=True)
-    running = Mesh(tmp_path_factory.mktemp("mesh"), launch.pack(targets), envoy, launch)
+    running = Mesh(tmp_path_factory.mktemp("mesh"), launch.pack(targets, launch.ENTERPRISE), envoy, launch)
     yield running
     assert running.stop() == [0, 0]
 
@@ -167,6 +167,21 @@ def test_an_error_that_only_its_text_tells_is_tried_elsewhere_where_envoy_can_wa
     refused = mesh.refused(f"m-{kind}")
     assert refused.status == FAILS_IN_TEXT[kind]
     assert [target for target, _ in mesh.attempts(refused.headers)] == [f"{kind}-east"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_policies_see_the_answer_after_a_failover(mesh, answer, stream):
+    """A value is redacted, in a whole answer as in a stream."""
+    said = {"emulator": answer("write to bob@example.com, please", token_chars=5)}
+    assert mesh.ask("m-internal", stream=stream, extra_body=said).text == "write to [EMAIL_REDACTED], please"
+
+
+def test_a_stream_is_blocked_in_the_middle(mesh, answer):
+    """An error event ends it, not a broken connection."""
+    said = {"emulator": answer("here is the key AKIAIOSFODNN7EXAMPLE as you asked", token_chars=5)}
+    with mesh.client() as client, pytest.raises(openai.APIError) as caught:
+        list(client.chat.completions.create(model="m-internal", messages=MESSAGES, stream=True, extra_body=said))
+    assert (caught.value.code, caught.value.type) == ("output_blocked", "policy_violation")
 
 
 def test_what_is_large_passes(mesh):
@@ -201,6 +216,20 @@ def test_when_all_targets_fail_the_client_gets_the_error(mesh):
     refused = mesh.refused("m-down")
     assert (refused.status, refused.error["type"]) == (503, "server_error")
     assert mesh.attempts(refused.headers) == [("down-east", 503), ("down-west", 503)]
+    # Until both are ejected, and then on.
+    again = [mesh.refused("m-down") for _ in range(15)]
+    assert {(each.status, each.error["type"]) for each in again} == {(503, "server_error")}
+
+
+def test_a_target_that_keeps_failing_is_left_alone_and_tried_again_later(mesh, launch):
+    """Envoy ejects it, and takes it back."""
+
+    def tried() -> str:
+        return mesh.attempts(mesh.ask("m-unavailable").headers)[0][0]
+
+    launch.eventually(lambda: tried() == "unavailable-west")
+    launch.eventually(lambda: tried() == "unavailable-east")
+    assert mesh.ask("m-unavailable").target == "unavailable-west"
 
 
 def test_a_target_that_says_nothing_is_followed_by_the_next(mesh):
