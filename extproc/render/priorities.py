@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from extproc.render.settings import Settings
     from extproc.routing.targets import Target
 
-# 192 clusters, each with its connections and its own view of who is healthy.
+# 192 clusters with 672 TLS contexts: 250 MiB of Envoy's memory (measured on 1.40.0; those of three targets 10 MiB).
 MOST_TARGETS = 6
 # Namespaces of an endpoint's metadata: where Envoy looks for the transport socket, and attempt.py for the target.
 SOCKET, OURS = "envoy.transport_socket_match", "kt"
