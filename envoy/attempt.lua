@@ -1,4 +1,7 @@
--- One attempt at one target: an upstream filter of that target's cluster. The renderer puts `local TARGET = "<id>"` before this.
+-- One attempt at one target: an upstream filter of that target's cluster. The renderer puts two lines before this:
+-- `local TARGET = "<id>"`, or nil where a cluster has several targets (Envoy before 1.40): then the filter before this
+-- one names the attempt's; and `local WAITS = true`, or false where an answer must not be held back (Envoy before 1.37):
+-- then only its headers are judged, and nothing is signed again.
 --
 -- The worker planned every attempt in one pass: dynamic metadata `kt.attempts` holds, by target id, the exact headers
 -- that were signed (and "body", when this target's body differs from the one Envoy holds). Nothing else goes upstream.
@@ -17,6 +20,8 @@ local ORDER = "kt.plan"
 -- {"1": {target, status, error_type, original_status, error_code, date, credentials}, "2": …}; of one that has no
 -- answer (yet), {target, status = 0, began}.
 local OUTCOMES = "kt.outcomes"
+-- A header that names this attempt's target where TARGET does not; no plan has it, so it goes no further.
+local NAMED = "x-kt-target"
 -- The cluster of workers, their method for a new signature, and how long they may take (the worker gives up before).
 local WORKERS = "kt.workers"
 local RESIGN = "/kt.v1.Signer/Resign"
@@ -84,11 +89,11 @@ local function overdue(handle)
   return began and most and made >= planned(metadata) and now_ms(handle) - began >= most
 end
 
-local function install(handle, plan)
+local function install(handle, plan, target)
   -- Status 0 stays when no answer comes: connect failure, reset, or the attempt's time ran out.
   local metadata = handle:streamInfo():dynamicMetadata()
   local number = tostring(count(metadata:get(OUTCOMES) or {}) + 1)
-  metadata:set(OUTCOMES, number, { target = TARGET, status = 0, began = now_ms(handle) })
+  metadata:set(OUTCOMES, number, { target = target, status = 0, began = now_ms(handle) })
 
   local headers = handle:headers()
   local stale = {}
@@ -110,9 +115,10 @@ function envoy_on_request(handle)
     handle:respond({ [":status"] = "504" }, "upstream_per_try_timeout")
     return
   end
-  local plan = (handle:streamInfo():dynamicMetadata():get(PLAN) or {})[TARGET]
+  local target = TARGET or handle:headers():get(NAMED)
+  local plan = (handle:streamInfo():dynamicMetadata():get(PLAN) or {})[target or ""]
   -- No plan: a worker and Envoy that disagree about the targets.
-  if not plan or not pcall(install, handle, plan) then handle:respond({ [":status"] = "503" }, "") end
+  if not plan or not pcall(install, handle, plan, target) then handle:respond({ [":status"] = "503" }, "") end
 end
 
 -- The known code that the body's words stand for, else nil.
@@ -154,8 +160,8 @@ local function framed(message)
 end
 
 -- Ask the workers for the headers of a new signature; an error when they give none.
-local function signature(handle, plan, cause, date)
-  local lines = { "target: " .. TARGET, "cause: " .. cause, "date: " .. date, "ticket: " .. plan.ticket, "" }
+local function signature(handle, plan, target, cause, date)
+  local lines = { "target: " .. target, "cause: " .. cause, "date: " .. date, "ticket: " .. plan.ticket, "" }
   for name, value in pairs(plan) do
     if not OURS[name] and not SIGNATURE[name] then lines[#lines + 1] = name .. ": " .. value end
   end
@@ -174,15 +180,15 @@ local function signature(handle, plan, cause, date)
 end
 
 -- Plan one attempt more at this target, next, with a new signature.
-local function sign_again(handle, plan, cause, date)
-  local signed = signature(handle, plan, cause, date)
+local function sign_again(handle, plan, target, cause, date)
+  local signed = signature(handle, plan, target, cause, date)
   for name, value in pairs(plan) do
     if name ~= "ticket" and not SIGNATURE[name] then signed[name] = value end
   end
   local metadata = handle:streamInfo():dynamicMetadata()
   local order = metadata:get(ORDER).priority_groups
-  table.insert(order, count(metadata:get(OUTCOMES)) + 1, { name = TARGET })
-  metadata:set(PLAN, TARGET, signed)
+  table.insert(order, count(metadata:get(OUTCOMES)) + 1, { name = target })
+  metadata:set(PLAN, target, signed)
   metadata:set(ORDER, "priority_groups", order)
 end
 
@@ -195,7 +201,7 @@ end
 function envoy_on_response(handle)
   local status = tonumber(handle:headers():get(":status")) or 0
   local text = ""
-  if status == 400 or status == 401 or status == 403 or status == 424 then
+  if WAITS and (status == 400 or status == 401 or status == 403 or status == 424) then
     -- Waits for the rest of the body. What was taken from the handle before is of no use afterwards.
     local body = handle:body()
     if body then text = body:getBytes(0, body:length()) end
@@ -231,16 +237,18 @@ function envoy_on_response(handle)
   if status == 200 then headers:remove("retry-after") end
 
   local metadata = handle:streamInfo():dynamicMetadata()
+  local outcomes = metadata:get(OUTCOMES) or {}
+  local made = count(outcomes)
+  local target = TARGET or (outcomes[tostring(made)] or {}).target
   -- Read when it is needed: it holds bodies.
-  local plan = cause and (metadata:get(PLAN) or {})[TARGET] or {}
-  local made = count(metadata:get(OUTCOMES) or {})
+  local plan = cause and (metadata:get(PLAN) or {})[target] or {}
   metadata:set(OUTCOMES, tostring(made), {
-    target = TARGET, status = status, error_type = error_type,
+    target = target, status = status, error_type = error_type,
     original_status = original, error_code = code, date = date,
     credentials = cause ~= "clock" and plan.ticket and string.match(plan.ticket, "^[^ ]+") or nil,
   })
   -- Whatever goes wrong there, the answer is the refusal that it was.
-  if cause and plan.ticket then pcall(sign_again, handle, plan, cause, date or "") end
+  if WAITS and cause and plan.ticket then pcall(sign_again, handle, plan, target, cause, date or "") end
   if not retriable(status, error_type, original, known, cause) then return end
   if made < planned(handle:streamInfo():dynamicMetadata()) then
     handle:headers():replace("x-kt-retriable", "1")

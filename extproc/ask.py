@@ -13,6 +13,7 @@ from extproc.errors import ContextLengthExceeded, RequestTooLarge, UnsupportedPa
 from extproc.judge import judge
 from extproc.openai import context, text
 from extproc.policies.verdict import Phase
+from extproc.routing import order
 from extproc.routing.plan import plan
 from extproc.sagemaker import addressing, eula, invoke, native, sigv4
 from extproc.sagemaker import session as sticky
@@ -87,7 +88,17 @@ def ask(
     judge(text.request_slots(call.document), Phase.REQUEST, guard, record)
     targets = sticky.first(_within_context(call, candidates), session)
     request_id = record.request_id
-    asked = _signed(call, targets, credentials, now, clock, request_id=request_id, session=session, tickets=tickets)
+    asked = _signed(
+        call,
+        targets,
+        credentials,
+        now,
+        clock,
+        listed=runtime.targets,
+        request_id=request_id,
+        session=session,
+        tickets=tickets,
+    )
     record.planned = tuple(target.id for target in asked.targets)
     return asked
 
@@ -115,6 +126,7 @@ def _signed(
     now: float,
     clock: Mapping[str, float],
     *,
+    listed: tuple[Target, ...],
     request_id: str,
     session: Session | None,
     tickets: Tickets | None,
@@ -183,6 +195,8 @@ def _signed(
             ("x-envoy-upstream-rq-timeout-ms", str(round(1000 * total))),
             # One to spare for an attempt that is signed again; see attempt.lua.
             ("x-envoy-max-retries", str(len(targets) - (tickets is None))),
+            # For an Envoy that cannot be told the order by metadata.
+            (order.HEADER, order.name(targets, listed)),
         ),
         metadata={
             PLAN: {

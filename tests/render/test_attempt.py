@@ -16,9 +16,10 @@ def source(target_id):
 
 
 def test_each_target_has_its_name_in_its_script():
-    """The script is the shipped one, after one line that names the target."""
+    """The script is the shipped one, after one line that names the target and one that lets it wait for bodies."""
     first, _, rest = source("east").partition("\n")
     assert first == 'local TARGET = "east"'
+    assert rest.startswith("local WAITS = true\n--")
     assert "function envoy_on_request" in rest
     assert rest == source("west").partition("\n")[2]
 
