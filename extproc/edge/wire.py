@@ -183,6 +183,13 @@ def _outcomes(metadata: Mapping[str, Struct]) -> tuple[AttemptOutcome, ...]:
             error_type=entry.struct_value.fields["error_type"].string_value,
             date=entry.struct_value.fields["date"].string_value,
             credentials=entry.struct_value.fields["credentials"].string_value,
+            original_status=_whole_number(entry.struct_value, "original_status"),
+            error_code=entry.struct_value.fields["error_code"].string_value,
+            retry_after=entry.struct_value.fields["retry_after"].number_value,
         )
         for _, entry in sorted(fields.items(), key=lambda item: item[0])
     )
+
+
+def _whole_number(struct: Struct, name: str) -> int | None:
+    return int(struct.fields[name].number_value) if name in struct.fields else None

@@ -71,7 +71,7 @@ def explain(body: bytes, *, endpoint: Endpoint, runtime: Runtime, now: float) ->
     """Explain a client's body that comes to that endpoint at `now` (Unix seconds). Never raises for what it holds."""
     witness = Witness(runtime.chain)
     asked, record = _asked(body, endpoint, runtime, witness, now)
-    group = tuple(runtime.by_model.get(record.model, ()))
+    group = tuple(target for stage in runtime.stages(record.model) for target in stage)
     attempts: tuple[Attempt, ...] = ()
     if not isinstance(asked, GatewayError):
         attempts = tuple(_attempt(target, asked) for target in asked.targets)
@@ -79,7 +79,7 @@ def explain(body: bytes, *, endpoint: Endpoint, runtime: Runtime, now: float) ->
     left_out = []
     for target in group:
         if target.id not in going:
-            alone = replace(runtime, by_model={record.model: (target,)})
+            alone = replace(runtime, by_model={record.model: (target,)}, fallbacks={})
             said, _ = _asked(body, endpoint, alone, Witness(runtime.chain), now)
             # A target that could serve the request by itself, but is not among those that it goes to.
             left_out.append((target, said.message if isinstance(said, GatewayError) else "not needed"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from extproc.errors import GatewayUnavailable, UnknownModel
-from extproc.routing.plan import plan
+from extproc.routing.candidates import candidates
 from extproc.routing.targets import Identity
 from extproc.testing import CREDENTIALS, MODEL, make_runtime, make_target
 
@@ -21,7 +21,7 @@ RUNTIME = make_runtime(
 def planned(model: str, kind: str = "chat", identities: tuple[Identity, ...] = (OURS, THEIRS)) -> list[str]:
     """The ids of the plan."""
     credentials = dict.fromkeys(identities, CREDENTIALS)
-    return [target.id for target in plan(RUNTIME.by_model, model, kind, credentials)]
+    return [target.id for stage in candidates(RUNTIME.stages(model), model, kind, credentials) for target in stage]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,118 @@
+"""The circuit breaker of a target: functions over rows, no state of its own.
+
+    CLOSED ── so many failures one after the other ──► OPEN ── its cooldown ──► HALF_OPEN ── probes succeed ──► CLOSED
+                                                        ▲                          │
+                                                        └──────── a failure ───────┘
+
+An open target is the last choice, never none. Half-open, it takes so many requests at a time as it has probes left.
+A target without a running copy (scaled to zero) is open at once, and for a shorter time: only requests wake it, so
+that one goes there now and then while the others are served elsewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from extproc.routing.outcome import FAILURES, NO_CAPACITY, SUCCESS, THROTTLED
+
+if TYPE_CHECKING:
+    from extproc.routing.row import Row
+
+CLOSED, OPEN, HALF_OPEN = "closed", "open", "half_open"
+# Further states of a target that its breaker lets through.
+RESTING, ASLEEP = "resting", "asleep"
+
+# Between two requests that wake a component: SageMaker's alarm for it counts by the minute.
+WAKE_SECONDS = 10.0
+# For a throttled target that does not say how long, and at the most.
+REST_SECONDS, LONGEST_REST_SECONDS = 2.0, 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """Opens after `failure_threshold` failures, for `cooldown_seconds`; closes after `probes` successes.
+
+    With `enabled` False failures never open it; a component that is asleep does.
+    """
+
+    failure_threshold: int = 5
+    cooldown_seconds: float = 30.0
+    probes: int = 1
+    enabled: bool = True
+
+
+def state(row: Row, now: float) -> str:
+    """CLOSED, OPEN or HALF_OPEN."""
+    if not row.open_until:
+        return CLOSED
+    return OPEN if now < row.open_until else HALF_OPEN
+
+
+def obstacle(row: Row, breaker: Breaker, now: float) -> str:
+    """Why a target is to be the last choice now: OPEN, ASLEEP, RESTING, HALF_OPEN (probes are under way); else ""."""
+    if now < row.rest_until:
+        return RESTING
+    if not row.open_until:
+        return ""
+    if now < row.open_until:
+        return ASLEEP if row.asleep else OPEN
+    return "" if row.in_flight < probes_of(row, breaker) - row.wins else (ASLEEP if row.asleep else HALF_OPEN)
+
+
+def probes_of(row: Row, breaker: Breaker) -> int:
+    """How many successes close it, and how many requests at a time may bring them."""
+    return 1 if row.asleep else breaker.probes
+
+
+def back_at(row: Row, now: float) -> float:
+    """When a target that is the last choice is to be tried again (Unix seconds, `now` for at once)."""
+    return max(row.rest_until, row.open_until, now)
+
+
+def after(own: Row, seen: Row, kind: str, breaker: Breaker, now: float, *, retry_after: float = 0.0) -> Row:
+    """A worker's own row after an attempt.
+
+    Args:
+        own: its row so far.
+        seen: all workers' rows combined, its own among them.
+        kind: of `outcome.KINDS`.
+        breaker: the settings.
+        now: Unix seconds.
+        retry_after: seconds that a throttled target asked to be left alone, 0 if it did not say.
+    """
+    counted = own._replace(**{kind: getattr(own, kind) + 1.0})
+    if kind == THROTTLED:
+        rest = min(retry_after, LONGEST_REST_SECONDS) if retry_after > 0 else REST_SECONDS
+        return counted._replace(rest_until=max(own.rest_until, now + rest))
+    if kind == NO_CAPACITY:
+        return counted._replace(failed_at=now, changed_at=now, open_until=now + WAKE_SECONDS, asleep=1.0, wins=0.0)
+    return _failed(counted, seen, breaker, now) if kind in FAILURES else _alive(counted, seen, breaker, now, kind)
+
+
+def _failed(own: Row, seen: Row, breaker: Breaker, now: float) -> Row:
+    since = seen.succeeded_at
+    mine = own.streak + 1.0 if own.succeeded_at == since else 1.0
+    failed = own._replace(failed_at=now, streak=mine, succeeded_at=since)
+    others = seen.streak - (own.streak if own.succeeded_at == since else 0.0)
+    if state(seen, now) == OPEN or not breaker.enabled:
+        # A request that had nowhere else to go, or that was under way when it opened.
+        return failed
+    if state(seen, now) == HALF_OPEN or mine + others >= breaker.failure_threshold:
+        return failed._replace(changed_at=now, open_until=now + breaker.cooldown_seconds, asleep=0.0, wins=0.0)
+    return failed
+
+
+def _alive(own: Row, seen: Row, breaker: Breaker, now: float, kind: str) -> Row:
+    if kind != SUCCESS:
+        return own
+    well = own._replace(streak=0.0, succeeded_at=max(now, seen.succeeded_at))
+    if not seen.open_until:
+        return well
+    register = seen[13:16]
+    wins = (own.wins if own[13:16] == register else 0.0) + 1.0
+    others = seen.wins - (own.wins if own[13:16] == register else 0.0)
+    # An answer is an answer: that of an open target that was tried for want of others counts, too.
+    if wins + others >= probes_of(seen, breaker):
+        return well._replace(changed_at=max(now, seen.changed_at), open_until=0.0, asleep=0.0, wins=0.0)
+    return well._replace(changed_at=register[0], open_until=register[1], asleep=register[2], wins=wins)

@@ -1,0 +1,124 @@
+"""Row: all that is remembered of one target. Each worker keeps one of its own; put together, they are the gateway's.
+
+Rows are combined two by two, in any order, with the same result: counts are added, of times the later one counts,
+and what only holds since some moment (a streak of failures since the last success, the successes of a half-open
+breaker since it opened) carries that moment with it: of two rows the later moment's holds, of one moment both.
+"""
+
+from __future__ import annotations
+
+import math
+from hashlib import blake2b
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from extproc.routing.targets import Target
+
+KEY_BYTES = 8
+
+
+class Row(NamedTuple):
+    """What is known of a target. Numbers only, so that a row is its own layout in shared memory.
+
+    Counts of attempts, one for each kind of `outcome.py`. `in_flight`: exchanges that wait for this target, or are
+    being answered by it.
+
+    `streak` failures have come one after the other since `succeeded_at`. The circuit breaker was last changed at
+    `changed_at`: `open_until` is 0 when it is closed, `asleep` 1 when the target had no running copy, `wins` the
+    successes since it opened. The target asked to be left alone until `rest_until`.
+
+    `waits` answers took `waited` seconds to their first byte, and `tokens` came in `spoken` seconds; these four lose
+    weight with time, and stand as they were at `weighed_at`. Times are Unix seconds, 0 for never.
+    """
+
+    in_flight: float = 0.0
+    success: float = 0.0
+    rejected: float = 0.0
+    throttled: float = 0.0
+    server_error: float = 0.0
+    timeout: float = 0.0
+    no_answer: float = 0.0
+    no_capacity: float = 0.0
+    refused: float = 0.0
+    broken_off: float = 0.0
+    streak: float = 0.0
+    succeeded_at: float = 0.0
+    failed_at: float = 0.0
+    changed_at: float = 0.0
+    open_until: float = 0.0
+    asleep: float = 0.0
+    wins: float = 0.0
+    rest_until: float = 0.0
+    waits: float = 0.0
+    waited: float = 0.0
+    tokens: float = 0.0
+    spoken: float = 0.0
+    weighed_at: float = 0.0
+
+    @property
+    def latency(self) -> float | None:
+        """Mean seconds to the first byte, recent answers counting more; None before the first one."""
+        return self.waited / self.waits if self.waits else None
+
+    @property
+    def throughput(self) -> float | None:
+        """Mean tokens a second of an answer, recent ones counting more; None before the first one."""
+        return self.tokens / self.spoken if self.spoken else None
+
+    def weight(self, now: float, window: float) -> float:
+        """How many answers the mean latency still rests on, when each loses weight to 1/e in `window` seconds."""
+        return self.waits * faded(now - self.weighed_at, window) if self.waits else 0.0
+
+
+EMPTY = Row()
+
+
+def combine(one: Row, other: Row, window: float) -> Row:
+    """Both rows as one; `window` is the time in which means lose weight to 1/e, in seconds."""
+    if other is EMPTY:
+        return one
+    if one is EMPTY:
+        return other
+    since = max(one.succeeded_at, other.succeeded_at)
+    # Two workers may change a breaker in one instant: then the one that keeps it open longer counts.
+    register = max(one[13:16], other[13:16])
+    weighed_at = max(one.weighed_at, other.weighed_at)
+    mine, yours = faded(weighed_at - one.weighed_at, window), faded(weighed_at - other.weighed_at, window)
+    return Row(
+        one.in_flight + other.in_flight,
+        one.success + other.success,
+        one.rejected + other.rejected,
+        one.throttled + other.throttled,
+        one.server_error + other.server_error,
+        one.timeout + other.timeout,
+        one.no_answer + other.no_answer,
+        one.no_capacity + other.no_capacity,
+        one.refused + other.refused,
+        one.broken_off + other.broken_off,
+        (one.streak if one.succeeded_at == since else 0.0) + (other.streak if other.succeeded_at == since else 0.0),
+        since,
+        max(one.failed_at, other.failed_at),
+        *register,
+        (one.wins if one[13:16] == register else 0.0) + (other.wins if other[13:16] == register else 0.0),
+        max(one.rest_until, other.rest_until),
+        one.waits * mine + other.waits * yours,
+        one.waited * mine + other.waited * yours,
+        one.tokens * mine + other.tokens * yours,
+        one.spoken * mine + other.spoken * yours,
+        weighed_at,
+    )
+
+
+def faded(age: float, window: float) -> float:
+    """What is left of a weight of 1 after `age` seconds."""
+    return math.exp(-age / window) if age > 0 else 1.0
+
+
+def key_of(target: Target) -> bytes:
+    """Names what is observed: a target that is another endpoint after a reload begins anew, one that stays goes on."""
+    what = (
+        *(target.id, target.scheme, target.authority, target.path_prefix, target.route, target.region, target.kind),
+        *(target.endpoint, target.inference_component, target.target_model),
+        *(target.target_variant, target.target_container),
+    )
+    return blake2b(repr(what).encode(), digest_size=KEY_BYTES).digest()
