@@ -48,8 +48,9 @@ class Unobserved:
         return 0.0
 
 
-def _nobody(_: float) -> Mapping[bytes, Row]:
-    return {}
+def _nobody(key: bytes, now: float) -> Row:
+    del key, now
+    return EMPTY
 
 
 class Ledger:
@@ -60,7 +61,7 @@ class Ledger:
         settings: of their circuit breakers.
         window: in which means lose weight to 1/e, seconds.
         chance: random numbers, at least 0 and less than 1.
-        others: the combined rows of all other workers by `key_of`; asked often, with Unix seconds.
+        others: the combined row of all other workers, by `key_of` and Unix seconds; asked often.
         publish: told of each change of an own row.
         rows: to begin with, by `key_of`: those of a worker whose place this one takes.
     """
@@ -72,7 +73,7 @@ class Ledger:
         window: float,
         *,
         chance: Callable[[], float],
-        others: Callable[[float], Mapping[bytes, Row]] = _nobody,
+        others: Callable[[bytes, float], Row] = _nobody,
         publish: Callable[[bytes, Row], None] | None = None,
         rows: Mapping[bytes, Row] | None = None,
     ) -> None:
@@ -88,7 +89,7 @@ class Ledger:
     def of(self, target: str, now: float) -> Row:
         """What all workers know of a target, by its id; nothing of one that is not in the configuration."""
         key = self._keys.get(target, b"")
-        return combine(self._rows.get(key, EMPTY), self._others(now).get(key, EMPTY), self._window)
+        return combine(self._rows.get(key, EMPTY), self._others(key, now), self._window)
 
     def turn(self, group: str) -> int:
         """How many requests this worker has planned for a group before this one."""
