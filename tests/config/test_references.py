@@ -19,20 +19,26 @@ REGION = "      aws_region: us-east-1"
         (
             REGION,
             f"{REGION}\n      weight: 3",
-            "10:7: warning: providers.targets[0].weight: has no effect: strategy ordered does not weigh targets; "
-            "use strategy: weighted [W108]",
+            (
+                "10:7: warning: providers.targets[0].weight: has no effect: strategy ordered does not weigh targets; "
+                "use strategy: weighted [W108]"
+            ),
         ),
         (
             TARGETS,
             f"  routing: {{strategy: random, sticky: {{header: x-id}}}}\n{TARGETS}",
-            "6:31: warning: providers.routing.sticky: has no effect: strategy random keeps no client at its target; "
-            "use strategy: sticky [W108]",
+            (
+                "6:31: warning: providers.routing.sticky: has no effect: strategy random keeps no client at its "
+                "target; use strategy: sticky [W108]"
+            ),
         ),
         (
             TARGETS,
             f"  routing: {{strategy: cost}}\n{TARGETS}",
-            "8:11: warning: providers.targets[0].id: has no pricing, so strategy cost takes it for the most expensive; "
-            "add pricing [W108]",
+            (
+                "8:11: warning: providers.targets[0].id: has no pricing, so strategy cost takes it for the most "
+                "expensive; add pricing [W108]"
+            ),
         ),
     ],
 )
