@@ -69,6 +69,7 @@ def test_request_headers_arrive_lower_case_joined_and_with_the_peer():
 
 def test_response_headers_arrive_with_cluster_attempts_and_outcomes():
     """Attributes and the outcomes that attempt.lua left in metadata become fields of the event, in order."""
+    zero = well_known.Value(number_value=0.0)
     outcomes = {
         number: well_known.Value(
             struct_value=well_known.Struct(
@@ -78,6 +79,8 @@ def test_response_headers_arrive_with_cluster_attempts_and_outcomes():
                     "error_type": string(kind),
                     **({"date": string("Tue, 15 Nov 2033 08:12:31 GMT")} if target == "east" else {}),
                     **({"credentials": string("f00d")} if target == "east" else {}),
+                    **({"error_code": string("NO_CAPACITY")} if target == "east" else {}),
+                    **(dict.fromkeys(("original_status", "retry_after"), zero) if target == "east" else {}),
                 }
             )
         )
@@ -102,7 +105,9 @@ def test_response_headers_arrive_with_cluster_attempts_and_outcomes():
         attempts=2,
         details="via_upstream",
         outcomes=(
-            AttemptOutcome("east", 400, "ThrottlingException", "Tue, 15 Nov 2033 08:12:31 GMT", "f00d"),
+            AttemptOutcome(
+                "east", 400, "ThrottlingException", "Tue, 15 Nov 2033 08:12:31 GMT", "f00d", 0, "NO_CAPACITY", 0.0
+            ),
             AttemptOutcome("west", 200, ""),
         ),
     )

@@ -9,11 +9,12 @@ import openai
 import pytest
 
 MESSAGES = [{"role": "user", "content": "alpha bravo"}]
+pytestmark = pytest.mark.usefixtures("fresh")
 AUDITED = "policies: {chain: [audit-logger]}\n"
 
 
 @pytest.fixture
-def routed(launch, gateways, regions, fresh):
+def routed(launch, gateways, regions):
     """Start a gateway in front of a target in each region, with these sections of `providers`."""
 
     def start(sections="", *, east="chat", west="chat", policies=AUDITED, workers=2, more=({}, {})):

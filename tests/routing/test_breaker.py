@@ -125,7 +125,7 @@ def test_a_throttled_target_rests() -> None:
 
 
 def test_a_sleeping_component_is_probed_by_one_request_at_a_time() -> None:
-    """No capacity puts it last at once; now and then one request wakes it; an answer ends that, with breakers off too."""
+    """No capacity puts it last at once; now and then one request wakes it; an answer ends that, breakers or not."""
     workers = Workers(breaker=Breaker(enabled=False, probes=5))
     workers.attempt(0, "no_capacity", NOW)
     assert obstacle(workers.seen, workers.breaker, NOW + WAKE_SECONDS - 0.1) == ASLEEP

@@ -16,10 +16,10 @@ CLIENTS = [affinity(f"client-{number}") for number in range(2000)]
 def test_a_lost_target_moves_only_its_own_clients(ordered_by: Callable[..., list[str]]) -> None:
     """Whoever was elsewhere stays there, in the same order; its own clients spread over all that are left."""
     names = ("a", "b", "c", "d")
-    before = {client: ordered_by(sticky, dict.fromkeys(names, {}), affinity=client) for client in CLIENTS}
+    before = {client: ordered_by(sticky, {name: {} for name in names}, affinity=client) for client in CLIENTS}
     moved = Counter()
     for client, order in before.items():
-        now = ordered_by(sticky, dict.fromkeys(("a", "b", "d"), {}), affinity=client)
+        now = ordered_by(sticky, {name: {} for name in "abd"}, affinity=client)
         assert now == [name for name in order if name != "c"]
         if order[0] == "c":
             moved[now[0]] += 1
