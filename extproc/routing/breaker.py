@@ -33,7 +33,7 @@ REST_SECONDS, LONGEST_REST_SECONDS = 2.0, 60.0
 class Breaker:
     """Opens after `failure_threshold` failures, for `cooldown_seconds`; closes after `probes` successes.
 
-    With `enabled` False failures never open it; a component that is asleep does.
+    With `enabled` False no target is ever the last choice for what became of earlier requests.
     """
 
     failure_threshold: int = 5
@@ -51,6 +51,8 @@ def state(row: Row, now: float) -> str:
 
 def obstacle(row: Row, breaker: Breaker, now: float) -> str:
     """Why a target is to be the last choice now: OPEN, ASLEEP, RESTING, HALF_OPEN (probes are under way); else ""."""
+    if not breaker.enabled:
+        return ""
     if now < row.rest_until:
         return RESTING
     if not row.open_until:

@@ -125,8 +125,8 @@ def test_a_throttled_target_rests() -> None:
 
 
 def test_a_sleeping_component_is_probed_by_one_request_at_a_time() -> None:
-    """No capacity puts it last at once; now and then one request wakes it; an answer ends that, breakers or not."""
-    workers = Workers(breaker=Breaker(enabled=False, probes=5))
+    """No capacity puts it last at once; now and then one request wakes it; an answer ends that."""
+    workers = Workers(breaker=Breaker(failure_threshold=100, probes=5))
     workers.attempt(0, "no_capacity", NOW)
     assert obstacle(workers.seen, workers.breaker, NOW + WAKE_SECONDS - 0.1) == ASLEEP
     due = NOW + WAKE_SECONDS
@@ -138,10 +138,13 @@ def test_a_sleeping_component_is_probed_by_one_request_at_a_time() -> None:
 
 
 def test_a_breaker_that_is_off_never_opens() -> None:
-    """Failures are counted, and change nothing."""
+    """Failures and throttles are counted, and change nothing."""
     workers = Workers(breaker=Breaker(failure_threshold=1, enabled=False))
     assert {workers.attempt(0, "server_error", NOW + at) for at in range(5)} == {CLOSED}
-    assert workers.seen.server_error == 5
+    workers.attempt(0, "throttled", NOW + 5)
+    workers.attempt(0, "no_capacity", NOW + 5)
+    assert (workers.seen.server_error, workers.seen.throttled) == (5, 1)
+    assert obstacle(workers.seen, workers.breaker, NOW + 5) == ""
 
 
 @given(
