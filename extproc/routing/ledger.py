@@ -83,13 +83,21 @@ class Ledger:
         self._others = others
         self._publish = publish
         self._rows = {key: (rows or {}).get(key, EMPTY) for key in self._keys.values()}
+        self._combined: dict[bytes, tuple[Row, Row, Row]] = {}
         self._turns: dict[str, int] = {}
         self.chance = chance
 
     def of(self, target: str, now: float) -> Row:
         """What all workers know of a target, by its id; nothing of one that is not in the configuration."""
         key = self._keys.get(target, b"")
-        return combine(self._rows.get(key, EMPTY), self._others(key, now), self._window)
+        own, others = self._rows.get(key, EMPTY), self._others(key, now)
+        before = self._combined.get(key)
+        # Most rows have not changed since the request before.
+        if before is not None and before[0] is own and before[1] is others:
+            return before[2]
+        row = combine(own, others, self._window)
+        self._combined[key] = own, others, row
+        return row
 
     def turn(self, group: str) -> int:
         """How many requests this worker has planned for a group before this one."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from hashlib import blake2b
+from operator import add
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -79,33 +80,44 @@ def combine(one: Row, other: Row, window: float) -> Row:
         return one
     if one is EMPTY:
         return other
-    since = max(one.succeeded_at, other.succeeded_at)
     # Two workers may change a breaker in one instant: then the one that keeps it open longer counts.
-    register = max(one[13:16], other[13:16])
-    weighed_at = max(one.weighed_at, other.weighed_at)
-    mine, yours = faded(weighed_at - one.weighed_at, window), faded(weighed_at - other.weighed_at, window)
+    mine, yours = one[_BREAKER], other[_BREAKER]
+    register = mine if mine >= yours else yours
+    wins = (one.wins if mine == register else 0.0) + (other.wins if yours == register else 0.0)
+    if one.succeeded_at == other.succeeded_at:
+        streak, since = one.streak + other.streak, one.succeeded_at
+    else:
+        streak, since = one[_STREAK] if one.succeeded_at > other.succeeded_at else other[_STREAK]
     return Row(
-        one.in_flight + other.in_flight,
-        one.success + other.success,
-        one.rejected + other.rejected,
-        one.throttled + other.throttled,
-        one.server_error + other.server_error,
-        one.timeout + other.timeout,
-        one.no_answer + other.no_answer,
-        one.no_capacity + other.no_capacity,
-        one.refused + other.refused,
-        one.broken_off + other.broken_off,
-        (one.streak if one.succeeded_at == since else 0.0) + (other.streak if other.succeeded_at == since else 0.0),
+        *map(add, one[_COUNTS], other[_COUNTS]),
+        streak,
         since,
-        max(one.failed_at, other.failed_at),
+        one.failed_at if one.failed_at >= other.failed_at else other.failed_at,
         *register,
-        (one.wins if one[13:16] == register else 0.0) + (other.wins if other[13:16] == register else 0.0),
-        max(one.rest_until, other.rest_until),
+        wins,
+        one.rest_until if one.rest_until >= other.rest_until else other.rest_until,
+        *_means(one, other, window),
+    )
+
+
+# Fields that are combined together.
+_COUNTS, _STREAK, _BREAKER, _MEANS = slice(0, 10), slice(10, 12), slice(13, 16), slice(18, 23)
+
+
+def _means(one: Row, other: Row, window: float) -> tuple[float, ...]:
+    """The weighed fields, as they stand at the later of both times."""
+    if not one.weighed_at:
+        return other[_MEANS]
+    if not other.weighed_at:
+        return one[_MEANS]
+    at = max(one.weighed_at, other.weighed_at)
+    mine, yours = faded(at - one.weighed_at, window), faded(at - other.weighed_at, window)
+    return (
         one.waits * mine + other.waits * yours,
         one.waited * mine + other.waited * yours,
         one.tokens * mine + other.tokens * yours,
         one.spoken * mine + other.spoken * yours,
-        weighed_at,
+        at,
     )
 
 

@@ -21,9 +21,10 @@ MOMENTS = st.sampled_from([0.0, NOW, NOW + 1, NOW + 2.5])
 
 @st.composite
 def rows(draw: st.DrawFn) -> Row:
-    """Any row."""
+    """Any row; of one that was never weighed, nothing was measured."""
     moments = {"succeeded_at", "failed_at", "changed_at", "open_until", "rest_until", "weighed_at"}
-    return Row(*(draw(MOMENTS if name in moments else COUNTS) for name in Row._fields))
+    row = Row(*(draw(MOMENTS if name in moments else COUNTS) for name in Row._fields))
+    return row if row.weighed_at else row._replace(waits=0.0, waited=0.0, tokens=0.0, spoken=0.0)
 
 
 def close(one: Row, other: Row) -> bool:
