@@ -89,7 +89,9 @@ class Fallback(Section):
 class CircuitBreaker(Section):
     """Leaves a target alone that fails again and again: closed, open, half-open."""
 
-    enabled: bool = Field(default=True, description="`false`: neither failures nor throttles make a target the last choice.")
+    enabled: bool = Field(
+        default=True, description="`false`: neither failures nor throttles make a target the last choice."
+    )
     failure_threshold: int = Field(
         default=5, ge=1, le=10_000, description="Failures one after the other, over all workers, that open it."
     )
