@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from extproc.routing import breaker
 from extproc.routing.outcome import KINDS, SUCCESS
+from extproc.routing.row import Row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
-    from extproc.routing.row import Row
     from extproc.routing.settings import Routing
     from extproc.routing.targets import Target
 
@@ -43,6 +43,20 @@ def _described(target: Target, row: Row, routing: Routing, now: float) -> dict[s
         "rest_until": _time(row.rest_until if now < row.rest_until else 0.0),
         "last_success": _time(row.succeeded_at),
         "last_failure": _time(row.failed_at),
+        # All of it as it is kept, for `kt explain --admin`.
+        "row": {name: value for name, value in row._asdict().items() if value},
+    }
+
+
+def rows(document: Mapping[str, Any]) -> dict[str, Row]:
+    """What a report says of each target, by its id.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is no report of this version.
+    """
+    return {
+        str(target["id"]): Row(**{str(name): float(value) for name, value in target["row"].items()})
+        for target in document["targets"]
     }
 
 

@@ -89,15 +89,17 @@ def combine(one: Row, other: Row, window: float) -> Row:
         streak, since = one.streak + other.streak, one.succeeded_at
     else:
         streak, since = one[10:12] if one.succeeded_at > other.succeeded_at else other[10:12]
-    return Row(
-        *map(add, one[:10], other[:10]),
-        streak,
-        since,
-        max(one.failed_at, other.failed_at),
-        *register,
-        wins,
-        max(one.rest_until, other.rest_until),
-        *_means(one, other, window),
+    return Row._make(
+        (
+            *map(add, one[:10], other[:10]),
+            streak,
+            since,
+            max(one.failed_at, other.failed_at),
+            *register,
+            wins,
+            max(one.rest_until, other.rest_until),
+            *_means(one, other, window),
+        )
     )
 
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections import Counter
 
 import openai
@@ -168,6 +172,43 @@ def test_a_component_without_a_copy_is_woken_while_others_serve(routed, regions,
     assert (state(launch, gateway, "east")["state"], len(regions[0].requests())) == ("asleep", 1)
     launch.eventually(lambda: served(client, 1) == {"west": 1} and len(regions[0].requests()) > 1)
     assert len(regions[0].requests()) <= 3
+
+
+def test_explain_knows_what_the_gateway_knows(routed, launch):
+    """`kt explain --admin` orders the targets as the running gateway would, and says why."""
+    gateway = routed("  circuit_breaker: {failure_threshold: 1, cooldown_seconds: 600}\n", east="internal")
+    ask(gateway.client())
+    launch.eventually(lambda: state(launch, gateway, "east")["state"] == "open")
+    explained = subprocess.run(
+        [
+            *(sys.executable, "-m", "extproc", "explain", "--json"),
+            *("--policy-config", gateway.directory / "policy-config.yaml"),
+            *("--admin", gateway.page.split("/")[2]),
+        ],
+        input=json.dumps({"model": "m", "messages": MESSAGES}).encode(),
+        capture_output=True,
+        check=True,
+    )
+    routing = json.loads(explained.stdout)["routing"]
+    assert routing == {"strategy": "ordered", "order": ["west", "east"], "reasons": {"east": "open"}}
+
+
+def test_workers_share_what_they_know_over_a_reload_and_a_kill(routed, regions, launch):
+    """An open breaker stays open for the workers of a new configuration, and for the successor of a killed one."""
+    gateway = routed("  circuit_breaker: {failure_threshold: 1, cooldown_seconds: 600}\n", east="internal")
+    ask(gateway.client())
+    launch.eventually(lambda: state(launch, gateway, "east")["state"] == "open")
+    config = gateway.directory / "policy-config.yaml"
+    config.write_text(config.read_text().replace("1.0.0", "1.0.1"))
+    gateway.process.send_signal(signal.SIGHUP)
+    launch.eventually(lambda: "configuration reloaded" in gateway.log())
+    victim = launch.eventually(gateway.workers)[-1]
+    os.kill(victim, signal.SIGKILL)
+    launch.eventually(lambda: victim not in gateway.workers())
+    regions[0].reset()
+    assert served(gateway.client(max_retries=5), 10) == {"west": 10}
+    assert regions[0].requests() == []
+    assert state(launch, gateway, "east")["in_flight"] == 0
 
 
 def test_only_open_targets_are_tried_all_the_same(routed, regions):

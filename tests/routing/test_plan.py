@@ -24,23 +24,11 @@ HALF_OPEN = PROBED._replace(in_flight=0.0)
 RESTING = Row(rest_until=NOW + 1)
 
 
-class Known(Unobserved):
-    """What is known of some targets."""
-
-    def __init__(self, rows: Mapping[str, Row]) -> None:
-        self._rows = rows
-
-    def of(self, target: str, now: float) -> Row:
-        """Their rows."""
-        del now
-        return self._rows.get(target, EMPTY)
-
-
 def planned(stages: list[str], rows: Mapping[str, Row], strategy: str = "ordered", **request: object) -> str:
     """The order of targets of one letter each; in capitals those of priority 1."""
     made = [[make_target(name, priority=int(name.isupper())) for name in stage] for stage in stages]
     routing = Routing(strategy=strategy)
-    return "".join(target.id for target in plan(made, Request(**request), routing, Known(rows), NOW).targets)
+    return "".join(target.id for target in plan(made, Request(**request), routing, Unobserved(rows), NOW).targets)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +64,7 @@ def test_reasons() -> None:
     """Each target that stands elsewhere than it would has its reason in a word, and so has a probe."""
     targets = [make_target(name) for name in "abcde"]
     rows = {"a": OPEN, "b": RESTING, "c": ASLEEP, "d": HALF_OPEN}
-    made = plan([targets], Request(), Routing(), Known(rows), NOW)
+    made = plan([targets], Request(), Routing(), Unobserved(rows), NOW)
     assert made.reasons == {"a": "open", "b": "resting", "c": "asleep", "d": "probe"}
     assert [target.id for target in made.targets] == ["d", "e", "b", "a", "c"]
 
@@ -85,7 +73,7 @@ def test_more_probes_go_at_once_when_asked_for() -> None:
     """The number of probes is the configuration's."""
     routing = Routing(breaker=Breaker(probes=2))
     targets = [make_target(name) for name in "ab"]
-    assert plan([targets], Request(), routing, Known({"a": PROBED}), NOW).targets == tuple(targets)
+    assert plan([targets], Request(), routing, Unobserved({"a": PROBED}), NOW).targets == tuple(targets)
 
 
 ROWS = st.sampled_from([EMPTY, OPEN, OPEN_LONGER, ASLEEP, PROBED, HALF_OPEN, RESTING])
@@ -106,7 +94,7 @@ def test_no_target_is_ever_given_up(
     for number, (row, priority, stage) in enumerate(given_targets):
         rows[f"t{number}"] = row
         stages[stage].append(make_target(f"t{number}", priority=priority))
-    made = plan(stages, Request(turn=turn, chance=chance), Routing(strategy=strategy), Known(rows), NOW)
+    made = plan(stages, Request(turn=turn, chance=chance), Routing(strategy=strategy), Unobserved(rows), NOW)
     assert sorted(target.id for target in made.targets) == sorted(rows)
     unsound = [made.reasons.get(target.id, "probe") != "probe" for target in made.targets]
     assert unsound == sorted(unsound)

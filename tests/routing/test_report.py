@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from extproc.routing.report import report
+import json
+
+import pytest
+
+from extproc.routing.report import report, rows
 from extproc.routing.row import EMPTY, Row
 from extproc.routing.settings import Routing
 from extproc.testing import NOW, make_target
@@ -56,3 +60,13 @@ def test_states() -> None:
     resting = described(Row(rest_until=NOW + 1))
     assert (resting["state"], resting["rest_until"]) == ("resting", "2027-01-15T08:00:01.000+00:00")
     assert described(Row(rest_until=NOW - 1))["rest_until"] is None
+
+
+def test_a_report_can_be_read_back() -> None:
+    """As JSON and back, nothing of a row is lost; what is no report is refused."""
+    row = Row(in_flight=2.0, open_until=NOW + 0.123456, asleep=1.0, waits=0.5, waited=0.1, weighed_at=NOW)
+    document = json.loads(json.dumps(report([make_target()], Routing(), lambda _: row, NOW)))
+    assert rows(document) == {"east": row}
+    for other in ({}, {"targets": [{"id": "east"}]}, {"targets": [{"id": "east", "row": {"other": 1}}]}):
+        with pytest.raises((KeyError, TypeError)):
+            rows(other)
