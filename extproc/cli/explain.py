@@ -55,7 +55,8 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument(
         "--admin",
         metavar="HOST:PORT",
-        help="order the targets by what the gateway whose admin listener is there knows of them now",
+        help="order the targets by what the gateway whose admin listener is there knows of them now; a strategy that "
+        "goes by turn or by chance is shown as for the first of many requests",
     )
     parser.add_argument("--show-text", action="store_true", help="print what was found, too")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of text")

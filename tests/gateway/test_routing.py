@@ -22,8 +22,8 @@ def routed(launch, gateways, regions):
     """Start a gateway in front of a target in each region, with these sections of `providers`."""
 
     def start(sections="", *, east="chat", west="chat", policies=AUDITED, workers=2, more=({}, {})):
-        targets = launch.target("east", regions[0], east, model="m", **more[0])
-        targets += launch.target("west", regions[1], west, model="m", **more[1])
+        targets = launch.target("east", regions[0], east, **{"model": "m", **more[0]})
+        targets += launch.target("west", regions[1], west, **{"model": "m", **more[1]})
         config = launch.pack(targets, policies).replace("providers:\n", f"providers:\n{sections}", 1)
         admin = launch.free_port()
         gateway = gateways(config, "--workers", str(workers), "--admin", f"127.0.0.1:{admin}")
@@ -247,12 +247,13 @@ def test_a_group_falls_back_to_another_model(routed, regions):
         "    - {name: big, targets: [east], aliases: [best], fallback_group: small}\n"
         "    - {name: small, targets: [west]}\n"
     )
-    gateway = routed(groups, east="internal", more=({"upstream_model": "llama-70b"}, {"upstream_model": "llama-8b"}))
+    models = ({"model": "large", "upstream_model": "llama-70b"}, {"model": "little", "upstream_model": "llama-8b"})
+    gateway = routed(groups, east="internal", more=models)
     raw = ask(gateway.client(), "best")
     assert (raw.headers["x-kt-target"], raw.parse().model) == ("west", "best")
     assert [region.bodies()[-1]["model"] for region in regions] == ["llama-70b", "llama-8b"]
     listed = [model.id for model in gateway.client().models.list()]
-    assert listed[:2] == ["big", "small"]
+    assert listed == ["big", "small", "large", "little"]
 
 
 @pytest.mark.parametrize(
