@@ -5,6 +5,7 @@ Source of every rule here: envoy/service/ext_proc/v3/external_processor.proto, a
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from extproc._pb import ext_proc_pb2 as pb
@@ -192,4 +193,6 @@ def _outcomes(metadata: Mapping[str, Struct]) -> tuple[AttemptOutcome, ...]:
 
 
 def _whole_number(struct: Struct, name: str) -> int | None:
-    return int(struct.fields[name].number_value) if name in struct.fields else None
+    number = struct.fields[name].number_value if name in struct.fields else math.nan
+    # Digits without an end are infinite to Lua.
+    return int(number) if math.isfinite(number) else None

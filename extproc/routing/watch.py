@@ -83,6 +83,8 @@ class Watch:
             self._book.waited(record.target, now - record.asked, now)
 
     def _move(self, target: str) -> None:
+        if target == self._at:
+            return
         if self._at:
             self._book.ended(self._at)
         if target:

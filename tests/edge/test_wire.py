@@ -1,5 +1,6 @@
 """Our subset of ext_proc's messages, held against Envoy's own definitions (envoy-data-plane), in both directions."""
 
+import math
 import warnings
 
 import pytest
@@ -111,6 +112,18 @@ def test_response_headers_arrive_with_cluster_attempts_and_outcomes():
             AttemptOutcome("west", 200, ""),
         ),
     )
+
+
+@pytest.mark.parametrize(("number", "status"), [(503.0, 503), (0.0, 0), (math.inf, None), (math.nan, None)])
+def test_a_containers_status_may_be_no_number_of_ours(number, status):
+    """Digits without an end in an error's body are no status, and nothing fails for them."""
+    fields = {"target": string("west"), "original_status": well_known.Value(number_value=number)}
+    outcome = well_known.Value(struct_value=well_known.Struct(fields=fields))
+    message = envoy.ProcessingRequest(
+        response_headers=envoy.HttpHeaders(headers=header_map((":status", b"424"))),
+        metadata_context=core.Metadata(filter_metadata={wire.OUTCOMES: well_known.Struct(fields={"1": outcome})}),
+    )
+    assert received(message).outcomes[0].original_status == status
 
 
 def test_an_attempt_that_was_never_sent_is_not_counted():
