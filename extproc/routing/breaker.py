@@ -83,13 +83,15 @@ def after(own: Row, seen: Row, kind: str, breaker: Breaker, now: float, *, retry
         now: Unix seconds.
         retry_after: seconds that a throttled target asked to be left alone, 0 if it did not say.
     """
+    if kind == SUCCESS:
+        return _well(own, seen, breaker, now)
     counted = own._replace(**{kind: getattr(own, kind) + 1.0})
     if kind == THROTTLED:
         rest = min(retry_after, LONGEST_REST_SECONDS) if retry_after > 0 else REST_SECONDS
         return counted._replace(rest_until=max(own.rest_until, now + rest))
     if kind == NO_CAPACITY:
         return counted._replace(failed_at=now, changed_at=now, open_until=now + WAKE_SECONDS, asleep=1.0, wins=0.0)
-    return _failed(counted, seen, breaker, now) if kind in FAILURES else _alive(counted, seen, breaker, now, kind)
+    return _failed(counted, seen, breaker, now) if kind in FAILURES else counted
 
 
 def _failed(own: Row, seen: Row, breaker: Breaker, now: float) -> Row:
@@ -105,10 +107,8 @@ def _failed(own: Row, seen: Row, breaker: Breaker, now: float) -> Row:
     return failed
 
 
-def _alive(own: Row, seen: Row, breaker: Breaker, now: float, kind: str) -> Row:
-    if kind != SUCCESS:
-        return own
-    well = own._replace(streak=0.0, succeeded_at=max(now, seen.succeeded_at))
+def _well(own: Row, seen: Row, breaker: Breaker, now: float) -> Row:
+    well = own._replace(success=own.success + 1.0, streak=0.0, succeeded_at=max(now, seen.succeeded_at))
     if not seen.open_until:
         return well
     register = seen[13:16]

