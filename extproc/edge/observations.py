@@ -116,7 +116,7 @@ class _Peer:
         if read is not None and read[0] == key:
             self._last[key] = read[1]
         row = self._last.get(key, EMPTY)
-        return row if self._alive else row._replace(in_flight=0.0)
+        return row if self._alive else row._replace(in_flight=0.0, probing=0.0)
 
     def close(self) -> None:
         """Unmap it."""
@@ -138,7 +138,9 @@ class SharedRows:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._file, name = _own(directory)
         kept = _kept(self._file)
-        self.rows: Mapping[bytes, Row] = {key: kept.get(key, EMPTY)._replace(in_flight=0.0) for key in keys}
+        self.rows: Mapping[bytes, Row] = {
+            key: kept.get(key, EMPTY)._replace(in_flight=0.0, probing=0.0) for key in keys
+        }
         size = max(len(_HEADER) + len(keys) * _SIZE, os.fstat(self._file).st_size)
         os.ftruncate(self._file, size)
         self._map = mmap.mmap(self._file, size)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 CLOSED, OPEN, HALF_OPEN = "closed", "open", "half_open"
 # Further states of a target that its breaker lets through.
 RESTING, ASLEEP = "resting", "asleep"
+# Why a half-open target stands where it would if it were closed.
+PROBE = "probe"
 
 # Between two requests that wake a component: SageMaker's alarm for it counts by the minute.
 WAKE_SECONDS = 10.0
@@ -59,7 +61,7 @@ def obstacle(row: Row, breaker: Breaker, now: float) -> str:
         return ""
     if now < row.open_until:
         return ASLEEP if row.asleep else OPEN
-    return "" if row.in_flight < probes_of(row, breaker) - row.wins else (ASLEEP if row.asleep else HALF_OPEN)
+    return "" if row.probing < probes_of(row, breaker) - row.wins else (ASLEEP if row.asleep else HALF_OPEN)
 
 
 def probes_of(row: Row, breaker: Breaker) -> int:
@@ -111,9 +113,9 @@ def _well(own: Row, seen: Row, breaker: Breaker, now: float) -> Row:
     well = own._replace(success=own.success + 1.0, streak=0.0, succeeded_at=max(now, seen.succeeded_at))
     if not seen.open_until:
         return well
-    register = seen[13:16]
-    wins = (own.wins if own[13:16] == register else 0.0) + 1.0
-    others = seen.wins - (own.wins if own[13:16] == register else 0.0)
+    register = seen[14:17]
+    wins = (own.wins if own[14:17] == register else 0.0) + 1.0
+    others = seen.wins - (own.wins if own[14:17] == register else 0.0)
     # An answer is an answer: that of an open target that was tried for want of others counts, too.
     if wins + others >= probes_of(seen, breaker):
         return well._replace(changed_at=max(now, seen.changed_at), open_until=0.0, asleep=0.0, wins=0.0)

@@ -117,6 +117,12 @@ class Ledger:
         """It does so no longer."""
         self._count(target, -1.0)
 
+    def probe(self, target: str, by: int) -> None:
+        """A request that probes this target has gone out (1), or knows by now what became of it (-1)."""
+        if target in self._keys:
+            row = self._rows[self._keys[target]]
+            self._set(target, row._replace(probing=max(0.0, row.probing + by)))
+
     def attempted(self, target: str, kind: str, now: float, retry_after: float = 0.0) -> None:
         """An attempt ended; `kind` is one of `outcome.KINDS`."""
         if target in self._keys:

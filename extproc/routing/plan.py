@@ -56,7 +56,7 @@ def plan(
                     late.append((breaker.back_at(row, now), target))
                 else:
                     if row.open_until:
-                        reasons[target.id] = "probe"
+                        reasons[target.id] = breaker.PROBE
                     seen[target.id] = row
                     sound.append(target)
             ordered += strategy(sound, seen, request, now) if len(sound) > 1 else sound

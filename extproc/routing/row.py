@@ -22,7 +22,7 @@ class Row(NamedTuple):
     """What is known of a target. Numbers only, so that a row is its own layout in shared memory.
 
     Counts of attempts, one for each kind of `outcome.py`. `in_flight`: exchanges that wait for this target, or are
-    being answered by it.
+    being answered by it; `probing` are those of the first that probe it, half-open as it is.
 
     `streak` failures have come one after the other since `succeeded_at`. The circuit breaker was last changed at
     `changed_at`: `open_until` is 0 when it is closed, `asleep` 1 when the target had no running copy, `wins` the
@@ -33,6 +33,7 @@ class Row(NamedTuple):
     """
 
     in_flight: float = 0.0
+    probing: float = 0.0
     success: float = 0.0
     rejected: float = 0.0
     throttled: float = 0.0
@@ -80,18 +81,18 @@ def combine(one: Row, other: Row, window: float) -> Row:
         return one
     if one is EMPTY:
         return other
-    # By place, as a name for each would take three times as long: counts to 10, the streak to 12, the breaker 13 to 16.
+    # By place, as a name for each would take three times as long: counts to 11, the streak to 13, the breaker 14 to 17.
     # Two workers may change a breaker in one instant: then the one that keeps it open longer counts.
-    mine, yours = one[13:16], other[13:16]
+    mine, yours = one[14:17], other[14:17]
     register = max(mine, yours)
     wins = (one.wins if mine == register else 0.0) + (other.wins if yours == register else 0.0)
     if one.succeeded_at == other.succeeded_at:
         streak, since = one.streak + other.streak, one.succeeded_at
     else:
-        streak, since = one[10:12] if one.succeeded_at > other.succeeded_at else other[10:12]
+        streak, since = one[11:13] if one.succeeded_at > other.succeeded_at else other[11:13]
     return Row._make(
         (
-            *map(add, one[:10], other[:10]),
+            *map(add, one[:11], other[:11]),
             streak,
             since,
             max(one.failed_at, other.failed_at),
@@ -104,11 +105,11 @@ def combine(one: Row, other: Row, window: float) -> Row:
 
 
 def _means(one: Row, other: Row, window: float) -> tuple[float, ...]:
-    """The weighed fields, 18 to 23, as they stand at the later of both times."""
+    """The weighed fields, 19 to 24, as they stand at the later of both times."""
     if not one.weighed_at:
-        return other[18:23]
+        return other[19:24]
     if not other.weighed_at:
-        return one[18:23]
+        return one[19:24]
     at = max(one.weighed_at, other.weighed_at)
     mine, yours = faded(at - one.weighed_at, window), faded(at - other.weighed_at, window)
     return (

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from extproc.events import RequestBody, ResponseBody, ResponseHeaders
 from extproc.record import FAILED, SERVED
+from extproc.routing.breaker import PROBE
 from extproc.routing.outcome import BROKEN_OFF, SUCCESS, kind_of
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ class Book(Protocol):
     def ended(self, target: str) -> None:
         """It does so no longer."""
 
+    def probe(self, target: str, by: int) -> None:
+        """A probe has gone out (1), or is over (-1)."""
+
     def attempted(self, target: str, kind: str, now: float, retry_after: float = 0.0) -> None:
         """An attempt ended."""
 
@@ -38,12 +42,13 @@ class Book(Protocol):
 class Watch:
     """One exchange's. Give it each event after the exchange has taken it, and the end."""
 
-    __slots__ = ("_answering", "_at", "_begun", "_book")
+    __slots__ = ("_answering", "_at", "_begun", "_book", "_probed")
 
     def __init__(self, book: Book) -> None:
         self._book = book
         # The target that counts this exchange as in flight.
         self._at = ""
+        self._probed = ""
         self._answering = False
         self._begun = False
 
@@ -55,6 +60,7 @@ class Watch:
         elif isinstance(event, RequestBody):
             if record.planned and record.asked is not None:
                 self._move(record.planned[0])
+                self._probe(record)
         elif isinstance(event, ResponseHeaders) and self._at:
             self._answered(record, now)
 
@@ -66,8 +72,10 @@ class Watch:
             self._book.spoke(record.target, record.completion_tokens or 0, now - record.asked, now)
         self._answering = False
         self._move("")
+        self._release()
 
     def _answered(self, record: ExchangeRecord, now: float) -> None:
+        self._release()
         for outcome in record.attempts:
             self._book.attempted(outcome.target, kind_of(outcome), now, outcome.retry_after)
         served = record.attempts[-1] if record.attempts else None
@@ -81,6 +89,18 @@ class Watch:
         # With failovers before it, nobody here knows when the attempt that answered began.
         if record.asked is not None and len(record.attempts) == 1:
             self._book.waited(record.target, now - record.asked, now)
+
+    def _probe(self, record: ExchangeRecord) -> None:
+        """What a half-open target is probed by must be counted: others are to go elsewhere meanwhile."""
+        reasons = record.routing.get("reasons")
+        if isinstance(reasons, dict) and reasons.get(self._at) == PROBE:
+            self._probed = self._at
+            self._book.probe(self._at, 1)
+
+    def _release(self) -> None:
+        if self._probed:
+            self._book.probe(self._probed, -1)
+            self._probed = ""
 
     def _move(self, target: str) -> None:
         if target == self._at:

@@ -94,13 +94,13 @@ def test_a_failed_probe_opens_it_again() -> None:
 
 
 def test_probes_are_limited() -> None:
-    """While its probes are under way, a half-open target is the last choice for everybody else."""
+    """While its probes are under way, a half-open target is the last choice for others; old streams are no probes."""
     row = Row(changed_at=NOW, open_until=NOW + 10)
-    assert [obstacle(row._replace(in_flight=float(count)), BREAKER, NOW + 11) for count in range(4)] == [
+    assert [obstacle(row._replace(probing=float(count), in_flight=9.0), BREAKER, NOW + 11) for count in range(4)] == [
         *("", ""),
         *(HALF_OPEN, HALF_OPEN),
     ]
-    assert obstacle(row._replace(in_flight=1.0, wins=1.0), BREAKER, NOW + 11) == HALF_OPEN
+    assert obstacle(row._replace(probing=1.0, wins=1.0), BREAKER, NOW + 11) == HALF_OPEN
 
 
 def test_failures_of_an_open_one_do_not_keep_it_open() -> None:
@@ -131,7 +131,7 @@ def test_a_sleeping_component_is_probed_by_one_request_at_a_time() -> None:
     assert obstacle(workers.seen, workers.breaker, NOW + WAKE_SECONDS - 0.1) == ASLEEP
     due = NOW + WAKE_SECONDS
     assert obstacle(workers.seen, workers.breaker, due) == ""
-    assert obstacle(workers.seen._replace(in_flight=1.0), workers.breaker, due) == ASLEEP
+    assert obstacle(workers.seen._replace(probing=1.0), workers.breaker, due) == ASLEEP
     workers.attempt(1, "no_capacity", due)
     assert obstacle(workers.seen, workers.breaker, due + 1) == ASLEEP
     assert workers.attempt(0, "success", due + WAKE_SECONDS) == CLOSED

@@ -19,8 +19,8 @@ from extproc.testing import NOW, make_target
 OPEN = Row(changed_at=NOW, open_until=NOW + 10)
 OPEN_LONGER = Row(changed_at=NOW, open_until=NOW + 20)
 ASLEEP = OPEN._replace(asleep=1.0)
-PROBED = Row(changed_at=NOW - 9, open_until=NOW - 1, in_flight=1.0)
-HALF_OPEN = PROBED._replace(in_flight=0.0)
+PROBED = Row(changed_at=NOW - 9, open_until=NOW - 1, probing=1.0)
+HALF_OPEN = PROBED._replace(probing=0.0)
 RESTING = Row(rest_until=NOW + 1)
 
 

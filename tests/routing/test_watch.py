@@ -114,6 +114,35 @@ def test_an_answer_that_breaks_off_is_a_failure():
     assert late.row("east").broken_off == 1
 
 
+def test_a_probe_is_counted_until_its_outcome_is_known():
+    """Others go elsewhere meanwhile; once its head has come, the next probe may go, however long the answer is."""
+    play = Play()
+    for _ in range(Breaker().failure_threshold):
+        play.ledger.attempted("east", "server_error", NOW - 60)
+    assert play.row("east").probing == 0
+    play.exchange = make_exchange(make_runtime(*TARGETS), observer=play.ledger)
+    play.watch = Watch(play.ledger)
+    play.feed(NOW, chat_headers(), chat_body("hi", stream=True))
+    assert (play.exchange.record.planned[0], play.row("east").probing) == ("east", 1)
+    assert play.exchange.record.routing["reasons"] == {"east": "probe"}
+    other = make_exchange(make_runtime(*TARGETS), observer=play.ledger)
+    for event in (chat_headers(), chat_body("hi")):
+        other.feed(event, NOW)
+    assert other.record.planned == ("west", "east")
+    play.feed(NOW, answer_headers("east", stream=True, outcomes=SERVED))
+    assert (play.row("east").probing, play.row("east").open_until) == (0, 0)
+    gone = Watch(play.ledger)
+    for _ in range(Breaker().failure_threshold):
+        play.ledger.attempted("west", "server_error", NOW - 60)
+    left = make_exchange(make_runtime(*TARGETS[1:]), observer=play.ledger)
+    for event in (chat_headers(), chat_body("hi")):
+        left.feed(event, NOW)
+        gone.saw(event, left.record, NOW)
+    assert play.row("west").probing == 1
+    gone.ended(left.record, NOW)
+    assert play.row("west").probing == 0
+
+
 def test_what_asks_no_target_tells_nothing():
     """A refused request changes no row."""
     play = Play(model="unknown").end(NOW)

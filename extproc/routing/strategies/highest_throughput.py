@@ -20,8 +20,10 @@ def order(targets: Sequence[Target], seen: Mapping[str, Row], request: Request, 
 
     def rank(target: Target) -> tuple[int, float]:
         row = seen[target.id]
-        if row.throughput is None or row.weight(now, request.window) < request.min_samples / math.e:
+        if row.throughput is None:
             return (2, row.in_flight) if row.in_flight else (0, 0.0)
-        return 1, -row.throughput
+        # One answer is good for one window; what rests on less must be measured again, but not by everybody at once.
+        stale = not row.in_flight and row.weight(now, request.window) < request.min_samples / math.e
+        return (0, 0.0) if stale else (1, -row.throughput)
 
     return sorted(targets, key=rank)

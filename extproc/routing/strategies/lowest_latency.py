@@ -20,9 +20,10 @@ def order(targets: Sequence[Target], seen: Mapping[str, Row], request: Request, 
 
     def rank(target: Target) -> tuple[int, float]:
         row = seen[target.id]
-        # One answer is good for one window; what rests on less must be measured again, but not by everybody at once.
-        if row.latency is None or row.weight(now, request.window) < request.min_samples / math.e:
+        if row.latency is None:
             return (2, row.in_flight) if row.in_flight else (0, 0.0)
-        return 1, row.latency
+        # One answer is good for one window; what rests on less must be measured again, but not by everybody at once.
+        stale = not row.in_flight and row.weight(now, request.window) < request.min_samples / math.e
+        return (0, 0.0) if stale else (1, row.latency)
 
     return sorted(targets, key=rank)

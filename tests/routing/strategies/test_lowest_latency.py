@@ -30,10 +30,12 @@ def test_what_is_not_measured_is_tried_by_one_request_at_a_time(ordered_by: Call
 
 
 def test_old_measurements_are_made_again(ordered_by: Callable[..., list[str]]) -> None:
-    """One answer is good for one window."""
+    """One answer is good for one window; while it is measured again, the old measurement holds."""
     for age, order in ((59.0, ["b", "c", "a"]), (61.0, ["a", "b", "c"])):
         seen = {"a": measured(0.9, age=age), "b": measured(0.1), "c": measured(0.2)}
         assert ordered_by(lowest_latency, TARGETS, seen) == order
+    seen = {"a": measured(0.15, age=61.0, in_flight=1.0), "b": measured(0.1), "c": measured(0.2)}
+    assert ordered_by(lowest_latency, TARGETS, seen) == ["b", "a", "c"]
 
 
 def test_a_mean_rests_on_enough_answers(ordered_by: Callable[..., list[str]]) -> None:
