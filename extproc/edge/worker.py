@@ -82,7 +82,8 @@ async def serve(settings: WorkerSettings) -> int:
     trail = AuditTrail(runtime.audit.path if runtime.audit.enabled else None, settings.writer)
     keeper = CredentialKeeper((target.identity for target in runtime.targets), os.environ)
     tickets = signer.tickets(settings.ticket_key)
-    ledger, shared = observations.open_ledger(runtime, settings.observations)
+    # Its file is given up with the process: handlers that are being cancelled write to it to the last.
+    ledger, _ = observations.open_ledger(runtime, settings.observations)
     processor = server.ExternalProcessor(lambda: runtime, keeper, trail, tickets, ledger)
     # Compiling a hold-back takes milliseconds, which the first stream would wait for.
     runtime.chain.window(Place(Phase.RESPONSE, "assistant"))
@@ -111,8 +112,6 @@ async def serve(settings: WorkerSettings) -> int:
     renewing.cancel()
     await keeper.stop()
     trail.close()
-    if shared is not None:
-        shared.close()
     return 0
 
 

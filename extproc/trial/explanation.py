@@ -14,6 +14,7 @@ from extproc.ask import ATTEMPTS, ask
 from extproc.errors import GatewayError
 from extproc.policies.verdict import Phase
 from extproc.record import ExchangeRecord
+from extproc.routing.candidates import DATA_ROUTING
 from extproc.routing.ledger import Unobserved
 from extproc.routing.targets import Credentials
 from extproc.sagemaker.sigv4 import canonical_request, payload_hash
@@ -88,7 +89,9 @@ def explain(
     going = {attempt.target.id for attempt in attempts}
     left_out = []
     for target in group:
-        if target.id not in going:
+        if target.barred:
+            left_out.append((target, f"{DATA_ROUTING} keeps requests away: it {target.barred}"))
+        elif target.id not in going:
             alone = replace(runtime, by_model={record.model: (target,)}, fallbacks={})
             said, _ = _asked(body, endpoint, alone, Witness(runtime.chain), now, observer=observer)
             # One that could serve the request by itself.

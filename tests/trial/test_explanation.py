@@ -140,3 +140,16 @@ def test_what_is_known_of_the_targets_orders_them() -> None:
     assert [(target.id, why) for target, why in told.left_out] == [
         ("east", "behind the last attempt that providers.fallback allows")
     ]
+
+
+def test_a_barred_target_is_told_why() -> None:
+    """The operator reads what is missing, also where it is what refuses the request; the client does not."""
+    barred = make_target("east", barred="promises no zero data retention")
+    why = "data-routing-policy keeps requests away: it promises no zero data retention"
+    told = explained("hello", barred, make_target("west"))
+    assert [attempt.target.id for attempt in told.attempts] == ["west"]
+    assert [(target.id, reason) for target, reason in told.left_out] == [("east", why)]
+    refused = explained("hello", barred)
+    assert isinstance(refused.refusal, PolicyRefusal)
+    assert [(target.id, reason) for target, reason in refused.left_out] == [("east", why)]
+    assert "retention" not in refused.refusal.message
