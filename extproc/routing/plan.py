@@ -53,7 +53,7 @@ def plan(
                 row = observer.of(target.id, now)
                 if obstacle := breaker.obstacle(row, routing.breaker, now):
                     reasons[target.id] = obstacle
-                    late.append((breaker.back_at(row, now), target))
+                    late.append((row.open_until, target))
                 else:
                     if row.open_until:
                         reasons[target.id] = breaker.PROBE

@@ -30,7 +30,7 @@ def _described(target: Target, row: Row, routing: Routing, now: float) -> dict[s
         "endpoint": target.endpoint,
         "region": target.region,
         "models": list(target.models),
-        "state": breaker.RESTING if now < row.rest_until else _state(row, now),
+        "state": _state(row, now),
         "obstacle": breaker.obstacle(row, routing.breaker, now) or None,
         "barred": target.barred or None,
         "in_flight": int(row.in_flight),
@@ -40,7 +40,7 @@ def _described(target: Target, row: Row, routing: Routing, now: float) -> dict[s
         "first_byte_seconds": None if latency is None else round(latency, 6),
         "tokens_per_second": None if throughput is None else round(throughput, 3),
         "open_until": _time(row.open_until),
-        "rest_until": _time(row.rest_until if now < row.rest_until else 0.0),
+        "rest_until": _time(row.open_until if row.cause == breaker.RESTRAINED and now < row.open_until else 0.0),
         "last_success": _time(row.succeeded_at),
         "last_failure": _time(row.failed_at),
         # All of it as it is kept, for `kt explain --admin`.
@@ -61,8 +61,11 @@ def rows(document: Mapping[str, Any]) -> dict[str, Row]:
 
 
 def _state(row: Row, now: float) -> str:
-    state = breaker.state(row, now)
-    return breaker.ASLEEP if row.asleep and state != breaker.CLOSED else state
+    """The breaker's, or what keeps it open; a component stays asleep until it has answered."""
+    found = breaker.state(row, now)
+    if found != breaker.CLOSED and row.cause == breaker.SLEEPING:
+        return breaker.ASLEEP
+    return breaker.RESTING if found == breaker.OPEN and row.cause == breaker.RESTRAINED else found
 
 
 def _time(seconds: float) -> str | None:

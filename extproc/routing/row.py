@@ -25,8 +25,7 @@ class Row(NamedTuple):
     being answered by it; `probing` are those of the first that probe it, half-open as it is.
 
     `streak` failures have come one after the other since `succeeded_at`. The circuit breaker was last changed at
-    `changed_at`: `open_until` is 0 when it is closed, `asleep` 1 when the target had no running copy, `wins` the
-    successes since it opened. The target asked to be left alone until `rest_until`.
+    `changed_at`: `open_until` is 0 when it is closed, `cause` one of breaker.py's, `wins` the successes since then.
 
     `waits` answers took `waited` seconds to their first byte, and `tokens` came in `spoken` seconds; these four lose
     weight with time, and stand as they were at `weighed_at`. Times are Unix seconds, 0 for never.
@@ -48,9 +47,8 @@ class Row(NamedTuple):
     failed_at: float = 0.0
     changed_at: float = 0.0
     open_until: float = 0.0
-    asleep: float = 0.0
+    cause: float = 0.0
     wins: float = 0.0
-    rest_until: float = 0.0
     waits: float = 0.0
     waited: float = 0.0
     tokens: float = 0.0
@@ -98,18 +96,17 @@ def combine(one: Row, other: Row, window: float) -> Row:
             max(one.failed_at, other.failed_at),
             *register,
             wins,
-            max(one.rest_until, other.rest_until),
             *_means(one, other, window),
         )
     )
 
 
 def _means(one: Row, other: Row, window: float) -> tuple[float, ...]:
-    """The weighed fields, 19 to 24, as they stand at the later of both times."""
+    """The weighed fields, 18 to 23, as they stand at the later of both times."""
     if not one.weighed_at:
-        return other[19:24]
+        return other[18:23]
     if not other.weighed_at:
-        return one[19:24]
+        return one[18:23]
     at = max(one.weighed_at, other.weighed_at)
     mine, yours = faded(at - one.weighed_at, window), faded(at - other.weighed_at, window)
     return (

@@ -17,7 +17,6 @@ from extproc.routing.breaker import (
     WAKE_SECONDS,
     Breaker,
     after,
-    back_at,
     obstacle,
     state,
 )
@@ -59,9 +58,9 @@ def test_failures_of_all_workers_open_it() -> None:
     assert workers.seen.streak == 3
 
 
-@pytest.mark.parametrize("kind", sorted(set(KINDS) - FAILURES - {"no_capacity"}))
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - FAILURES - {"no_capacity", "throttled"}))
 def test_what_is_no_failure_opens_nothing(kind: str) -> None:
-    """The client's own errors and throttles do not count, however many."""
+    """The client's own errors do not count, however many."""
     workers = Workers()
     assert {workers.attempt(0, kind, NOW + at) for at in range(10)} == {CLOSED}
 
@@ -74,7 +73,6 @@ def test_it_half_opens_after_the_cooldown_and_closes_after_its_probes() -> None:
     opened = NOW + 2
     assert state(workers.seen, opened + 9.9) == OPEN
     assert obstacle(workers.seen, BREAKER, opened + 9.9) == OPEN
-    assert back_at(workers.seen, opened) == opened + 10
     assert state(workers.seen, opened + 10) == HALF_OPEN
     assert obstacle(workers.seen, BREAKER, opened + 10) == ""
     assert workers.attempt(0, "success", opened + 11) == HALF_OPEN
@@ -113,15 +111,30 @@ def test_failures_of_an_open_one_do_not_keep_it_open() -> None:
 
 
 def test_a_throttled_target_rests() -> None:
-    """For as long as it asked, within bounds; a shorter wish later does not shorten it; then it is as before."""
+    """For as long as it asked, and nothing shortens that; then one request at a time, until one is answered."""
     workers = Workers()
     workers.attempt(0, "throttled", NOW, retry_after=7.0)
     workers.attempt(1, "throttled", NOW + 1)
-    assert [obstacle(workers.seen, BREAKER, NOW + at) for at in (6.9, 7.0)] == [RESTING, ""]
-    assert Workers().attempt(0, "throttled", NOW, retry_after=3600.0) == CLOSED
-    assert after(EMPTY, EMPTY, "throttled", BREAKER, NOW).rest_until == NOW + REST_SECONDS
+    workers.attempt(1, "success", NOW + 2)
+    assert [obstacle(workers.seen, BREAKER, NOW + at) for at in (2.0, 6.9, 7.0)] == [RESTING, RESTING, ""]
+    assert obstacle(workers.seen._replace(probing=1.0), BREAKER, NOW + 7) == HALF_OPEN
+    workers.attempt(0, "throttled", NOW + 7)
+    assert obstacle(workers.seen, BREAKER, NOW + 7 + REST_SECONDS - 0.1) == RESTING
+    assert workers.attempt(1, "success", NOW + 7 + REST_SECONDS) == CLOSED
+
+
+def test_a_rest_has_its_bounds() -> None:
+    """Two seconds for a target that does not say, a minute at the most, and never less than its breaker's cooldown."""
+    assert after(EMPTY, EMPTY, "throttled", BREAKER, NOW).open_until == NOW + REST_SECONDS
     longest = after(EMPTY, EMPTY, "throttled", BREAKER, NOW, retry_after=3600.0)
-    assert longest.rest_until == NOW + LONGEST_REST_SECONDS
+    assert longest.open_until == NOW + LONGEST_REST_SECONDS
+    opened = Row(changed_at=NOW, open_until=NOW + 30)
+    assert after(opened, opened, "throttled", BREAKER, NOW + 1).open_until == NOW + 30
+    failing = Workers()
+    failing.attempt(0, "throttled", NOW)
+    for at in range(3):
+        failing.attempt(at % 2, "server_error", NOW + 0.1)
+    assert failing.seen.open_until == NOW + 10.1
 
 
 def test_a_sleeping_component_is_probed_by_one_request_at_a_time() -> None:
@@ -131,10 +144,17 @@ def test_a_sleeping_component_is_probed_by_one_request_at_a_time() -> None:
     assert obstacle(workers.seen, workers.breaker, NOW + WAKE_SECONDS - 0.1) == ASLEEP
     due = NOW + WAKE_SECONDS
     assert obstacle(workers.seen, workers.breaker, due) == ""
-    assert obstacle(workers.seen._replace(probing=1.0), workers.breaker, due) == ASLEEP
+    assert obstacle(workers.seen._replace(probing=1.0), workers.breaker, due) == HALF_OPEN
     workers.attempt(1, "no_capacity", due)
     assert obstacle(workers.seen, workers.breaker, due + 1) == ASLEEP
     assert workers.attempt(0, "success", due + WAKE_SECONDS) == CLOSED
+
+
+def test_changes_of_one_instant_follow_each_other() -> None:
+    """A breaker that is closed in the moment in which it opened is closed."""
+    workers = Workers()
+    workers.attempt(0, "no_capacity", NOW)
+    assert workers.attempt(1, "success", NOW) == CLOSED
 
 
 def test_a_breaker_that_is_off_never_opens() -> None:
@@ -149,7 +169,10 @@ def test_a_breaker_that_is_off_never_opens() -> None:
 
 @given(
     st.lists(
-        st.tuples(st.integers(0, 2), st.sampled_from(["success", "server_error", "no_answer", "rejected"])),
+        st.tuples(
+            st.integers(0, 2),
+            st.sampled_from(["success", "server_error", "no_answer", "rejected", "throttled", "no_capacity"]),
+        ),
         max_size=60,
     ),
     st.integers(1, 4),

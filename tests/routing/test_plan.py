@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.routing.breaker import Breaker
+from extproc.routing.breaker import RESTRAINED, SLEEPING, Breaker
 from extproc.routing.ledger import Unobserved
 from extproc.routing.plan import plan
 from extproc.routing.row import EMPTY, Row
@@ -18,10 +18,10 @@ from extproc.testing import NOW, make_target
 
 OPEN = Row(changed_at=NOW, open_until=NOW + 10)
 OPEN_LONGER = Row(changed_at=NOW, open_until=NOW + 20)
-ASLEEP = OPEN._replace(asleep=1.0)
+ASLEEP = OPEN._replace(cause=SLEEPING)
 PROBED = Row(changed_at=NOW - 9, open_until=NOW - 1, probing=1.0)
 HALF_OPEN = PROBED._replace(probing=0.0)
-RESTING = Row(rest_until=NOW + 1)
+RESTING = Row(changed_at=NOW, open_until=NOW + 1, cause=RESTRAINED)
 
 
 def planned(stages: list[str], rows: Mapping[str, Row], strategy: str = "ordered", **request: object) -> str:

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from extproc.routing.breaker import RESTRAINED, SLEEPING
 from extproc.routing.report import report, rows
 from extproc.routing.row import EMPTY, Row
 from extproc.routing.settings import Routing
@@ -56,15 +57,16 @@ def test_states() -> None:
     assert opened["open_until"] == "2027-01-15T08:00:01.000+00:00"
     half = described(Row(changed_at=NOW, open_until=NOW - 1))
     assert (half["state"], half["obstacle"]) == ("half_open", None)
-    assert described(Row(changed_at=NOW, open_until=NOW - 1, asleep=1.0))["state"] == "asleep"
-    resting = described(Row(rest_until=NOW + 1))
+    assert described(Row(changed_at=NOW, open_until=NOW - 1, cause=SLEEPING))["state"] == "asleep"
+    resting = described(Row(open_until=NOW + 1, cause=RESTRAINED))
     assert (resting["state"], resting["rest_until"]) == ("resting", "2027-01-15T08:00:01.000+00:00")
-    assert described(Row(rest_until=NOW - 1))["rest_until"] is None
+    rested = described(Row(open_until=NOW - 1, cause=RESTRAINED))
+    assert (rested["state"], rested["rest_until"]) == ("half_open", None)
 
 
 def test_a_report_can_be_read_back() -> None:
     """As JSON and back, nothing of a row is lost; what is no report is refused."""
-    row = Row(in_flight=2.0, open_until=NOW + 0.123456, asleep=1.0, waits=0.5, waited=0.1, weighed_at=NOW)
+    row = Row(in_flight=2.0, open_until=NOW + 0.123456, cause=SLEEPING, waits=0.5, waited=0.1, weighed_at=NOW)
     document = json.loads(json.dumps(report([make_target()], Routing(), lambda _: row, NOW)))
     assert rows(document) == {"east": row}
     for other in ({}, {"targets": [{"id": "east"}]}, {"targets": [{"id": "east", "row": {"other": 1}}]}):

@@ -22,7 +22,7 @@ MOMENTS = st.sampled_from([0.0, NOW, NOW + 1, NOW + 2.5])
 @st.composite
 def rows(draw: st.DrawFn) -> Row:
     """Any row; of one that was never weighed, nothing was measured."""
-    moments = {"succeeded_at", "failed_at", "changed_at", "open_until", "rest_until", "weighed_at"}
+    moments = {"succeeded_at", "failed_at", "changed_at", "open_until", "weighed_at"}
     row = Row(*(draw(MOMENTS if name in moments else COUNTS) for name in Row._fields))
     return row if row.weighed_at else row._replace(waits=0.0, waited=0.0, tokens=0.0, spoken=0.0)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from extproc.events import AttemptOutcome, Closed, DeadlinePassed, ResponseBody
-from extproc.routing.breaker import Breaker
+from extproc.routing.breaker import RESTRAINED, Breaker
 from extproc.routing.ledger import Ledger
 from extproc.routing.watch import Watch
 from extproc.testing import (
@@ -91,7 +91,7 @@ def test_a_throttle_says_how_long():
     """The target rests for as long as it asked."""
     outcomes = (AttemptOutcome("east", 429, retry_after=9.0), AttemptOutcome("west", 200))
     play = Play().feed(NOW, answer_headers("west", outcomes=outcomes))
-    assert play.row("east").rest_until == NOW + 9
+    assert (play.row("east").open_until, play.row("east").cause) == (NOW + 9, RESTRAINED)
 
 
 def test_a_client_that_leaves():
