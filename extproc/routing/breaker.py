@@ -60,7 +60,7 @@ def obstacle(row: Row, breaker: Breaker, now: float) -> str:
     if not row.open_until or not breaker.enabled:
         return ""
     if now < row.open_until:
-        return _OPEN[row.cause]
+        return _OPEN.get(row.cause, OPEN)
     return "" if row.probing < probes_of(row, breaker) - row.wins else HALF_OPEN
 
 
