@@ -17,6 +17,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING
 from zlib import crc32
 
+from extproc.edge import logs
 from extproc.routing.ledger import Ledger
 from extproc.routing.row import EMPTY, KEY_BYTES, Row, combine, key_of
 
@@ -141,8 +142,10 @@ class SharedRows:
         self.rows: Mapping[bytes, Row] = {
             key: kept.get(key, EMPTY)._replace(in_flight=0.0, probing=0.0) for key in keys
         }
-        size = max(len(_HEADER) + len(keys) * _SIZE, os.fstat(self._file).st_size)
-        os.ftruncate(self._file, size)
+        before = os.fstat(self._file).st_size
+        size = max(len(_HEADER) + len(keys) * _SIZE, before)
+        # Written, not only made longer: a full disk is an error here, and a SIGBUS later.
+        os.pwrite(self._file, bytes(size - before), before)
         self._map = mmap.mmap(self._file, size)
         self._places = {key: len(_HEADER) + at * _SIZE for at, key in enumerate(keys)}
         # Rows that this configuration has no target for must not be taken for somebody's.
@@ -194,12 +197,16 @@ def own_ledger(runtime: Runtime, shared: SharedRows | None = None) -> Ledger:
 def open_ledger(runtime: Runtime, directory: Path | None) -> tuple[Ledger, SharedRows | None]:
     """The books of this worker; with a directory shared by it, until what comes with them is closed.
 
-    Raises:
-        OSError: the directory cannot be used.
+    Where the directory cannot be used the worker goes by itself, and says so: requests are served all the same.
     """
     if directory is None:
         return own_ledger(runtime), None
-    shared = SharedRows(directory, [key_of(target) for target in runtime.targets], runtime.routing.window)
+    keys = [key_of(target) for target in runtime.targets]
+    try:
+        shared = SharedRows(directory, keys, runtime.routing.window)
+    except OSError as error:
+        logs.get().error("this worker does not see what others see of the targets", reason=str(error))
+        return own_ledger(runtime), None
     return own_ledger(runtime, shared), shared
 
 

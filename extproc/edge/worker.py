@@ -67,7 +67,7 @@ async def serve(settings: WorkerSettings) -> int:
 
     Raises:
         ConfigurationError: the configuration cannot be used.
-        OSError: nobody can listen on the address, or the key for tickets or the observations cannot be had.
+        OSError: nobody can listen on the address, or the key for tickets cannot be had.
     """
     if api_implementation.Type() != "upb":
         logs.get().warning("protobuf runs without its C core: a hundred times slower", found=api_implementation.Type())

@@ -10,6 +10,7 @@ import sys
 import time
 
 import pytest
+from structlog.testing import capture_logs
 
 from extproc.edge import observations
 from extproc.edge.observations import Peers, SharedRows, open_ledger, own_ledger
@@ -208,3 +209,22 @@ def test_books_alone_and_together(tmp_path):
     assert own_ledger(runtime).of("east", NOW) == EMPTY
     first.close()
     second.close()
+
+
+def test_a_directory_that_cannot_be_used_stops_nobody(tmp_path):
+    """The worker goes by what it sees itself, and its log says so."""
+    (tmp_path / "file").touch()
+    with capture_logs() as logged:
+        ledger, shared = open_ledger(make_runtime(EAST), tmp_path / "file" / "rows")
+    assert shared is None
+    ledger.began("east")
+    assert ledger.of("east", NOW).in_flight == 1
+    assert [entry["log_level"] for entry in logged] == ["error"]
+
+
+def test_a_full_disk_is_no_sigbus(tmp_path):
+    """The file's blocks are there before it is mapped: nothing that is written later can be refused."""
+    rows = SharedRows(tmp_path, KEYS, WINDOW)
+    [path] = tmp_path.glob("*.rows")
+    assert path.stat().st_blocks * 512 >= path.stat().st_size > 0
+    rows.close()
