@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extproc.routing.breaker import (
@@ -167,6 +167,7 @@ def test_a_breaker_that_is_off_never_opens() -> None:
     assert obstacle(workers.seen, workers.breaker, NOW + 5) == ""
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extproc.routing.breaker import RESTRAINED, SLEEPING, Breaker
@@ -79,6 +79,7 @@ def test_more_probes_go_at_once_when_asked_for() -> None:
 ROWS = st.sampled_from([EMPTY, OPEN, OPEN_LONGER, ASLEEP, PROBED, HALF_OPEN, RESTING])
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(sorted(STRATEGIES)),
     st.lists(st.tuples(ROWS, st.integers(0, 2), st.integers(0, 2)), max_size=8),

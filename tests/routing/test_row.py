@@ -7,7 +7,7 @@ from functools import reduce
 from itertools import permutations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extproc.routing.row import EMPTY, KEY_BYTES, Row, combine, faded, key_of
@@ -32,6 +32,7 @@ def close(one: Row, other: Row) -> bool:
     return all(math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-9) for a, b in zip(one, other, strict=True))
 
 
+@settings(deadline=None)
 @given(st.lists(rows(), min_size=1, max_size=4))
 def test_the_order_of_workers_does_not_matter(given_rows: list[Row]) -> None:
     """However the rows of several workers are put together, one after another, the result is the same."""
@@ -39,6 +40,7 @@ def test_the_order_of_workers_does_not_matter(given_rows: list[Row]) -> None:
     assert all(close(results[0], result) for result in results)
 
 
+@settings(deadline=None)
 @given(rows(), rows(), rows())
 def test_groups_of_workers_can_be_put_together_first(one: Row, two: Row, three: Row) -> None:
     """What is combined already can be combined further."""
@@ -46,6 +48,7 @@ def test_groups_of_workers_can_be_put_together_first(one: Row, two: Row, three: 
     assert close(left, combine(one, combine(two, three, WINDOW), WINDOW))
 
 
+@settings(deadline=None)
 @given(rows())
 def test_nothing_adds_nothing(row: Row) -> None:
     """An empty row changes nothing, on either side."""
@@ -82,6 +85,7 @@ def test_what_was_never_measured_has_no_mean() -> None:
     assert Row(tokens=30.0, spoken=2.0).throughput == 15
 
 
+@settings(deadline=None)
 @given(st.floats(-1e9, 1e9), st.floats(0.001, 1e6))
 def test_weights_only_fade(age: float, window: float) -> None:
     """Time takes weight away, and a clock that was set back adds none."""

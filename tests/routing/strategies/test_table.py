@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extproc.routing.row import Row
@@ -39,6 +39,7 @@ def situations(draw: st.DrawFn) -> tuple[list, dict, Request]:
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
+@settings(deadline=None)
 @given(situation=situations())
 def test_every_strategy_gives_a_permutation(name: str, situation: tuple[list, dict, Request]) -> None:
     """No target is lost and none comes twice, whatever is known."""
