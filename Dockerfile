@@ -28,7 +28,7 @@ LABEL org.opencontainers.image.title="kt-gateway" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /app /app
 # Audit segments and the workers' common secret are the only files a worker writes; volumes here inherit the owner.
-RUN install -d -o 65532 -g 65532 -m 0750 /var/lib/kt/audit /var/lib/kt/tickets
+RUN install -d -o 65532 -g 65532 -m 0750 /var/lib/kt/audit /var/lib/kt/tickets /var/lib/kt/observations
 ENV PATH=/app/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 65532:65532
 WORKDIR /var/lib/kt

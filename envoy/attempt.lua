@@ -14,11 +14,12 @@
 -- anything is left to try is decided here: by x-kt-retriable on an answer, by `overdue` where none came.
 
 local PLAN = "kt.attempts"
--- "priority_groups": the order of targets, one entry for each attempt; "attempt_ms": how long each may take.
+-- "priority_groups": the order of targets, one entry for each attempt; "attempt_ms": how long each may take;
+-- "triggers": the failures that a request may go on from, all of them when there is no such field.
 local ORDER = "kt.plan"
 -- Written for the worker and for the audit trail:
--- {"1": {target, status, error_type, original_status, error_code, date, credentials}, "2": …}; of one that has no
--- answer (yet), {target, status = 0, began}.
+-- {"1": {target, status, error_type, original_status, error_code, retry_after, date, credentials}, "2": …}; of one that
+-- has no answer (yet), {target, status = 0, began}.
 local OUTCOMES = "kt.outcomes"
 -- A header that names this attempt's target where TARGET does not; no plan has it, so it goes no further.
 local NAMED = "x-kt-target"
@@ -89,6 +90,17 @@ local function overdue(handle)
   return began and most and made >= planned(metadata) and now_ms(handle) - began >= most
 end
 
+-- "timeout" or "server_error" when the last attempt brought no answer and the plan does not go on from that, else nil.
+local function stopped(handle)
+  local metadata = handle:streamInfo():dynamicMetadata()
+  local order = metadata:get(ORDER) or {}
+  local outcomes = order.triggers and metadata:get(OUTCOMES)
+  local last = outcomes and outcomes[tostring(count(outcomes))]
+  if not last or last.status ~= 0 then return nil end
+  local kind = now_ms(handle) - last.began >= order.attempt_ms and "timeout" or "server_error"
+  return not order.triggers[kind] and kind or nil
+end
+
 local function install(handle, plan, target)
   -- Status 0 stays when no answer comes: connect failure, reset, or the attempt's time ran out.
   local metadata = handle:streamInfo():dynamicMetadata()
@@ -113,6 +125,14 @@ function envoy_on_request(handle)
   if judged and late then
     -- Envoy's own words for it.
     handle:respond({ [":status"] = "504" }, "upstream_per_try_timeout")
+    return
+  end
+  local asked, kind = pcall(stopped, handle)
+  if asked and kind == "timeout" then
+    handle:respond({ [":status"] = "504" }, "upstream_per_try_timeout")
+    return
+  elseif asked and kind then
+    handle:respond({ [":status"] = "503" }, "upstream_reset_before_response_started")
     return
   end
   local target = TARGET or handle:headers():get(NAMED)
@@ -198,6 +218,16 @@ local function retriable(status, error_type, original, known, cause)
   return known ~= nil or cause ~= nil or (RETRIABLE[status] ~= nil and RETRIABLE[status][error_type] == true)
 end
 
+-- Whether the plan goes on from such a failure: of a 424, the container's status says which it is.
+local function triggered(metadata, status, error_type, original)
+  local triggers = (metadata:get(ORDER) or {}).triggers
+  if not triggers then return true end
+  local said = original or status
+  if said == 429 or string.match(error_type, "^Throttling") then return triggers.rate_limit == true end
+  if said == 408 or said == 504 then return triggers.timeout == true end
+  return triggers.server_error == true
+end
+
 function envoy_on_response(handle)
   local status = tonumber(handle:headers():get(":status")) or 0
   local text = ""
@@ -227,6 +257,7 @@ function envoy_on_response(handle)
   local cause = curable(status, error_type, known)
   -- By this the worker corrects its clock.
   local date = cause and cause ~= "credentials" and headers:get("date") or nil
+  local retry_after = tonumber(headers:get("retry-after") or headers:get("x-amz-retry-after") or "")
   if status == 429 and headers:get("x-kt-trap") then error_type = "NoHealthyHost" end
   -- x-kt-retriable among them: only this filter may say so.
   local foreign = {}
@@ -244,12 +275,14 @@ function envoy_on_response(handle)
   local plan = cause and (metadata:get(PLAN) or {})[target] or {}
   metadata:set(OUTCOMES, tostring(made), {
     target = target, status = status, error_type = error_type,
-    original_status = original, error_code = code, date = date,
+    original_status = original, error_code = code, date = date, retry_after = retry_after,
     credentials = cause ~= "clock" and plan.ticket and string.match(plan.ticket, "^[^ ]+") or nil,
   })
   -- Whatever goes wrong there, the answer is the refusal that it was.
   if WAITS and cause and plan.ticket then pcall(sign_again, handle, plan, target, cause, date or "") end
   if not retriable(status, error_type, original, known, cause) then return end
+  -- A new signature is not another target.
+  if not cause and not triggered(handle:streamInfo():dynamicMetadata(), status, error_type, original) then return end
   if made < planned(handle:streamInfo():dynamicMetadata()) then
     handle:headers():replace("x-kt-retriable", "1")
   end

@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from extproc.errors import ContextLengthExceeded, RequestTooLarge, UnsupportedParameter
+from extproc import route
+from extproc.errors import RequestTooLarge, UnsupportedParameter
 from extproc.judge import judge
-from extproc.openai import context, text
+from extproc.openai import text
 from extproc.policies.verdict import Phase
 from extproc.routing import order
-from extproc.routing.plan import plan
+from extproc.routing.ledger import Observer, Unobserved
+from extproc.routing.settings import EVERY_TRIGGER
 from extproc.sagemaker import addressing, eula, invoke, native, sigv4
 from extproc.sagemaker import session as sticky
 from extproc.translate import translator
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from extproc.openai.endpoint import Endpoint
     from extproc.policies.verdict import Guard
     from extproc.record import ExchangeRecord
+    from extproc.routing.settings import Routing
     from extproc.routing.targets import Credentials, Identity, Target
     from extproc.sagemaker.session import Session
     from extproc.sagemaker.ticket import Tickets
@@ -39,6 +42,7 @@ GRACE_SECONDS = 5.0
 
 
 _IN_TIME: Mapping[str, float] = MappingProxyType({})
+_UNOBSERVED = Unobserved()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,8 @@ def ask(
     clock: Mapping[str, float] = _IN_TIME,
     session: Session | None = None,
     tickets: Tickets | None = None,
+    observer: Observer = _UNOBSERVED,
+    client: bytes = b"",
 ) -> Asked:
     """Judge a request and make it ready for every target it may go to.
 
@@ -78,16 +84,20 @@ def ask(
         clock: seconds by which AWS's clock is ahead of ours, by region.
         session: that the client wants to go on with, or to have.
         tickets: for attempts to be signed again when AWS refuses their signature; None for never.
+        observer: what is known of the targets.
+        client: digest of the header that keeps a client at its target; b"" for none.
 
     Raises:
         GatewayError: the request ends here, and how.
     """
     call = endpoint.parse(body)
     record.model, record.stream = call.model, call.stream
-    candidates = plan(runtime.by_model, call.model, call.kind, credentials)
+    stages = route.candidates_of(call, runtime, credentials, record)
+    # Policies may rewrite `user`.
+    request = route.described(call, stages, runtime, observer, client)
     judge(text.request_slots(call.document), Phase.REQUEST, guard, record)
-    targets = sticky.first(_within_context(call, candidates), session)
-    request_id = record.request_id
+    ordered = route.ordered(call, stages, request, runtime, observer, record=record, now=now)
+    targets = sticky.first(ordered, session)
     asked = _signed(
         call,
         targets,
@@ -95,28 +105,13 @@ def ask(
         now,
         clock,
         listed=runtime.targets,
-        request_id=request_id,
+        request_id=record.request_id,
         session=session,
         tickets=tickets,
+        routing=runtime.routing,
     )
     record.planned = tuple(target.id for target in asked.targets)
     return asked
-
-
-def _within_context(call: Call, candidates: tuple[Target, ...]) -> tuple[Target, ...]:
-    """The targets whose context the request fits; the first one's refusal when it fits none."""
-    refusal: ContextLengthExceeded | None = None
-    fitting = []
-    for target in candidates:
-        try:
-            context.check(call, target)
-        except ContextLengthExceeded as error:
-            refusal = refusal or error
-        else:
-            fitting.append(target)
-    if not fitting and refusal is not None:
-        raise refusal
-    return tuple(fitting)
 
 
 def _signed(
@@ -130,6 +125,7 @@ def _signed(
     request_id: str,
     session: Session | None,
     tickets: Tickets | None,
+    routing: Routing,
 ) -> Asked:
     expires = now + max(target.timeout_seconds for target in targets) * len(targets) + GRACE_SECONDS
     bodies: dict[tuple[object, ...], tuple[bytes, str]] = {}
@@ -137,6 +133,8 @@ def _signed(
     first = b""
     refusal: UnsupportedParameter | None = None
     for target in targets:
+        if len(attempts) == routing.attempts:
+            break
         stream = call.stream and target.streaming
         # Targets of a group mostly share one body and one hash.
         key = _translation(target, stream=stream)
@@ -202,10 +200,18 @@ def _signed(
             PLAN: {
                 "priority_groups": [{"name": target.id} for target in targets],
                 "attempt_ms": round(1000 * longest),
+                **_triggers(routing),
             },
             ATTEMPTS: attempts,
         },
     )
+
+
+def _triggers(routing: Routing) -> dict[str, dict[str, bool]]:
+    """Which failures attempt.lua may go on from; nothing when all of them."""
+    if set(routing.triggers) == set(EVERY_TRIGGER):
+        return {}
+    return {"triggers": dict.fromkeys(routing.triggers, True)}
 
 
 def _translation(target: Target, *, stream: bool) -> tuple[object, ...]:

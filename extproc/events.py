@@ -38,6 +38,9 @@ class RequestTrailers:
 class AttemptOutcome:
     """What one attempt brought, as attempt.lua reported it: the upstream's status and AWS error type ("" if none).
 
+    `original_status` is the container's of a 424, `error_code` SageMaker's or our own word for what it said, and
+    `retry_after` the seconds that it asked for, 0 for none.
+
     Where the signature was refused, `credentials` is the fingerprint of those that newer ones may cure, and `date` the
     Date header when our clock may be the fault; else "".
     """
@@ -47,6 +50,9 @@ class AttemptOutcome:
     error_type: str = ""
     date: str = ""
     credentials: str = ""
+    original_status: int | None = None
+    error_code: str = ""
+    retry_after: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

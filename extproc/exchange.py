@@ -42,6 +42,8 @@ from extproc.judge import censor
 from extproc.openai import context, error_body
 from extproc.openai.endpoint import ENDPOINTS
 from extproc.record import ExchangeRecord
+from extproc.routing.affinity import affinity
+from extproc.routing.ledger import Observer, Unobserved
 from extproc.sagemaker import faults
 from extproc.sagemaker import session as sticky
 from extproc.serve import serve
@@ -80,7 +82,7 @@ class Surroundings:
 
     While the audit trail cannot be written (`audit_failed`) requests are refused before anything is spent upstream.
     `clock` says by how many seconds AWS's clock is ahead of ours, by region. With `tickets` an attempt whose signature
-    AWS refuses can be signed again.
+    AWS refuses can be signed again. `observer` knows the targets.
     """
 
     credentials: Mapping[Identity, Credentials] = field(default_factory=dict)
@@ -88,6 +90,7 @@ class Surroundings:
     audit_failed: bool = False
     now: float = 0.0
     tickets: Tickets | None = None
+    observer: Observer = field(default_factory=Unobserved)
 
 
 class Exchange:
@@ -102,6 +105,7 @@ class Exchange:
         self._guard: Guard = runtime.chain.guard()
         self._state = State.START
         self._session: sticky.Session | None = None
+        self._client = b""
         self._asked: Asked | None = None
         self._target: Target | None = None
         self._head: ResponseHeaders | None = None
@@ -159,6 +163,7 @@ class Exchange:
             return self._end((served,), None, now, status=served.status)
         admit(event, self._runtime, audit_failed=self._surroundings.audit_failed)
         self._session = sticky.parse(headers.get(sticky.HEADER, ""))
+        self._client = affinity(headers.get(self._runtime.routing.sticky_header))
         self._state = State.ASKING
         return (Continue(metadata=CLAIM),)
 
@@ -177,6 +182,8 @@ class Exchange:
             clock=self._surroundings.clock,
             session=self._session,
             tickets=self._surroundings.tickets,
+            observer=self._surroundings.observer,
+            client=self._client,
         )
         self.record.asked = now
         self._state = State.ASKED

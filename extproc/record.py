@@ -76,6 +76,7 @@ class ExchangeRecord:
     stream: bool = False
     target: str = ""
     planned: tuple[str, ...] = ()
+    routing: Mapping[str, object] = field(default_factory=dict)
     attempts: tuple[AttemptOutcome, ...] = ()
     attempt_count: int = 0
     status: int = 0
@@ -152,6 +153,7 @@ class ExchangeRecord:
             "stream": self.stream,
             "target": self.target,
             "planned": list(self.planned),
+            "routing": {name: value for name, value in self.routing.items() if value},
             "attempts": [{"target": a.target, "status": a.status, "error_type": a.error_type} for a in self.attempts],
             "attempt_count": self.attempt_count,
             "findings": [

@@ -58,7 +58,7 @@ def _allow(method: str, allowed: str, path: str) -> None:
 
 def _models(runtime: Runtime, name: str) -> Respond:
     if not name:
-        listed = dict.fromkeys(target.models[0] for target in runtime.targets)
+        listed = dict.fromkeys((*runtime.groups, *(target.models[0] for target in runtime.targets)))
         return Respond(200, _JSON, orjson.dumps(models.listing(listed, runtime.created)), details="kt_models")
     if name not in runtime.by_model:
         raise UnknownModel(f"The model `{name[:200]}` does not exist or is not served here.", param="model")

@@ -94,10 +94,12 @@ def _render(arguments: argparse.Namespace) -> int:
             print(f"kt: {line}", file=sys.stderr)
         directory = Path(arguments.output).absolute()
         if arguments.static or arguments.output == "-":
-            document = static(settings, runtime.targets, runtime.limits, version=version)
+            document = static(settings, runtime.targets, runtime.limits, version=version, together=runtime.together)
             texts = {"envoy.yaml": "".join(f"# {line}\n" for line in lost) + to_yaml(document)}
         else:
-            documents = dynamic(settings, runtime.targets, runtime.limits, str(directory), version=version)
+            documents = dynamic(
+                settings, runtime.targets, runtime.limits, str(directory), version=version, together=runtime.together
+            )
             texts = {name: to_json(document) for name, document in documents.items()}
         if arguments.output == "-":
             sys.stdout.write(texts["envoy.yaml"])
@@ -131,7 +133,7 @@ def _validate(arguments: argparse.Namespace) -> int:
         # Envoy opens files even when it only validates; where it will run, they may lie elsewhere than here.
         ca_file = arguments.ca_file or ssl.get_default_verify_paths().cafile or settings.ca_file
         here = replace(settings, ca_file=ca_file, access_log=os.devnull)
-        document = static(here, runtime.targets, runtime.limits, version=version)
+        document = static(here, runtime.targets, runtime.limits, version=version, together=runtime.together)
         # A newer Envoy accepts what an older one does not know.
         unknown = versions.newer(document, version)
         with tempfile.TemporaryDirectory() as directory:

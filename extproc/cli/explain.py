@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from extproc.config.runtime import Runtime
     from extproc.errors import GatewayError
+    from extproc.routing.row import Row
     from extproc.routing.targets import Target
     from extproc.trial.explanation import Attempt, Explanation
     from extproc.trial.witness import Found, Said
@@ -23,6 +24,16 @@ SENT = 0
 REFUSED = 1
 UNUSABLE = 2
 _ENDPOINTS = ("chat", "completions", "embeddings")
+# For the admin listener's answer.
+ADMIN_SECONDS = 10.0
+# Why a target does not stand where it else would, in words.
+_REASONS = {
+    "open": "its circuit breaker is open",
+    "half_open": "its circuit breaker is half-open, and its probes are under way",
+    "probe": "its circuit breaker is half-open: this request would probe it",
+    "resting": "throttled, and left alone for a while",
+    "asleep": "no running copy, as it said last",
+}
 
 
 def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -41,6 +52,12 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument(
         "--fail-mode", choices=("block", "allow"), default="block", help="as of the gateway (default block)"
     )
+    parser.add_argument(
+        "--admin",
+        metavar="HOST:PORT",
+        help="order the targets by what the gateway whose admin listener is there knows of them now; a strategy that "
+        "goes by turn or by chance is shown as for the first of many requests",
+    )
     parser.add_argument("--show-text", action="store_true", help="print what was found, too")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
     parser.set_defaults(run=run)
@@ -50,23 +67,49 @@ def run(arguments: argparse.Namespace) -> int:
     """`kt explain`: 0 when the request would go upstream, 1 when it is refused, 2 when nothing can be said of it."""
     from extproc.config.load import ConfigurationError, load_runtime
     from extproc.openai import chat, completions, embeddings
+    from extproc.routing.ledger import Unobserved
     from extproc.trial.explanation import explain
 
     endpoint = {"chat": chat, "completions": completions, "embeddings": embeddings}[arguments.endpoint]
     try:
         body = sys.stdin.buffer.read() if arguments.request == "-" else Path(arguments.request).read_bytes()
         runtime = load_runtime(arguments.policy_config, fail_open=arguments.fail_mode == "allow")
+        seen = {} if arguments.admin is None else _seen(arguments.admin)
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return UNUSABLE
     except OSError as error:
         print(f"kt explain: {arguments.request}: {error.strerror}", file=sys.stderr)
         return UNUSABLE
-    explanation = explain(body, endpoint=endpoint, runtime=runtime, now=time.time())
+    except ValueError as error:
+        print(f"kt explain: {error}", file=sys.stderr)
+        return UNUSABLE
+    explanation = explain(body, endpoint=endpoint, runtime=runtime, now=time.time(), observer=Unobserved(seen))
     report = _report(explanation, runtime, endpoint.PATH, show_text=arguments.show_text)
     report["notes"] = list(_notes(runtime, len(body)))
     print(json.dumps(report, indent=2) if arguments.json else "\n".join(_as_text(report)))
     return SENT if explanation.refusal is None and not report["notes"] else REFUSED
+
+
+def _seen(admin: str) -> dict[str, Row]:
+    """What a running gateway knows of its targets.
+
+    Raises:
+        ValueError: nobody there tells it; the text says so.
+    """
+    import urllib.error
+    import urllib.request
+
+    from extproc.routing.report import rows
+
+    url = f"http://{admin}/keeptrusts/providers/metrics"
+    try:
+        with urllib.request.urlopen(url, timeout=ADMIN_SECONDS) as answer:
+            return rows(json.load(answer))
+    except (OSError, urllib.error.URLError) as error:
+        raise ValueError(f"--admin {admin}: no answer ({getattr(error, 'reason', error)})") from None
+    except (KeyError, TypeError, AttributeError, ValueError):
+        raise ValueError(f"--admin {admin}: the answer is none of a gateway's admin listener") from None
 
 
 def _report(explanation: Explanation, runtime: Runtime, path: str, *, show_text: bool) -> dict[str, Any]:
@@ -83,6 +126,7 @@ def _report(explanation: Explanation, runtime: Runtime, path: str, *, show_text:
         "outcome": "sent" if explanation.refusal is None else "refused",
         "error": None if explanation.refusal is None else _error(explanation.refusal),
         "policies": [_policy(said, hidden, show_text=show_text) for said in explanation.said],
+        "routing": {name: value for name, value in explanation.routing.items() if value} or None,
         "targets": [_target(target) for target in order],
         "left_out": [{**_target(target), "reason": left_out[target.id]} for target in others],
         "models": sorted({target.models[0] for target in runtime.targets}),
@@ -180,10 +224,13 @@ def _as_text(report: Mapping[str, Any]) -> Iterator[str]:
         yield "\nPolicies, in the order they judge:"
     for policy in report["policies"]:
         yield from _policy_lines(policy)
+    routing = report["routing"] or {}
     if report["model"]:
-        yield "\nTargets, in the order they are tried:" if report["targets"] else "\nTargets of the model:"
+        by = f" (strategy {routing['strategy']})" if routing.get("strategy", "ordered") != "ordered" else ""
+        yield f"\nTargets, in the order they are tried{by}:" if report["targets"] else "\nTargets of the model:"
     for number, target in enumerate(report["targets"], 1):
-        yield f"  {number}. {_target_line(target)}"
+        why = routing.get("reasons", {}).get(target["id"])
+        yield f"  {number}. {_target_line(target)}" + (f"; {_REASONS.get(why, why)}" if why else "")
     for target in report["left_out"]:
         same = error is not None and target["reason"] == error["message"]
         yield f"  -  {_target_line(target)}: {'refused as above' if same else 'left out: ' + target['reason']}"

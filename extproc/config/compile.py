@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from extproc.config import kinds
+from extproc.config import kinds, routing
 from extproc.config.base_url import Origin, parse_base_url
 from extproc.config.jumpstart import CONTEXT_WINDOWS
 from extproc.config.model.audit_logger import AuditLogger
@@ -67,19 +67,28 @@ def compile_runtime(
     chain = _chain(configuration, fail_open=fail_open, problems=problems)
     if any(problem.severity is Severity.ERROR for problem in problems):
         raise ConfigurationError(problems)
-    targets = tuple(target for target in compiled if target is not None)
+    sections = configuration.providers.targets
+    targets = tuple(
+        routing.bar(target, section, configuration, ("providers", "targets", index), problems)
+        for index, (target, section) in enumerate(zip(compiled, sections, strict=True))
+        if target is not None
+    )
+    groups = routing.groups_of(configuration, targets)
     pack = configuration.pack
     limits = configuration.size_limits
     runtime = Runtime(
         pack=Pack(pack.name, pack.version, pack.enabled),
         config_hash=config_hash,
         targets=targets,
-        by_model=by_model(targets),
+        by_model={**by_model(targets), **groups.by_model},
         chain=chain,
         audit=_audit(configuration, base_dir),
         limits=Limits(limits.max_body_bytes, limits.max_response_bytes),
         created=created,
         fail_open=fail_open,
+        routing=routing.routing_of(configuration),
+        fallbacks=groups.fallbacks,
+        groups=groups.names,
     )
     return runtime, tuple(problems)
 
@@ -142,6 +151,9 @@ def _target(
         custom_attributes=target.custom_attributes,
         inference_id=target.inference_id == "request_id",
         sessions=target.sessions,
+        weight=float(target.weight),
+        priority=target.priority,
+        pricing=None if target.pricing is None else (target.pricing.input, target.pricing.output),
     )
 
 

@@ -10,24 +10,24 @@ from __future__ import annotations
 KEYS: dict[tuple[str, ...], frozenset[str]] = {
     (): frozenset(
         {
-            "agents", "auto_provider", "caching", "callbacks", "circuit_breaker", "consumer_groups", "cors", "gateway",
+            "agents", "auto_provider", "caching", "callbacks", "consumer_groups", "cors", "gateway",
             "global_rate_limit", "health_monitor", "history", "includes", "ip_allowlist", "ip_rate_limit", "learning",
-            "loads", "memory", "model_groups", "moderation", "models", "provider_fallback", "provider_routing",
-            "review", "token_rate_limit", "unified_access", "user_rate_limit",
+            "loads", "memory", "moderation", "models", "review", "token_rate_limit", "unified_access",
+            "user_rate_limit",
         }
     ),
-    ("providers",): frozenset(
+    ("providers",): frozenset({"health_check", "health_monitor", "retry", "strategy"}),
+    ("providers", "fallback"): frozenset(
         {
-            "circuit_breaker", "fallback", "health_check", "health_monitor", "model_groups", "retry", "routing",
+            "content_policy", "context_window", "latency_window", "max_latency_ms", "max_retries", "retry_on",
             "strategy",
         }
     ),
     ("providers", "targets", "[]"): frozenset(
         {
             "api_key", "api_key_header", "api_key_prefix", "azure_api_version", "azure_deployment", "circuit_breaker",
-            "cloudflare_account_id_env", "data_collection", "data_policy", "escalation_routing", "health_check",
-            "models", "path_template", "pricing", "priority", "rate_limit", "retry", "secret_key_ref",
-            "snowflake_account_identifier_env", "weight", "zdr",
+            "cloudflare_account_id_env", "escalation_routing", "health_check", "models", "path_template",
+            "rate_limit", "retry", "secret_key_ref", "snowflake_account_identifier_env",
         }
     ),
     ("size_limits",): frozenset({"max_header_bytes"}),
@@ -41,8 +41,8 @@ CHAIN_ENTRY_KEYS = ("when", "stage", "parallel")
 POLICY_KINDS = frozenset(
     {
         "agent-firewall", "bias-monitor", "bot-detector", "case-privacy", "citation-verifier", "cjis-mode",
-        "code-sanitation", "code-sanitizer", "content-extractor", "data-routing-policy", "document-analyzer",
-        "dual-use-filter", "embedding-detector", "entity-list-filter", "eu-ai-act", "external-moderation",
+        "code-sanitation", "code-sanitizer", "content-extractor", "document-analyzer", "dual-use-filter",
+        "embedding-detector", "entity-list-filter", "eu-ai-act", "external-moderation",
         "financial-compliance", "flagged-review", "gdpr-compliance", "healthcare-compliance", "hipaa-phi-detector",
         "human-oversight", "itar-ear-filter", "language-validator", "mnpi-filter", "quality-scorer", "rbac",
         "response-rewriter", "safety-filter", "student-privacy", "tool-budget", "tool-validation", "upl-filter",

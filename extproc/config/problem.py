@@ -40,6 +40,7 @@ class Code(Enum):
     E011  a target has no AWS region
     E012  a pattern that RE2 does not run
     E013  keys that contradict each other, or one that needs another
+    E014  a name that nothing in the file has
     W101  the region is taken from the target's id
     W102  a variable that should hold credentials is not set: the target is unavailable
     W103  the chain is empty
@@ -47,6 +48,8 @@ class Code(Enum):
     W105  requests go where an AWS endpoint variable of the environment says
     W106  the configuration is switched off: all traffic is refused
     W107  a pattern that matches what is no secret: every SHA-1, UUID or the like
+    W108  a setting that the routing strategy has no use for, or one that it misses
+    W109  a target that the data-routing-policy lets no request go to
     """
 
     UNKNOWN_POLICY = "E001"
@@ -62,6 +65,7 @@ class Code(Enum):
     REGION = "E011"
     PATTERN = "E012"
     CONFLICT = "E013"
+    REFERENCE = "E014"
     REGION_FROM_ID = "W101"
     CREDENTIALS = "W102"
     EMPTY_CHAIN = "W103"
@@ -69,6 +73,8 @@ class Code(Enum):
     ENDPOINT_FROM_ENVIRONMENT = "W105"
     DISABLED = "W106"
     BROAD_PATTERN = "W107"
+    IDLE = "W108"
+    BARRED = "W109"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from extproc.routing.settings import Routing
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -45,7 +47,8 @@ class AuditSettings:
 class Runtime:
     """One compiled configuration. Exchanges keep the one they started with.
 
-    `by_model` maps every name a client may send as `model` to its failover group, in file order.
+    `by_model` maps every name a client may send as `model` to its failover group, in file order; `fallbacks` those of
+    model groups to the groups that follow, each target once. `groups` are the model groups' names.
     `created` is the `created` of /v1/models (Unix seconds); `config_hash` is the SHA-256 of the file, hex.
     """
 
@@ -58,3 +61,16 @@ class Runtime:
     limits: Limits = field(default_factory=Limits)
     created: int = 0
     fail_open: bool = False
+    routing: Routing = field(default_factory=Routing)
+    fallbacks: Mapping[str, tuple[tuple[Target, ...], ...]] = field(default_factory=dict)
+    groups: tuple[str, ...] = ()
+
+    def stages(self, model: str) -> tuple[tuple[Target, ...], ...]:
+        """The targets that a name stands for: its group's, then those of each fallback group."""
+        return (self.by_model.get(model, ()), *self.fallbacks.get(model, ()))
+
+    @property
+    def together(self) -> tuple[tuple[Target, ...], ...]:
+        """For each name of a model group, all targets that a request may try, in file order."""
+        reached = ({target.id for stage in self.stages(name) for target in stage} for name in self.fallbacks)
+        return tuple(tuple(target for target in self.targets if target.id in ids) for ids in reached)

@@ -1,4 +1,4 @@
-"""The admin listener of a gateway: its health, its configuration, and reload. Off unless `--admin HOST:PORT` asks."""
+"""The admin listener of a gateway: health, configuration, reload, targets. Off unless `--admin HOST:PORT` asks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ HEAD_SECONDS = 10.0
 HEALTH = "/health"
 CONFIG = "/keeptrusts/config"
 RELOAD = "/keeptrusts/config/reload"
-_METHODS = {HEALTH: b"GET", CONFIG: b"GET", RELOAD: b"POST"}
+PROVIDERS = "/keeptrusts/providers/metrics"
+_METHODS = {HEALTH: b"GET", CONFIG: b"GET", RELOAD: b"POST", PROVIDERS: b"GET"}
 
 Answer = tuple[HTTPStatus, dict[str, object]]
 
@@ -37,6 +38,9 @@ class Supervisor(Protocol):
 
     async def health(self) -> tuple[str, dict[str, object]]:
         """healthy, degraded or unhealthy, and the whole report."""
+
+    def providers(self) -> dict[str, object]:
+        """What is known of the targets."""
 
     async def reload(self, why: str) -> str:
         """Load the file anew; "" or what is wrong with it."""
@@ -116,6 +120,8 @@ class AdminListener:
                 if refusal := await self._supervisor.reload("the admin listener was asked"):
                     return _error(HTTPStatus.UNPROCESSABLE_ENTITY, refusal)
                 return HTTPStatus.OK, {"status": "reloaded", **configuration(self._supervisor.runtime)}
+            if path == PROVIDERS:
+                return HTTPStatus.OK, self._supervisor.providers()
             return HTTPStatus.OK, configuration(self._supervisor.runtime)
         except Exception as error:  # noqa: BLE001 - the one who asks is told, and the listener goes on
             logs.get().error("the admin listener failed", fault=fault(error))

@@ -26,9 +26,12 @@ from extproc.edge.audit import AuditTrail
 from extproc.edge.envoy import EnvoyFailed
 from extproc.edge.envoy_admin import AdminUnreachable
 from extproc.edge.front import Front, Wanted, merged
+from extproc.edge.observations import Peers
 from extproc.edge.unaudited import UnauditedLog
 from extproc.edge.workers import Worker, WorkerNotStarted, WorkerPool
 from extproc.record import fault
+from extproc.routing.report import report
+from extproc.routing.row import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
@@ -44,6 +47,8 @@ SETTLE_SECONDS = 0.2
 READY_POLL_SECONDS = 0.1
 # What ends in its own time is given so much more before it is killed.
 MARGIN_SECONDS = 10.0
+# The directory of the workers' observations, in the run directory.
+OBSERVATIONS = "observations"
 # sockaddr_un holds 107 bytes and a NUL; the longest name in the run directory is a worker's socket.
 LONGEST_DIRECTORY = 107 - len("/w999.999999.sock")
 
@@ -196,6 +201,15 @@ class Gateway:
         """The configuration in use."""
         return self._runtime
 
+    def providers(self) -> dict[str, object]:
+        """What the workers, those that are retiring too, know of the targets in use."""
+        routing, now = self._runtime.routing, time.time()
+        peers = Peers(self._directory / OBSERVATIONS, routing.window)
+        try:
+            return report(self._runtime.targets, routing, lambda target: peers.row(key_of(target), now), now)
+        finally:
+            peers.close()
+
     # Reload: the new configuration is loaded and checked whole; nothing changes when it is refused.
 
     async def _watch(self) -> None:
@@ -298,6 +312,7 @@ class Gateway:
             *("--writer", writer),
             *("--drain-seconds", str(settings.drain_seconds)),
             *("--ticket-key", str(self._directory / "ticket.key")),
+            *("--observations", str(self._directory / OBSERVATIONS)),
             *("--parent", str(os.getpid())),
         ]
 

@@ -13,12 +13,14 @@ from extproc._pb import ext_proc_pb2 as pb
 from extproc.edge import logs, signer, wire
 from extproc.edge.audit import AuditFailed
 from extproc.edge.corrections import Corrections
+from extproc.edge.observations import own_ledger
 from extproc.edge.signer import Signer
 from extproc.edge.whole import whole
 from extproc.errors import GatewayUnavailable
 from extproc.events import Closed, DeadlinePassed, Event, RequestBody, ResponseBody, ResponseHeaders
 from extproc.exchange import Exchange, Surroundings
 from extproc.record import ABORTED, FAILED, SERVED, fault
+from extproc.routing.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from extproc.config.runtime import Limits, Runtime
     from extproc.edge.audit import AuditTrail
     from extproc.edge.credentials import CredentialKeeper
+    from extproc.routing.ledger import Ledger
     from extproc.sagemaker.ticket import Tickets
 
 SERVICE = "envoy.service.ext_proc.v3.ExternalProcessor"
@@ -43,9 +46,15 @@ class ExternalProcessor:
     """One worker's service. `runtime` is read once per exchange: an exchange keeps the one it started with."""
 
     def __init__(
-        self, runtime: Callable[[], Runtime], keeper: CredentialKeeper, trail: AuditTrail, tickets: Tickets
+        self,
+        runtime: Callable[[], Runtime],
+        keeper: CredentialKeeper,
+        trail: AuditTrail,
+        tickets: Tickets,
+        ledger: Ledger | None = None,
     ) -> None:
         self._runtime = runtime
+        self._ledger = ledger or own_ledger(runtime())
         self._keeper = keeper
         self._trail = trail
         self._corrections = Corrections(keeper)
@@ -62,8 +71,9 @@ class ExternalProcessor:
             audit_failed=self._trail.failed,
             now=time.time(),
             tickets=self._tickets,
+            observer=self._ledger,
         )
-        conversation = _Conversation(Exchange(runtime, surroundings), self._trail, context)
+        conversation = _Conversation(Exchange(runtime, surroundings), self._trail, context, Watch(self._ledger))
         self.open += 1
         try:
             while (message := await context.read()) is not grpc.aio.EOF:
@@ -88,15 +98,17 @@ class ExternalProcessor:
 class _Conversation:
     """One exchange's end of the gRPC stream."""
 
-    __slots__ = ("_audited", "_context", "_deadline", "_exchange", "_lock", "_timer", "_trail")
+    __slots__ = ("_audited", "_context", "_deadline", "_exchange", "_lock", "_timer", "_trail", "_watch")
 
     def __init__(
         self,
         exchange: Exchange,
         trail: AuditTrail,
         context: ServicerContext,
+        watch: Watch,
     ) -> None:
         self._exchange = exchange
+        self._watch = watch
         self._trail = trail
         self._context = context
         self._timer: asyncio.TimerHandle | None = None
@@ -114,6 +126,7 @@ class _Conversation:
                 actions = await whole(asyncio.to_thread(exchange.feed, event, time.time()))
             else:
                 actions = exchange.feed(event, time.time())
+            self._watch.saw(event, exchange.record, time.time())
             if exchange.finished and not self._audited:
                 actions = self._audit(actions)
             for action in actions:
@@ -138,6 +151,7 @@ class _Conversation:
             record.finished = None
             record.end(ABORTED, 499, now)
         self._exchange.feed(Closed(), now)
+        self._watch.ended(record, now)
         if not self._audited:
             self._audit(())
 

@@ -5,6 +5,7 @@ Source of every rule here: envoy/service/ext_proc/v3/external_processor.proto, a
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from extproc._pb import ext_proc_pb2 as pb
@@ -183,6 +184,15 @@ def _outcomes(metadata: Mapping[str, Struct]) -> tuple[AttemptOutcome, ...]:
             error_type=entry.struct_value.fields["error_type"].string_value,
             date=entry.struct_value.fields["date"].string_value,
             credentials=entry.struct_value.fields["credentials"].string_value,
+            original_status=_whole_number(entry.struct_value, "original_status"),
+            error_code=entry.struct_value.fields["error_code"].string_value,
+            retry_after=entry.struct_value.fields["retry_after"].number_value,
         )
         for _, entry in sorted(fields.items(), key=lambda item: item[0])
     )
+
+
+def _whole_number(struct: Struct, name: str) -> int | None:
+    number = struct.fields[name].number_value if name in struct.fields else math.nan
+    # Digits without an end are infinite to Lua.
+    return int(number) if math.isfinite(number) else None

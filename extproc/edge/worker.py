@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from google.protobuf.internal import api_implementation
 
-from extproc.edge import logs, server, signer, snapshot
+from extproc.edge import logs, observations, server, signer, snapshot
 from extproc.edge.audit import AuditTrail
 from extproc.edge.credentials import CredentialKeeper
 from extproc.policies.verdict import Phase, Place
@@ -35,6 +35,7 @@ class WorkerSettings:
 
     `copy` is what to load in `policy_config`'s place: what the supervisor accepted, and has told the warnings about.
     `ticket_key` is a file with the secret that the workers behind one Envoy share; without one, each has its own.
+    `observations` is the directory by which they share what they see of the targets; without one, each sees its own.
     """
 
     policy_config: Path
@@ -44,6 +45,7 @@ class WorkerSettings:
     drain_seconds: float = 600.0
     copy: Path | None = None
     ticket_key: Path | None = None
+    observations: Path | None = None
 
 
 def end_with(parent: int) -> None:
@@ -80,7 +82,9 @@ async def serve(settings: WorkerSettings) -> int:
     trail = AuditTrail(runtime.audit.path if runtime.audit.enabled else None, settings.writer)
     keeper = CredentialKeeper((target.identity for target in runtime.targets), os.environ)
     tickets = signer.tickets(settings.ticket_key)
-    processor = server.ExternalProcessor(lambda: runtime, keeper, trail, tickets)
+    # Its file is given up with the process: handlers that are being cancelled write to it to the last.
+    ledger, _ = observations.open_ledger(runtime, settings.observations)
+    processor = server.ExternalProcessor(lambda: runtime, keeper, trail, tickets, ledger)
     # Compiling a hold-back takes milliseconds, which the first stream would wait for.
     runtime.chain.window(Place(Phase.RESPONSE, "assistant"))
     grpc_server, health = server.build(runtime, processor, settings.address)

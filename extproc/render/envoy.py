@@ -27,30 +27,44 @@ if TYPE_CHECKING:
     from extproc.render.settings import Address, Settings
     from extproc.routing.targets import Target
 
+    Groups = Sequence[Sequence[Target]]
 
-def static(settings: Settings, targets: Sequence[Target], limits: Limits, *, version: Version = NEWEST) -> Document:
+
+def static(
+    settings: Settings, targets: Sequence[Target], limits: Limits, *, version: Version = NEWEST, together: Groups = ()
+) -> Document:
     """Everything in one document: for compose, for a mesh, and for reading.
+
+    `together` are targets that one request may try without sharing a name (`Runtime.together`).
 
     Raises:
         ValueError: an Envoy of that version cannot serve these targets.
     """
-    upstreams = _upstreams(settings, targets, limits, version)
+    upstreams = _upstreams(settings, targets, limits, version, together)
     clusters = [workers_cluster(fixed(settings.workers)), *upstreams.clusters]
     listeners = [_clients(settings, {"route_config": upstreams.routes}, limits, version), *upstreams.listeners]
     return bootstrap(settings, {"static_resources": {"listeners": listeners, "clusters": clusters}})
 
 
 def dynamic(
-    settings: Settings, targets: Sequence[Target], limits: Limits, directory: str, *, version: Version = NEWEST
+    settings: Settings,
+    targets: Sequence[Target],
+    limits: Limits,
+    directory: str,
+    *,
+    version: Version = NEWEST,
+    together: Groups = (),
 ) -> dict[str, Document]:
     """Documents by file name, to be put into `directory`: Envoy starts from bootstrap.json and watches the others.
+
+    `together` as in `static`.
 
     Replace a watched file by renaming over it: endpoints (eds) and clusters (cds) before routes (rds).
 
     Raises:
         ValueError: a worker is given by a host name, or an Envoy of that version cannot serve these targets.
     """
-    upstreams = _upstreams(settings, targets, limits, version)
+    upstreams = _upstreams(settings, targets, limits, version, together)
     routes = {"rds": {"route_config_name": ROUTES, "config_source": _watched(directory, "rds.json")}}
     clusters = [workers_cluster(from_file(_watched(directory, "eds.json"))), *upstreams.clusters]
     listeners = [_clients(settings, routes, limits, version), *upstreams.listeners]
@@ -72,9 +86,12 @@ class _Upstreams(NamedTuple):
     listeners: list[Document]
 
 
-def _upstreams(settings: Settings, targets: Sequence[Target], limits: Limits, version: Version) -> _Upstreams:
+def _upstreams(
+    settings: Settings, targets: Sequence[Target], limits: Limits, version: Version, together: Groups
+) -> _Upstreams:
     if version < PRIORITY_GROUP:
-        return _Upstreams(order_clusters(settings, targets, version), ordered_routes(settings, targets, limits), [])
+        clusters = order_clusters(settings, targets, version, together)
+        return _Upstreams(clusters, ordered_routes(settings, targets, limits), [])
     routes = route_configuration(settings, targets, limits)
     return _Upstreams(target_clusters(settings, targets), routes, [trap_listener(settings)])
 

@@ -33,15 +33,21 @@ MOST_TARGETS = 6
 SOCKET, OURS = "envoy.transport_socket_match", "kt"
 
 
-def order_clusters(settings: Settings, targets: Sequence[Target], version: Version) -> list[Document]:
+def order_clusters(
+    settings: Settings, targets: Sequence[Target], version: Version, together: Sequence[Sequence[Target]] = ()
+) -> list[Document]:
     """The clusters of all orders that a worker may ask for, each once.
+
+    `together` are targets that one request may try though no name is common to them, each group in file order.
 
     Raises:
         ValueError: a model has too many targets.
     """
     single = {cluster["name"]: cluster for cluster in target_clusters(settings, targets)}
     named = {
-        order.name(chosen, targets): chosen for group in _groups(targets).values() for chosen in order.orders(group)
+        order.name(chosen, targets): chosen
+        for group in (*_groups(targets).values(), *together)
+        for chosen in order.orders(_few(group))
     }
     filters = attempt_filters(waits=version >= HELD_ANSWERS)
     return [_cluster(name, chosen, single, filters) for name, chosen in named.items()]
@@ -52,12 +58,15 @@ def _groups(targets: Sequence[Target]) -> Mapping[tuple[str, str], Sequence[Targ
     for target in targets:
         for model in dict.fromkeys((target.id, *target.models)):
             groups[model, target.kind].append(target)
-    for (model, _), group in groups.items():
-        if len(group) > MOST_TARGETS:
-            raise ValueError(
-                f"the model {model!r} has {len(group)} targets; an Envoy before 1.40 can have {MOST_TARGETS} at most"
-            )
     return groups
+
+
+def _few(group: Sequence[Target]) -> Sequence[Target]:
+    if len(group) > MOST_TARGETS:
+        raise ValueError(
+            f"the model {group[0].models[0]!r} has {len(group)} targets; an Envoy before 1.40 can have {MOST_TARGETS}"
+        )
+    return group
 
 
 def _cluster(name: str, chosen: Sequence[Target], single: Mapping[str, Document], filters: list[Document]) -> Document:

@@ -1,52 +1,71 @@
-"""From a model name to the ordered targets of one request."""
+"""The order in which a request tries its targets, and why: strategy within tiers and groups, the unsound ones last."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from extproc.errors import GatewayUnavailable, UnknownModel
-from extproc.openai.endpoint import ENDPOINTS
+from extproc.routing import breaker
+from extproc.routing.strategies.table import STRATEGIES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from extproc.routing.targets import Credentials, Identity, Target
+    from extproc.routing.ledger import Observer
+    from extproc.routing.row import Row
+    from extproc.routing.settings import Request, Routing
+    from extproc.routing.targets import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Targets, best first; `reasons` says of each that does not stand where it else would, in a word, why."""
+
+    targets: tuple[Target, ...]
+    reasons: Mapping[str, str]
 
 
 def plan(
-    by_model: Mapping[str, Sequence[Target]],
-    model: str,
-    kind: str,
-    credentials: Mapping[Identity, Credentials],
-) -> tuple[Target, ...]:
-    """The targets to try for a request, best first: those of `model`'s group that can be signed for, in file order.
+    stages: Sequence[Sequence[Target]], request: Request, routing: Routing, observer: Observer, now: float
+) -> Plan:
+    """Order the targets of a request.
+
+    The strategy orders the sound targets of a tier (`priority`), tiers follow each other, then come the fallback
+    groups. Open, resting and sleeping targets come behind all of them, the one that is back soonest first: they are
+    tried only when nothing else is left, but never given up.
 
     Args:
-        by_model: failover groups by every name that selects them.
-        model: as the client wrote it.
-        kind: what the endpoint needs: "chat", "completion" or "embedding".
-        credentials: the snapshot of each identity that has one.
-
-    Raises:
-        UnknownModel: no target of that kind answers to the name.
-        GatewayUnavailable: there are targets, but credentials for none of them.
+        stages: of `candidates`, each target once.
+        request: what the strategy may look at.
+        routing: the settings.
+        observer: what is known of the targets.
+        now: Unix seconds.
     """
-    named = by_model.get(model, ())
-    group = [target for target in named if target.kind == kind]
-    if not group:
-        kinds = {target.kind for target in named}
-        elsewhere = [path for path, endpoint in ENDPOINTS.items() if endpoint.KIND in kinds]
-        raise UnknownModel(
-            f"The model `{model}` is not served at this path, but at {' and '.join(elsewhere)}."
-            if elsewhere
-            else f"The model `{model}` does not exist or is not served here. GET /v1/models lists the models.",
-            param="model",
-        )
-    usable = tuple(target for target in group if target.identity in credentials)
-    if not usable:
-        raise GatewayUnavailable(
-            "The gateway has no AWS credentials for this model. Try again shortly, or ask the gateway's operator.",
-            detail="no credentials for " + ", ".join(target.id for target in group),
-            retry_after=5,
-        )
-    return usable
+    strategy = STRATEGIES[routing.strategy]
+    ordered: list[Target] = []
+    late: list[tuple[float, Target]] = []
+    reasons: dict[str, str] = {}
+    for stage in stages:
+        for tier in _tiers(stage):
+            sound: list[Target] = []
+            seen: dict[str, Row] = {}
+            for target in tier:
+                row = observer.of(target.id, now)
+                if obstacle := breaker.obstacle(row, routing.breaker, now):
+                    reasons[target.id] = obstacle
+                    late.append((row.open_until, target))
+                else:
+                    if row.open_until:
+                        reasons[target.id] = breaker.PROBE
+                    seen[target.id] = row
+                    sound.append(target)
+            ordered += strategy(sound, seen, request, now) if len(sound) > 1 else sound
+    late.sort(key=lambda entry: entry[0])
+    return Plan((*ordered, *(target for _, target in late)), reasons)
+
+
+def _tiers(targets: Sequence[Target]) -> Sequence[Sequence[Target]]:
+    priorities = {target.priority for target in targets}
+    if len(priorities) <= 1:
+        return (targets,)
+    return [[target for target in targets if target.priority == priority] for priority in sorted(priorities)]

@@ -57,6 +57,9 @@ class Target:
     `prompt_template` names how a container that takes text only is prompted; `accept_eula` accepts the model's licence
     on every call. Of embeddings, `input_type` is what the texts are for when the client does not say, and `pooling` how
     a text's vector is made of its tokens', "mean" or "cls".
+
+    Of routing: `weight` is its share, `priority` its tier (the lowest first), `pricing` what a million tokens of a
+    prompt and of an answer cost (None: not told), `barred` why the data-routing-policy keeps requests away ("": not).
     """
 
     id: str
@@ -89,6 +92,10 @@ class Target:
     custom_attributes: str | None = None
     inference_id: bool = False
     sessions: bool = False
+    weight: float = 1.0
+    priority: int = 0
+    pricing: tuple[float, float] | None = None
+    barred: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -14,6 +14,8 @@ from extproc.ask import ATTEMPTS, ask
 from extproc.errors import GatewayError
 from extproc.policies.verdict import Phase
 from extproc.record import ExchangeRecord
+from extproc.routing.candidates import DATA_ROUTING
+from extproc.routing.ledger import Unobserved
 from extproc.routing.targets import Credentials
 from extproc.sagemaker.sigv4 import canonical_request, payload_hash
 from extproc.trial.witness import Witness
@@ -25,12 +27,14 @@ if TYPE_CHECKING:
     from extproc.config.runtime import Runtime
     from extproc.openai.document import Document
     from extproc.openai.endpoint import Endpoint
+    from extproc.routing.ledger import Observer
     from extproc.routing.targets import Target
     from extproc.trial.witness import Found, Said
 
 # AWS's own example keys: they open nothing.
 _KEYS = Credentials("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
 SIGNATURE = "<signature>"
+_NOBODY = Unobserved()
 _SIGNED = re.compile(r"SignedHeaders=([^,]+)")
 
 
@@ -54,7 +58,8 @@ class Explanation:
     """A request's way. `refusal` is the error that it ends in, None when it would go upstream.
 
     `group` are the targets that its model names, `left_out` those of them that it would not go to, each with the
-    reason; `body` is the request as the policies leave it, None where it could not be read or was refused.
+    reason; `body` is the request as the policies leave it, None where it could not be read or was refused. `routing`
+    is what the record says of the order: strategy, order and reasons; empty when the request was refused before.
     """
 
     model: str
@@ -65,24 +70,33 @@ class Explanation:
     attempts: tuple[Attempt, ...]
     left_out: tuple[tuple[Target, str], ...]
     body: Document | None
+    routing: Mapping[str, object]
 
 
-def explain(body: bytes, *, endpoint: Endpoint, runtime: Runtime, now: float) -> Explanation:
-    """Explain a client's body that comes to that endpoint at `now` (Unix seconds). Never raises for what it holds."""
+def explain(
+    body: bytes, *, endpoint: Endpoint, runtime: Runtime, now: float, observer: Observer = _NOBODY
+) -> Explanation:
+    """Explain a client's body that comes to that endpoint at `now` (Unix seconds). Never raises for what it holds.
+
+    `observer` knows the targets, as the workers of a running gateway do.
+    """
     witness = Witness(runtime.chain)
-    asked, record = _asked(body, endpoint, runtime, witness, now)
-    group = tuple(runtime.by_model.get(record.model, ()))
+    asked, record = _asked(body, endpoint, runtime, witness, now, observer=observer)
+    group = tuple(target for stage in runtime.stages(record.model) for target in stage)
     attempts: tuple[Attempt, ...] = ()
     if not isinstance(asked, GatewayError):
         attempts = tuple(_attempt(target, asked) for target in asked.targets)
     going = {attempt.target.id for attempt in attempts}
     left_out = []
     for target in group:
-        if target.id not in going:
-            alone = replace(runtime, by_model={record.model: (target,)})
-            said, _ = _asked(body, endpoint, alone, Witness(runtime.chain), now)
-            # A target that could serve the request by itself, but is not among those that it goes to.
-            left_out.append((target, said.message if isinstance(said, GatewayError) else "not needed"))
+        if target.barred:
+            left_out.append((target, f"{DATA_ROUTING} keeps requests away: it {target.barred}"))
+        elif target.id not in going:
+            alone = replace(runtime, by_model={record.model: (target,)}, fallbacks={})
+            said, _ = _asked(body, endpoint, alone, Witness(runtime.chain), now, observer=observer)
+            # One that could serve the request by itself.
+            beyond = "behind the last attempt that providers.fallback allows"
+            left_out.append((target, said.message if isinstance(said, GatewayError) else beyond))
     return Explanation(
         record.model,
         witness.said(Phase.REQUEST),
@@ -92,11 +106,12 @@ def explain(body: bytes, *, endpoint: Endpoint, runtime: Runtime, now: float) ->
         attempts,
         tuple(left_out),
         None if isinstance(asked, GatewayError) else asked.call.document,
+        record.routing,
     )
 
 
 def _asked(
-    body: bytes, endpoint: Endpoint, runtime: Runtime, witness: Witness, now: float
+    body: bytes, endpoint: Endpoint, runtime: Runtime, witness: Witness, now: float, *, observer: Observer
 ) -> tuple[Asked | GatewayError, ExchangeRecord]:
     record = ExchangeRecord(started=now, config={}, request_id="00000000-0000-4000-8000-000000000000")
     credentials = {target.identity: _KEYS for target in runtime.targets}
@@ -109,6 +124,7 @@ def _asked(
             credentials=credentials,
             record=record,
             now=now,
+            observer=observer,
         )
     except GatewayError as refusal:
         return refusal, record

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
@@ -214,3 +217,51 @@ def test_unusable(tmp_path, capsys):
     configuration.write_text(CONFIGURATION.replace("zephyr", '"("'))
     assert main(["explain", "--policy-config", str(configuration), "--request", str(body)]) == 2
     assert "policy.dlp-filter.patterns[0].regex" in capsys.readouterr().err
+
+
+@pytest.fixture
+def admin():
+    """Serve bytes as an admin listener would serve its page; the address."""
+    servers = []
+
+    def serve(page):
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(200 if self.path == "/keeptrusts/providers/metrics" else 404)
+                self.end_headers()
+                self.wfile.write(page)
+
+            def log_message(self, *_):
+                """Nobody listens."""
+
+        server = HTTPServer(("127.0.0.1", 0), Handler)
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return f"127.0.0.1:{server.server_port}"
+
+    yield serve
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_running_gateway_is_asked(explain, admin):
+    """With --admin the order is what that gateway would plan now, and each target says why it stands elsewhere."""
+    now = time.time()
+    page = {"targets": [{"id": "east", "row": {"changed_at": now, "open_until": now + 600}}, {"id": "tiny", "row": {}}]}
+    short = {"model": "llama", "messages": [{"role": "user", "content": ""}], "max_tokens": 1}
+    _, out = explain(short, "--admin", admin(json.dumps(page).encode()))
+    targets = [line for line in out.splitlines() if line.startswith(("  1. ", "  2. "))]
+    assert targets == [
+        "  1. tiny (chat, openai, us-west-2), signed with profile prod",
+        "  2. east (chat, openai, us-east-1), signed with standard AWS chain; its circuit breaker is open",
+    ]
+    _, out = explain(short, "--json", "--admin", admin(json.dumps(page).encode()))
+    assert json.loads(out)["routing"]["reasons"] == {"east": "open"}
+
+
+@pytest.mark.parametrize("page", [b"not JSON", b"{}", b'{"targets": [{"id": "east", "row": {"x": 1}}]}', b"[1]"])
+def test_what_is_no_gateway_is_told(explain, admin, page):
+    """Exit status 2: nothing is explained by guessing."""
+    assert explain(REQUEST, "--admin", admin(page)) == (2, "")
+    assert explain(REQUEST, "--admin", "127.0.0.1:1") == (2, "")

@@ -36,15 +36,15 @@ def run(*options, address="unix:/run/w.sock"):
 def test_options_are_taken(served):
     """Each option reaches the worker."""
     options = ["--fail-mode", "allow", "--writer", "w0.12", "--drain-seconds", "60", "--copy", "/run/c"]
-    assert run(*options, "--ticket-key", "/run/k") == 7
-    paths = (Path("/run/c"), Path("/run/k"))
+    assert run(*options, "--ticket-key", "/run/k", "--observations", "/run/o") == 7
+    paths = (Path("/run/c"), Path("/run/k"), Path("/run/o"))
     assert served == [WorkerSettings(Path("c.yaml"), "unix:/run/w.sock", True, "w0.12", 60.0, *paths)]
 
 
 def test_defaults(served):
     """Faults refuse, the trail is w0's, ten minutes of drain, no supervisor, and a key of its own for tickets."""
     assert run() == 7
-    assert served == [WorkerSettings(Path("c.yaml"), "unix:/run/w.sock", False, "w0", 600.0, None, None)]
+    assert served == [WorkerSettings(Path("c.yaml"), "unix:/run/w.sock", False, "w0", 600.0, None, None, None)]
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,7 @@ def compose(tmp_path_factory):
             .replace(":8080", f":{port}")
             .replace("/etc/kt/policy-config.yaml", str(folder / "policy-config.yaml"))
             .replace("/var/lib/kt/tickets/key", str(folder / "ticket.key"))
+            .replace("/var/lib/kt/observations", str(folder / "observations"))
             for word in words
         ]
 
@@ -142,6 +143,7 @@ def test_composed_services_serve_guard_and_survive(compose):
     assert ask(url, "My key is AKIAIOSFODNN7EXAMPLE").status_code == 409
     # Made by the first worker, found by the second: both serve.
     assert (audit.parent / "ticket.key").stat().st_mode & 0o777 == 0o600
+    assert len(list((audit.parent / "observations").glob("*.rows"))) == 2
     first_region.terminate()
     first_region.wait(20)
     survived = ask(url, "Are you there?")

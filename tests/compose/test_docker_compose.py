@@ -121,6 +121,8 @@ def test_workers_share_the_audit_volume_under_different_names():
     (key,) = {arguments.ticket_key for arguments in parsed}
     (held,) = {tuple(SERVICES[name]["volumes"]) for name in workers}
     assert f"tickets:{key.parent}" in held
+    (observations,) = {arguments.observations for arguments in parsed}
+    assert f"observations:{observations}" in held
     assert set(COMPOSE["volumes"]) == {volume.partition(":")[0] for volume in held}
     for name, arguments in zip(workers, parsed, strict=True):
         assert arguments.drain_seconds < int(SERVICES[name]["stop_grace_period"].removesuffix("s"))

@@ -25,6 +25,6 @@ def test_known_values_belong_to_valid_keys(place: tuple[str, ...]) -> None:
 
 
 def test_policy_kinds_are_supported_or_known_not_both() -> None:
-    """The 33 further kinds of the format are refused by name; those in the table are not."""
+    """The 32 further kinds of the format are refused by name; those in the table are not."""
     assert known.POLICY_KINDS.isdisjoint(KINDS)
-    assert len(known.POLICY_KINDS) == 33
+    assert len(known.POLICY_KINDS) == 32

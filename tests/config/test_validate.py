@@ -72,7 +72,8 @@ def test_every_problem_of_a_file_is_told_at_once_in_its_order(base: str, said: C
 def test_file_that_is_no_mapping(said: Callable[..., list[str]], text: str, found: str) -> None:
     """A file that is one value is told what a configuration looks like."""
     expected = f"1:1: a configuration is a mapping of sections, found {found}; begin with pack, providers, policies"
-    assert said(text) == [f"{expected}, policy, size_limits, testing [E006]"]
+    more = "provider_routing, provider_fallback, circuit_breaker, model_groups"
+    assert said(text) == [f"{expected}, policy, size_limits, testing, {more} [E006]"]
 
 
 def test_secrets_are_not_repeated(base: str, said: Callable[..., list[str]]) -> None:

@@ -44,6 +44,10 @@ class Supervisor:
             raise self.bug
         return self.state, {"status": self.state}
 
+    def providers(self):
+        """What is known of the targets."""
+        return {"targets": [{"id": "east", "in_flight": 2}]}
+
     async def reload(self, why):
         """Count, and refuse if asked to."""
         assert why
@@ -123,6 +127,12 @@ def test_reload_is_done_before_it_is_answered(listen, supervisor):
     assert document["pack"]["name"] == "tests"
 
 
+def test_what_is_known_of_the_targets_can_be_read(listen):
+    """The supervisor's report, as it is."""
+    told, _, document = listen("GET /keeptrusts/providers/metrics")
+    assert (told, document) == ("HTTP/1.1 200 OK", {"targets": [{"id": "east", "in_flight": 2}]})
+
+
 def test_a_refused_reload_says_why(listen, supervisor):
     """422 with the problems, and nothing has changed."""
     supervisor.refusal = "policy-config.yaml:1:1: pack: missing [E005]"
@@ -131,7 +141,7 @@ def test_a_refused_reload_says_why(listen, supervisor):
     assert document["error"]["message"] == supervisor.refusal
 
 
-@pytest.mark.parametrize("path", ["/", "/metrics", "/keeptrusts/providers/metrics", "/health/"])
+@pytest.mark.parametrize("path", ["/", "/metrics", "/keeptrusts/providers", "/health/"])
 def test_what_is_not_there_yet(listen, path):
     """404 that names what there is."""
     told, _, document = listen(f"GET {path}")
@@ -141,7 +151,12 @@ def test_what_is_not_there_yet(listen, path):
 
 @pytest.mark.parametrize(
     ("line", "allowed"),
-    [("POST /health", "get"), ("GET /keeptrusts/config/reload", "post"), ("HEAD /keeptrusts/config", "get")],
+    [
+        ("POST /health", "get"),
+        ("GET /keeptrusts/config/reload", "post"),
+        ("HEAD /keeptrusts/config", "get"),
+        ("POST /keeptrusts/providers/metrics", "get"),
+    ],
 )
 def test_each_path_has_its_method(listen, supervisor, line, allowed):
     """405 says which; in particular a GET never reloads."""

@@ -1,5 +1,6 @@
 """Our subset of ext_proc's messages, held against Envoy's own definitions (envoy-data-plane), in both directions."""
 
+import math
 import warnings
 
 import pytest
@@ -69,6 +70,7 @@ def test_request_headers_arrive_lower_case_joined_and_with_the_peer():
 
 def test_response_headers_arrive_with_cluster_attempts_and_outcomes():
     """Attributes and the outcomes that attempt.lua left in metadata become fields of the event, in order."""
+    zero = well_known.Value(number_value=0.0)
     outcomes = {
         number: well_known.Value(
             struct_value=well_known.Struct(
@@ -78,6 +80,8 @@ def test_response_headers_arrive_with_cluster_attempts_and_outcomes():
                     "error_type": string(kind),
                     **({"date": string("Tue, 15 Nov 2033 08:12:31 GMT")} if target == "east" else {}),
                     **({"credentials": string("f00d")} if target == "east" else {}),
+                    **({"error_code": string("NO_CAPACITY")} if target == "east" else {}),
+                    **(dict.fromkeys(("original_status", "retry_after"), zero) if target == "east" else {}),
                 }
             )
         )
@@ -102,10 +106,24 @@ def test_response_headers_arrive_with_cluster_attempts_and_outcomes():
         attempts=2,
         details="via_upstream",
         outcomes=(
-            AttemptOutcome("east", 400, "ThrottlingException", "Tue, 15 Nov 2033 08:12:31 GMT", "f00d"),
+            AttemptOutcome(
+                "east", 400, "ThrottlingException", "Tue, 15 Nov 2033 08:12:31 GMT", "f00d", 0, "NO_CAPACITY", 0.0
+            ),
             AttemptOutcome("west", 200, ""),
         ),
     )
+
+
+@pytest.mark.parametrize(("number", "status"), [(503.0, 503), (0.0, 0), (math.inf, None), (math.nan, None)])
+def test_a_containers_status_may_be_no_number_of_ours(number, status):
+    """Digits without an end in an error's body are no status, and nothing fails for them."""
+    fields = {"target": string("west"), "original_status": well_known.Value(number_value=number)}
+    outcome = well_known.Value(struct_value=well_known.Struct(fields=fields))
+    message = envoy.ProcessingRequest(
+        response_headers=envoy.HttpHeaders(headers=header_map((":status", b"424"))),
+        metadata_context=core.Metadata(filter_metadata={wire.OUTCOMES: well_known.Struct(fields={"1": outcome})}),
+    )
+    assert received(message).outcomes[0].original_status == status
 
 
 def test_an_attempt_that_was_never_sent_is_not_counted():

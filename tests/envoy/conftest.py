@@ -80,6 +80,7 @@ class Rig:
         self.workers = [Worker(directory / "w0.sock", self)]
         self.plan: list[str] = []
         self.bodies: dict[str, str] = {}
+        self.more_plan: dict[str, object] = {}
         self.tickets: dict[str, str] = {}
         self.request_headers: dict[str, str] = {}
         self.hooks = {
@@ -104,7 +105,7 @@ class Rig:
         for worker in self.workers:
             worker.messages.clear()
         self.plan = list(self.upstreams)
-        self.bodies, self.request_headers, self.tickets = {}, {}, {}
+        self.bodies, self.request_headers, self.tickets, self.more_plan = {}, {}, {}, {}
         self.hooks["resign"] = lambda _: PermissionError("no ticket is good")
 
     def call(self, awaitable):
@@ -190,7 +191,7 @@ class Rig:
         for name in set(self.tickets) & set(self.plan):
             attempts[name]["ticket"] = self.tickets[name]
         attempt_ms = int(self.request_headers.get("x-envoy-upstream-rq-per-try-timeout-ms", 60_000))
-        plan = {"priority_groups": [{"name": name} for name in self.plan], "attempt_ms": attempt_ms}
+        plan = {"priority_groups": [{"name": name} for name in self.plan], "attempt_ms": attempt_ms, **self.more_plan}
         answer.dynamic_metadata.update({"kt.plan": plan, "kt.attempts": attempts})
         return answer
 

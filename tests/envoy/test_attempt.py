@@ -114,6 +114,50 @@ def test_the_next_target_is_tried(pair, answer):
     assert [outcome["target"] for outcome in pair.outcomes()] == ["east", "west"]
 
 
+# What of RETRIED is no server error; what a new signature may cure, the triggers have no say in.
+RATE_LIMITS = {"429 not ready", "424 of 429", "throttled", "throttled, long type", "throttled, no header"}
+TIMEOUTS = {"504", "408 request timeout"}
+CURED = {
+    *("expired token", "unknown key", "invalid key", "clock skew"),
+    *("openai route, token refused", "401 without a word"),
+}
+
+
+@pytest.mark.parametrize("name", RETRIED)
+@pytest.mark.parametrize("trigger", ["rate_limit", "server_error", "timeout"])
+def test_a_plan_goes_on_from_what_its_triggers_name(pair, name, trigger):
+    """With one trigger in the plan, only the failures of that name reach the next target."""
+    east, west = pair.upstreams.values()
+    east.answer = pair.answer(**RETRIED[name])
+    pair.more_plan = {"triggers": {trigger: True}}
+    kind = "rate_limit" if name in RATE_LIMITS else "timeout" if name in TIMEOUTS else "server_error"
+    goes_on = kind == trigger or name in CURED
+    reply = pair.post()
+    assert (reply.body == b"west", len(west.received)) == (goes_on, int(goes_on))
+    assert goes_on or reply.status == RETRIED[name].get("status", 503)
+
+
+@pytest.mark.parametrize(("triggers", "status"), [(("timeout",), 200), (("rate_limit", "server_error"), 504)])
+def test_silence_is_a_timeout(pair, triggers, status):
+    """An attempt without an answer in its time goes on only where timeouts do; it is not asked twice either."""
+    east, west = pair.upstreams.values()
+    east.answer = pair.answer(fault="hang")
+    pair.request_headers = {"x-envoy-upstream-rq-per-try-timeout-ms": "200"}
+    pair.more_plan = {"triggers": dict.fromkeys(triggers, True)}
+    assert pair.post().status == status
+    assert (len(east.received), len(west.received)) == (1, int(status == 200))
+
+
+@pytest.mark.parametrize("header", ["retry-after", "x-amz-retry-after"])
+def test_the_worker_is_told_how_long_a_target_wants_to_rest(pair, header):
+    """Seconds, of the attempt that said so; what is no number is not told."""
+    east, west = pair.upstreams.values()
+    east.answer = pair.answer(status=429, headers=((header, "7"),))
+    west.answer = pair.answer(status=429, headers=((header, "Fri, 31 Dec 1999 23:59:59 GMT"),))
+    assert pair.post().status == 429
+    assert [outcome.get("retry_after") for outcome in pair.outcomes()] == [7, None]
+
+
 @pytest.mark.parametrize("answer", FINAL.values(), ids=FINAL)
 def test_no_other_target_is_tried(pair, answer):
     """What would fail everywhere, is the caller's fault, or has cost its minute already, is answered at once."""

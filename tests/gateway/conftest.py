@@ -41,6 +41,9 @@ policy:
   audit-logger: {immutable: true, retention_days: 365, log_all_access: true}
 """
 
+# A target that failed before is asked again, every time: for tests of what becomes of each single failure.
+EVERY_TIME = "circuit_breaker: {enabled: false}\n"
+
 
 def free_port() -> int:
     """A port that was free a moment ago."""
@@ -301,6 +304,7 @@ def launch():
         free_port=free_port,
         environment=environment,
         ENTERPRISE=ENTERPRISE,
+        EVERY_TIME=EVERY_TIME,
         CREDENTIALS=CREDENTIALS,
     )
 

@@ -50,7 +50,7 @@ def pairs(tmp_path_factory, regions, launch):
     # A name that does not resolve: the cluster has no host at all.
     targets += launch.target("nohost-east", east, "chat", model="m-nohost", base_url="http://no-such-host.invalid")
     targets += launch.target("nohost-west", west, "chat", model="m-nohost")
-    gateway = launch.gateway(tmp_path_factory.mktemp("pairs"), launch.pack(targets))
+    gateway = launch.gateway(tmp_path_factory.mktemp("pairs"), launch.pack(targets, more=launch.EVERY_TIME))
     yield gateway
     assert gateway.stop() == 0
 

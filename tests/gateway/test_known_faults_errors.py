@@ -41,7 +41,7 @@ def known(tmp_path_factory, regions, launch, deaf):
     for kind in ("throttle", "no-capacity", "model-error-0", "model-error-400", "model-error-429", "model-error-500"):
         made.append(launch.target(f"{kind}-east", east, kind, model=f"m-{kind}"))
         made.append(launch.target(f"{kind}-west", west, "chat", model=f"m-{kind}"))
-    gateway = launch.gateway(tmp_path_factory.mktemp("known"), launch.pack("".join(made)))
+    gateway = launch.gateway(tmp_path_factory.mktemp("known"), launch.pack("".join(made), more=launch.EVERY_TIME))
     yield gateway
     assert gateway.stop() == 0
 

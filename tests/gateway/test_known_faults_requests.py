@@ -124,7 +124,7 @@ def test_fault_16_a_session_token_goes_with_every_request(gateways, launch):
         )
         names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
         env = dict(zip(names, (keys.access_key, keys.secret_key, keys.token), strict=True))
-        gateway = gateways(launch.pack(targets), env=env)
+        gateway = gateways(launch.pack(targets, more=launch.EVERY_TIME), env=env)
         with ThreadPoolExecutor(8) as pool:
             answers = list(pool.map(lambda _: ask(gateway, "m")[0], range(24)))
         assert answers == ["alpha bravo"] * 24

@@ -115,3 +115,11 @@ def test_before_1_37_the_listener_holds_whole_bodies(settings, targets, version,
     """The route's limit is not yet known when the worker is asked."""
     document = static(settings, targets, Limits(max_body_bytes=1_000, max_response_bytes=2_000), version=version)
     assert document["static_resources"]["listeners"][0]["per_connection_buffer_limit_bytes"] == limit
+
+
+def test_orders_reach_over_groups_that_follow_each_other(settings, targets):
+    """A request of a model group may go on to another model's targets: those orders have clusters, too."""
+    one, other = replace(targets[0], id="a", models=("a",)), replace(targets[0], id="b", models=("b",))
+    assert {cluster["name"] for cluster in order_clusters(settings, (one, other), OLD)} == {"a", "b"}
+    found = {cluster["name"] for cluster in order_clusters(settings, (one, other), OLD, ((one, other),))}
+    assert found == {"a", "b", "a,b", "b,a"}

@@ -10,6 +10,9 @@ import pytest
 from extproc.errors import PolicyRefusal, UnknownModel
 from extproc.openai import chat, completions, embeddings
 from extproc.policies.table import build
+from extproc.routing.ledger import Unobserved
+from extproc.routing.row import Row
+from extproc.routing.settings import Routing
 from extproc.routing.targets import Identity
 from extproc.testing import MODEL, NOW, make_runtime, make_target
 from extproc.trial.explanation import Explanation, explain
@@ -124,3 +127,29 @@ def test_signatures_are_masked(identity: Identity) -> None:
     assert lines[:3] == ["POST", "/endpoints/east-endpoint/invocations", ""]
     assert "host:runtime.sagemaker.example" in lines
     assert told.attempts[1].canonical == ""
+
+
+def test_what_is_known_of_the_targets_orders_them() -> None:
+    """The order is that of a worker which knows as much, with its reasons; a target may lie beyond the last attempt."""
+    runtime = make_runtime(make_target("east"), make_target("west"), make_target("north"), routing=Routing(attempts=2))
+    body = orjson.dumps({"model": MODEL, "messages": [{"role": "user", "content": "hello"}]})
+    known = Unobserved({"east": Row(changed_at=NOW, open_until=NOW + 1)})
+    told = explain(body, endpoint=chat, runtime=runtime, now=NOW, observer=known)
+    assert [attempt.target.id for attempt in told.attempts] == ["west", "north"]
+    assert told.routing == {"strategy": "ordered", "order": ["west", "north", "east"], "reasons": {"east": "open"}}
+    assert [(target.id, why) for target, why in told.left_out] == [
+        ("east", "behind the last attempt that providers.fallback allows")
+    ]
+
+
+def test_a_barred_target_is_told_why() -> None:
+    """The operator reads what is missing, also where it is what refuses the request; the client does not."""
+    barred = make_target("east", barred="promises no zero data retention")
+    why = "data-routing-policy keeps requests away: it promises no zero data retention"
+    told = explained("hello", barred, make_target("west"))
+    assert [attempt.target.id for attempt in told.attempts] == ["west"]
+    assert [(target.id, reason) for target, reason in told.left_out] == [("east", why)]
+    refused = explained("hello", barred)
+    assert isinstance(refused.refusal, PolicyRefusal)
+    assert [(target.id, reason) for target, reason in refused.left_out] == [("east", why)]
+    assert "retention" not in refused.refusal.message

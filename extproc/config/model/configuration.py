@@ -7,10 +7,12 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from extproc.config.model.audit_logger import AuditLogger
+from extproc.config.model.data_policy import DataRouting
 from extproc.config.model.dlp_filter import DlpFilter
 from extproc.config.model.pack import Pack
 from extproc.config.model.pii_detector import PiiDetector
 from extproc.config.model.prompt_injection import PromptInjection
+from extproc.config.model.routing import CircuitBreaker, Fallback, ModelGroup, Routing
 from extproc.config.model.section import Section
 from extproc.config.model.target import Target
 from extproc.config.model.testing import Testing
@@ -36,6 +38,12 @@ class Providers(Section):
         max_length=500,
         description="The endpoints. Those that serve the same model are a failover group, in this order.",
     )
+    routing: Routing | None = Field(default=None, description="In which order a request tries the targets.")
+    fallback: Fallback | None = Field(default=None, description="When a request goes on to the next target.")
+    circuit_breaker: CircuitBreaker | None = Field(default=None, description="Leaves failing targets alone.")
+    model_groups: list[ModelGroup] | None = Field(
+        default=None, min_length=1, max_length=500, description="Names of one's own for groups of targets."
+    )
 
 
 class Policies(Section):
@@ -56,6 +64,9 @@ class Policy(Section):
     )
     pii_detector: PiiDetector | None = Field(default=None, alias="pii-detector", description="Personal data.")
     dlp_filter: DlpFilter | None = Field(default=None, alias="dlp-filter", description="Your own patterns and terms.")
+    data_routing_policy: DataRouting | None = Field(
+        default=None, alias="data-routing-policy", description="Which targets may see requests at all."
+    )
     audit_logger: AuditLogger | None = Field(default=None, alias="audit-logger", description="The audit trail.")
 
     def of(self, kind: str) -> Section | None:
@@ -84,3 +95,11 @@ class Configuration(Section):
     policy: Policy = Field(default=Policy(), description="Settings of the policies, by kind.")
     size_limits: SizeLimits = Field(default=SizeLimits(), description="Largest bodies, in bytes.")
     testing: Testing = Field(default=Testing(), description="Tests of this configuration, for `kt policy test`.")
+    provider_routing: Routing | None = Field(default=None, description="Another place for `providers.routing`.")
+    provider_fallback: Fallback | None = Field(default=None, description="Another place for `providers.fallback`.")
+    circuit_breaker: CircuitBreaker | None = Field(
+        default=None, description="Another place for `providers.circuit_breaker`."
+    )
+    model_groups: list[ModelGroup] | None = Field(
+        default=None, min_length=1, max_length=500, description="Another place for `providers.model_groups`."
+    )

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from extproc.config.model.data_policy import DataPolicy
 from extproc.config.model.section import Section
 from extproc.config.one_of import OneOf
 from extproc.sagemaker.templates import TEMPLATES
@@ -64,6 +65,13 @@ class Options(Section):
         description="Sampling temperature, when the client names none. `null` leaves it to the model.",
         examples=[0.3],
     )
+
+
+class Pricing(Section):
+    """What a million tokens cost, in any one currency."""
+
+    input: float = Field(ge=0, description="A million tokens of prompts.", examples=[0.9])
+    output: float = Field(ge=0, description="A million tokens of answers.", examples=[0.9])
 
 
 class Target(Section):
@@ -324,5 +332,31 @@ class Target(Section):
             "Seconds allowed for one attempt's complete answer. Use 120 or more for long streams of 70B models."
         ),
         examples=[60],
+    )
+    weight: float = Field(
+        default=1,
+        ge=0,
+        le=1_000_000,
+        description="Share of the requests, with the strategies `weighted` and `sticky`; with 0 it comes last.",
+        examples=[3],
+    )
+    priority: int = Field(
+        default=0,
+        ge=0,
+        le=1000,
+        description="Targets of the lowest priority are tried first, whatever the strategy; then those of the next.",
+        examples=[1],
+    )
+    pricing: Pricing | None = Field(
+        default=None, description="What tokens cost, for the strategy `cost`.", examples=[{"input": 0.9, "output": 0.9}]
+    )
+    data_policy: DataPolicy | None = Field(
+        default=None,
+        description="What the provider promises about data, for `data-routing-policy`.",
+        examples=[{"zero_data_retention": True, "training_opt_out": True}],
+    )
+    zdr: bool | None = Field(default=None, description="Short for `data_policy.zero_data_retention`.", examples=[True])
+    data_collection: Literal["allow", "deny"] | None = Field(
+        default=None, description="`deny` is short for `data_policy.training_opt_out: true`.", examples=["deny"]
     )
     options: Options = Field(default=Options(), description="Defaults for parameters that the client does not send.")
