@@ -84,6 +84,8 @@ def test_groups_follow_each_other_with_each_target_once() -> None:
     assert (runtime.groups, warnings) == (("first", "second", "third"), ())
     assert [target.id for stage in runtime.stages("c") for target in stage] == ["c"]
     assert runtime.stages("unknown") == ((),)
+    together = [[target.id for target in group] for group in runtime.together]
+    assert together == [["a", "b", "c"], ["a", "b", "c"], ["a", "b", "c"], ["b"]]
 
 
 def test_a_group_goes_before_a_model_of_its_name() -> None:
