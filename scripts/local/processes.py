@@ -81,6 +81,12 @@ class Processes:
                 os.killpg(child.pid, signal.SIGKILL)
             child.wait()
 
+    def kill(self, name: str) -> None:
+        """End one child without a word: what dies does not say so."""
+        child = dict(self._running)[name]
+        child.kill()
+        self.stop(name)
+
     def stop_all(self) -> None:
         """End every child, the last started first."""
         for name, _ in reversed(self._running.copy()):

@@ -1,0 +1,195 @@
+"""What a case of scripts/chaos came to: failures by kind, added latency, the broken region's share, its way back."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from clients import KINDS, NOT_CONNECTED
+from counting import percentile
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from chaos_cases import Case
+    from clients import Answer
+
+# Column → how wide it is.
+COLUMNS = {
+    "asked": 7,
+    "failed": 8,
+    "cut": 5,
+    "whole p50": 11,
+    "whole p99": 11,
+    "first p50": 11,
+    "first p99": 11,
+    "share": 8,
+    "tried": 8,
+    "back s": 8,
+}
+
+
+@dataclass
+class Observed:
+    """One case's run. Times are CLOCK_MONOTONIC in seconds.
+
+    `broke` and `mended` are when the fault was there and when it was gone. `received`: requests by region in between,
+    as the emulators' journals have them. `attempts`: the same as the audit trail has it, those that reached no
+    emulator included. `details`: request id → what the audit trail says of a failed request.
+    """
+
+    case: Case
+    broke: float
+    mended: float
+    answers: Sequence[Answer]
+    received: Mapping[str, int]
+    attempts: Mapping[str, int]
+    details: Mapping[str, str] = field(default_factory=dict)
+
+    def before(self) -> list[Answer]:
+        """Answers that ended before it broke."""
+        return [a for a in self.answers if a.asked < self.broke and a.asked + a.whole_ms / 1000 < self.broke]
+
+    def open(self) -> list[Answer]:
+        """Answers that were under way when it broke."""
+        return [a for a in self.answers if a.asked < self.broke <= a.asked + a.whole_ms / 1000]
+
+    def during(self) -> list[Answer]:
+        """Answers that were asked for while it was broken; of a gateway that is to end, as long as it was there."""
+        asked = [a for a in self.answers if self.broke <= a.asked < self.mended]
+        return [a for a in asked if not (self.case.ends and a.failure == NOT_CONNECTED)]
+
+    def after(self) -> list[Answer]:
+        """Answers that were asked for when it was sound again."""
+        return [a for a in self.answers if a.asked >= self.mended and not self.case.ends]
+
+    def back(self) -> float | None:
+        """Seconds until the first request that the mended region answered was made; None if none was."""
+        asked = [a.asked - self.mended for a in self.after() if a.target == f"{self.case.name}-east" and not a.failure]
+        return round(asked[0], 2) if asked else None
+
+    def problems(self) -> list[str]:
+        """Where it differs from what the case expects; nothing when all is as it should be."""
+        found = [f"{len(failures(self.before()))} failed before anything broke"] if failures(self.before()) else []
+        for name, answers, allowed in (
+            ("under way", self.open(), self.case.open),
+            *((kind, of(kind, self.during()), getattr(self.case, kind)) for kind in KINDS),
+            *((f"{kind} afterwards", of(kind, self.after()), frozenset[str]()) for kind in KINDS),
+        ):
+            unexpected = {kind: count for kind, count in failures(answers).items() if kind not in allowed}
+            found += [f"{name}: {count} times {kind}" for kind, count in unexpected.items()]
+        for kind in KINDS:
+            if getattr(self.case, kind) and not failures(of(kind, self.during())):
+                found.append(f"{kind}: nothing failed; say so in the case")
+            if not of(kind, self.during()):
+                found.append(f"{kind}: nothing was asked")
+        if not (self.case.sound or self.case.unmendable) and self.back() is None:
+            found.append("the region was not used again")
+        return found
+
+    def row(self, calm: Observed | None) -> dict[str, Any]:
+        """Column → value; added latencies in milliseconds, against what came before it broke or a calm run."""
+        base = calm.during() if calm and self.case.unmendable else self.before()
+        during = self.during()
+        row: dict[str, Any] = {
+            "asked": len(during),
+            "failed": sum(failures(during).values()) + sum(failures(self.after()).values()),
+            "cut": sum(failures(self.open()).values()),
+        }
+        for column, kind, moment in (("whole", "whole", "whole_ms"), ("first", "stream", "first_ms")):
+            for percent in (50, 99):
+                with_it, without = (_percentile(answers, kind, moment, percent) for answers in (during, base))
+                row[f"{column} p{percent}"] = round(with_it - without) if with_it else None
+        for column, counts in (("share", self.received), ("tried", self.attempts)):
+            total = sum(counts.values())
+            row[column] = round(100 * counts.get("east", 0) / total, 1) if total else None
+        row["back s"] = None if self.case.sound else self.back()
+        return row
+
+
+def of(kind: str, answers: Sequence[Answer]) -> list[Answer]:
+    """Those of one kind."""
+    return [answer for answer in answers if answer.kind == kind]
+
+
+def failures(answers: Sequence[Answer]) -> Counter[str]:
+    """What went wrong → how often."""
+    return Counter(answer.failure for answer in answers if answer.failure)
+
+
+def _percentile(answers: Sequence[Answer], kind: str, moment: str, percent: int) -> float:
+    return percentile((getattr(a, moment) for a in answers if a.kind == kind and not a.failure), percent)
+
+
+def absolute(calm: Observed) -> dict[str, float]:
+    """The calm run's own latencies in milliseconds, which the others' are added to."""
+    return {
+        f"{column} p{percent}": round(_percentile(calm.during(), kind, moment, percent), 1)
+        for column, kind, moment in (("whole", "whole", "whole_ms"), ("first", "stream", "first_ms"))
+        for percent in (50, 99)
+    }
+
+
+def as_json(observed: Sequence[Observed], settings: Mapping[str, Any]) -> str:
+    """One document: settings, the calm latencies, and each case's row with its failures by kind and their causes."""
+    calm = next((each for each in observed if each.case.name == "calm"), None)
+    document: dict[str, Any] = {"settings": settings, "calm ms": absolute(calm) if calm else None, "cases": {}}
+    for each in observed:
+        document["cases"][each.case.name] = {
+            **each.row(calm),
+            "received": each.received,
+            "attempts": each.attempts,
+            "failures": {
+                name: {kind: failures(of(kind, answers)) for kind in KINDS}
+                for name, answers in (("cut", each.open()), ("during", each.during()), ("after", each.after()))
+            },
+            "causes": causes(each),
+            "problems": each.problems(),
+        }
+    return json.dumps(document, indent=2)
+
+
+def causes(observed: Observed) -> dict[str, int]:
+    """What clients saw, and what the audit trail says of it → how often, most often first."""
+    found: Counter[str] = Counter()
+    for answer in observed.answers:
+        if answer.failure and not (observed.case.ends and answer.failure == NOT_CONNECTED):
+            detail = observed.details.get(answer.request_id, "not in the audit trail")
+            found[f"{answer.kind}, {answer.failure} <- {detail}"] += 1
+    return dict(found.most_common())
+
+
+def as_text(observed: Sequence[Observed], settings: Mapping[str, Any]) -> str:
+    """A table with a row for each case, what failed and why under it, and what is not as the cases say."""
+    calm = next((each for each in observed if each.case.name == "calm"), None)
+    lines = [", ".join(f"{value} {name}" for name, value in settings.items())]
+    if calm:
+        lines.append("calm, ms: " + ", ".join(f"{name} {value:,}" for name, value in absolute(calm).items()))
+    lines += ["", f"{'':20}" + "".join(f"{name:>{width}}" for name, width in COLUMNS.items())]
+    for each in observed:
+        row = each.row(calm)
+        cells = (_cell(name, row[name], width) for name, width in COLUMNS.items())
+        lines.append(f"{each.case.what:20}" + "".join(cells))
+    lines += ["", *LEGEND]
+    for each in observed:
+        found = [f"  {count:5} {cause}" for cause, count in causes(each).items()]
+        found += [f"  UNEXPECTED {problem}" for problem in each.problems()]
+        lines += ["", f"{each.case.what}:", *found] if found else []
+    return "\n".join(line.rstrip() for line in lines)
+
+
+LEGEND = (
+    "asked, failed: of requests made while it was broken (failed: or afterwards). cut: answers that were under way.",
+    "whole, first: added ms until a whole answer's end, a stream's first byte. share: the broken region's, of requests",
+    "that regions saw; tried: of attempts in the audit trail. back: s until the mended region was used again.",
+)
+
+
+def _cell(name: str, value: float | None, width: int) -> str:
+    if value is None:
+        return f"{'-':>{width}}"
+    if name in ("share", "tried"):
+        return f"{f'{value:g} %':>{width}}"
+    return f"{value:>+{width}}" if " p" in name else f"{value:>{width},}"
