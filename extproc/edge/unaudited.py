@@ -34,8 +34,12 @@ ROTATE_BYTES = 16 * 1024 * 1024
 # Of the log in memory at a time; longer than any line (Envoy takes 60 KiB of request headers).
 CHUNK_BYTES = 1024 * 1024
 _SERVER_FAULTS = 500
-# The gRPC stream was lost (UNAVAILABLE): the worker died, and nobody else has the exchange.
-_WORKER_LOST = "ext_proc_error_gRPC_error_14"
+# The gRPC stream was lost: the worker died, and nobody else has the exchange. UNAVAILABLE before it had answered
+# anything; INTERNAL after that, as all that it had open when it was killed (measured with scripts/chaos killed-worker).
+_WORKER_LOST = (
+    "ext_proc_error_gRPC_error_14",
+    "ext_proc_error_gRPC_error_13{upstream_reset_after_response_started{connection_termination}",
+)
 
 
 def document(line: dict[str, object], config: dict[str, str]) -> dict[str, object]:

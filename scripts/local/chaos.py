@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from chaos_cases import CASES, Case
 from chaos_report import Observed, as_json, as_text
 from chaos_stage import Stage
-from clients import Answer
+from clients import READY, Answer
 from processes import NotStarted, environment, processes
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ TEXT = (
 EVENT_MS = 20
 # Until a region that is sound again has to have been used: Envoy's longest ejection, and a lookup of its name.
 RECOVERY_SECONDS = 90.0
+AUDIT_SECONDS = 10.0
 
 
 def main() -> int:
@@ -104,7 +106,7 @@ def run(place: Stage, case: Case, clients: int, cycle: float, seconds: float) ->
         if not (case.ends or case.unmendable):
             _await_use(place, case)
             time.sleep(calm)
-    trail = place.audited()
+    trail = _settled(place, answers)
     lines = [line for line in trail if line.get("model") == case.name and broke <= _monotonic(line, wall) < mending]
     return Observed(
         case=case,
@@ -115,7 +117,20 @@ def run(place: Stage, case: Case, clients: int, cycle: float, seconds: float) ->
         received={name: count - before[name] * (count >= before[name]) for name, count in after.items()},
         attempts=_attempts(case, lines),
         details=_causes(trail),
+        audited=Counter(str(line.get("request_id")) for line in trail if line["event"] == "exchange"),
     )
+
+
+def _settled(place: Stage, answers: Sequence[Answer]) -> list[dict[str, Any]]:
+    """The audit trail, once it has a line of every answer, or should have: Envoy's part of it comes a little later."""
+    ids = {answer.request_id for answer in answers if answer.request_id}
+    end = time.monotonic() + AUDIT_SECONDS
+    while True:
+        trail = place.audited()
+        audited = {line.get("request_id") for line in trail if line["event"] == "exchange"}
+        if ids <= audited or time.monotonic() >= end:
+            return trail
+        time.sleep(0.2)
 
 
 def _await_use(place: Stage, case: Case) -> None:
@@ -149,11 +164,13 @@ def _clients(place: Stage, case: Case, directory: Path, clients: int, cycle: flo
     with output.open("wb") as sink:
         child = subprocess.Popen(command, stdout=sink, env=environment(), process_group=0)
     try:
+        while child.poll() is None and not output.read_text().startswith(READY):
+            time.sleep(0.02)
         yield answers
     finally:
         child.terminate()
         child.wait(180)
-    answers += [Answer(*fields) for fields in json.loads(output.read_bytes())]
+    answers += [Answer(*fields) for fields in json.loads(output.read_text().removeprefix(READY))]
 
 
 def _request(model: str, *, stream: bool) -> bytes:

@@ -37,7 +37,8 @@ class Observed:
 
     `broke` and `mended` are when the fault was there and when it was gone. `received`: requests by region in between,
     as the emulators' journals have them. `attempts`: the same as the audit trail has it, those that reached no
-    emulator included. `details`: request id → what the audit trail says of a failed request.
+    emulator included. `details`: request id → what the audit trail says of a failed request. `audited`: request id →
+    how many lines of an exchange it has there.
     """
 
     case: Case
@@ -47,6 +48,7 @@ class Observed:
     received: Mapping[str, int]
     attempts: Mapping[str, int]
     details: Mapping[str, str] = field(default_factory=dict)
+    audited: Mapping[str, int] = field(default_factory=dict)
 
     def before(self) -> list[Answer]:
         """Answers that ended before it broke."""
@@ -74,7 +76,8 @@ class Observed:
         """Where it differs from what the case expects; nothing when all is as it should be."""
         found = [f"{len(failures(self.before()))} failed before anything broke"] if failures(self.before()) else []
         for name, answers, allowed in (
-            ("under way", self.open(), self.case.open),
+            # Some of them come to the region when it is broken.
+            *((f"{kind} under way", of(kind, self.open()), self.case.under_way(kind)) for kind in KINDS),
             *((kind, of(kind, self.during()), getattr(self.case, kind)) for kind in KINDS),
             *((f"{kind} afterwards", of(kind, self.after()), frozenset[str]()) for kind in KINDS),
         ):
@@ -83,9 +86,13 @@ class Observed:
         for kind in KINDS:
             if getattr(self.case, kind) and not failures(of(kind, self.during())):
                 found.append(f"{kind}: nothing failed; say so in the case")
-            if not of(kind, self.during()):
+            # A gateway that is to end takes nothing new.
+            if not of(kind, self.open() if self.case.ends else self.during()):
                 found.append(f"{kind}: nothing was asked")
-        if not (self.case.sound or self.case.unmendable) and self.back() is None:
+        wrong = sum(self.audited.get(a.request_id, 0) != 1 for a in self.answers if a.request_id)
+        if wrong:
+            found.append(f"{wrong} answers have not exactly one line in the audit trail")
+        if self.case.returns and self.back() is None:
             found.append("the region was not used again")
         return found
 
@@ -105,7 +112,7 @@ class Observed:
         for column, counts in (("share", self.received), ("tried", self.attempts)):
             total = sum(counts.values())
             row[column] = round(100 * counts.get("east", 0) / total, 1) if total else None
-        row["back s"] = None if self.case.sound else self.back()
+        row["back s"] = self.back() if self.case.returns else None
         return row
 
 

@@ -15,6 +15,7 @@ import subprocess
 import threading
 import time
 import urllib.request
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
 
 EAST, WEST = "us-east-1", "us-west-2"
 # Of the case's region, and of the sound one; the model needs 0.4 s.
-EAST_TARGET: dict[str, Any] = {"timeout_seconds": 3}
-WEST_TARGET: dict[str, Any] = {"timeout_seconds": 3}
+EAST_TARGET: dict[str, Any] = {"timeout_seconds": 5}
+WEST_TARGET: dict[str, Any] = {"timeout_seconds": 5}
 # Never resolves (RFC 6761, section 6.4).
 NOWHERE = "emulated-region.invalid"
 
@@ -78,6 +79,9 @@ class Stage:
     def __init__(self, running: Processes, directory: Path, cases: dict[str, str], workers: int | None = None) -> None:
         self.running = running
         self.directory = directory
+        self._offsets: defaultdict[Path, int] = defaultdict(int)
+        self._lines: list[dict[str, Any]] = []
+        self._reading = threading.Lock()
         self._certificates()
         self.west = self._start(Region("west", WEST, free_port()))
         shared = Region("east", EAST, free_port())
@@ -160,10 +164,16 @@ class Stage:
         return counts
 
     def audited(self) -> list[dict[str, Any]]:
-        """Every line of the audit trail."""
-        files = (self.directory / "audit").glob("*.jsonl")
-        # A line may be in the middle of being written.
-        return [json.loads(line) for file in files for line in file.read_text().split("\n")[:-1]]
+        """Every line of the audit trail so far."""
+        with self._reading:
+            for file in (self.directory / "audit").glob("*.jsonl"):
+                with file.open("rb") as trail:
+                    trail.seek(self._offsets[file])
+                    # The last line may be in the middle of being written.
+                    whole, end, _ = trail.read().rpartition(b"\n")
+                self._offsets[file] += len(whole + end)
+                self._lines += [json.loads(line) for line in whole.splitlines()]
+            return self._lines.copy()
 
 
 def fault(*kinds: str | tuple[str, int]) -> Means:

@@ -1,8 +1,8 @@
 """Clients for scripts/chaos: each asks again and again at its own pace, and judges every answer to its last byte.
 
 Runs as a process of its own, so that its work is not the gateway's, until SIGTERM; then it waits for what is open and
-prints one JSON list of answers. Half of the clients ask for whole answers, half for streams. Paced, not as fast as they
-can: with every core busy all that a fault adds would be hidden by waiting for one.
+prints one JSON list of answers, on the line after READY. Half of the clients ask for whole answers, half for streams.
+Paced, not as fast as they can: with every core busy all that a fault adds would be hidden by waiting for one.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ KINDS = ("whole", "stream")
 PATIENCE = 60.0
 BROKEN_BEFORE, BROKEN_OFF = "connection closed, no answer", "connection closed in mid-answer"
 NO_END, NOT_CONNECTED = "no end", "connection refused"
+# The first line on standard output: from here on SIGTERM is heard.
+READY = "ready"
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +183,7 @@ async def drive(port: int, requests: dict[str, bytes], text: str, clients: int, 
     """Let `clients` of them ask until SIGTERM; all answers in the order they were asked for."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    print(READY, flush=True)
     made = [Client(port, kind, requests[kind], text) for kind, _ in zip(KINDS * clients, range(clients), strict=False)]
     await asyncio.gather(*(client.run(stop, cycle * at / clients, cycle) for at, client in enumerate(made)))
     return sorted((answer for client in made for answer in client.answers), key=lambda answer: answer.asked)

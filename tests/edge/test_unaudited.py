@@ -104,7 +104,12 @@ def test_a_line_says_whose_fault_it_was(status, outcome):
         ("upstream_reset_after_response_started{connection_termination}", "ended"),
         ("downstream_remote_disconnect", "ended"),
         ("ext_proc_error_per-message_timeout_exceeded", "ended"),
+        ("ext_proc_error_gRPC_error_13{the_exchange_failed}", "ended"),
         ("ext_proc_error_gRPC_error_14{upstream_connect_error}", "exchange"),
+        (
+            "ext_proc_error_gRPC_error_13{upstream_reset_after_response_started{connection_termination}}",
+            "exchange",
+        ),
     ],
 )
 def test_what_a_worker_audits_itself_gets_a_second_line_that_says_why(details, event):
