@@ -1,0 +1,128 @@
+"""What scripts/chaos makes of the answers: their moment, the added latency, and what is not as it should be."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+# It breaks at 10 s and is mended at 20 s.
+BROKE, MENDED = 10.0, 20.0
+CALM = [(5.0, "whole", 400.0, ""), (5.0, "stream", 400.0, "")]
+BROKEN = [(12.0, "whole", 450.0, ""), (12.0, "stream", 600.0, "")]
+BACK = [(21.5, "whole", 400.0, ""), (21.0, "whole", 400.0, "503 x"), (22.0, "stream", 400.0, "")]
+
+
+@pytest.fixture
+def modules(program):
+    """The report's module, the cases' and the clients', each loaded once."""
+    return program("chaos_report"), program("chaos_cases"), program("clients")
+
+
+def observed(modules, rows, *, case="throttle", audited=1, **more):
+    """A run of a case; a row is when it was asked, kind, how long it took, and its failure."""
+    report, cases, clients = modules
+    answers = [
+        clients.Answer(asked, kind, whole / 4, whole, failure, f"{case}-east" if asked > MENDED else "", f"r{at}")
+        for at, (asked, kind, whole, failure) in enumerate(rows)
+    ]
+    return report.Observed(
+        case=next(each for each in cases.CASES if each.name == case),
+        broke=BROKE,
+        mended=MENDED,
+        answers=answers,
+        received={"east": 1, "west": 3},
+        attempts={"east": 1, "west": 1},
+        details={"r0": "failed [east 400]"},
+        audited=dict.fromkeys((answer.request_id for answer in answers), audited),
+        **more,
+    )
+
+
+def test_each_answer_belongs_to_one_moment(modules):
+    """What was under way when it broke is neither of the calm nor of those that were asked for while it was broken."""
+    run = observed(modules, [*CALM, (9.9, "whole", 400.0, ""), *BROKEN, *BACK])
+    counts = [len(part) for part in (run.before(), run.open(), run.during(), run.after())]
+    assert counts == [2, 1, 2, 3]
+
+
+def test_a_row_adds_to_the_calm_and_tells_shares_and_the_way_back(modules):
+    """Latencies are differences; the way back is the first good answer of the mended region."""
+    row = observed(modules, [*CALM, *BROKEN, *BACK]).row(None)
+    assert row == {
+        "asked": 2,
+        "failed": 1,
+        "cut": 0,
+        "whole p50": 50,
+        "whole p99": 50,
+        "first p50": 50,
+        "first p99": 50,
+        "share": 25.0,
+        "tried": 50.0,
+        "back s": 1.5,
+    }
+
+
+def test_where_nothing_succeeds_no_latency_is_made_up(modules):
+    """A column without a good answer is empty, not a gain."""
+    failed = [(12.0, kind, 5.0, "504 timeout") for kind in ("whole", "stream")]
+    row = observed(modules, [*CALM, *failed], case="inner-0").row(None)
+    assert (row["whole p50"], row["first p99"], row["failed"]) == (None, None, 2)
+
+
+@pytest.mark.parametrize(
+    ("case", "rows", "problems"),
+    [
+        ("throttle", [*CALM, *BROKEN, (21.0, "whole", 1.0, "")], []),
+        ("throttle", [(5.0, "whole", 1.0, "503 x"), *BROKEN, (21.0, "whole", 1.0, "")], ["failed before"]),
+        ("throttle", [*BROKEN, (12.0, "whole", 1.0, "503 x"), (21.0, "whole", 1.0, "")], ["whole: 1 times 503 x"]),
+        ("throttle", [*BROKEN, (9.9, "whole", 400.0, "503 x"), (21.0, "whole", 1.0, "")], ["under way: 1"]),
+        ("throttle", [*BROKEN, *BACK], ["afterwards: 1 times 503 x"]),
+        ("throttle", BROKEN, ["not used again"]),
+        ("throttle", [BROKEN[0], BACK[0]], ["stream: nothing was asked"]),
+        ("refused", [*BROKEN, (9.9, "stream", 400.0, "200, unended stream"), BACK[0]], []),
+        ("inner-0", [*BROKEN, BACK[0]], ["whole: nothing failed", "stream: nothing failed"]),
+        ("calm", BROKEN, []),
+        ("dns", BROKEN, []),
+        (
+            "drain",
+            [(9.9, "whole", 400.0, ""), (9.9, "stream", 400.0, ""), (12.0, "whole", 1.0, "connection refused")],
+            [],
+        ),
+        (
+            "drain",
+            [(9.9, "whole", 400.0, ""), (9.9, "stream", 400.0, "event x")],
+            ["stream under way: 1 times event x"],
+        ),
+    ],
+)
+def test_what_is_not_as_the_case_says_is_a_problem(modules, case, rows, problems):
+    """Failures where there may be none, none where there are said to be, and a region that stays away."""
+    found = observed(modules, rows, case=case).problems()
+    assert len(found) == len(problems)
+    assert all(expected in problem for expected, problem in zip(problems, found, strict=True))
+
+
+@pytest.mark.parametrize("lines", [0, 2])
+def test_an_answer_without_its_line_of_audit_is_a_problem(modules, lines):
+    """None, or two of them."""
+    assert "4 answers have not exactly one line" in str(
+        observed(modules, [*CALM, *BROKEN], case="calm", audited=lines).problems()
+    )
+
+
+def test_both_forms_say_the_same(modules):
+    """The JSON has what the table has, and every failure with what the audit trail says of it."""
+    report = modules[0]
+    calm = observed(modules, [*CALM, *BROKEN], case="calm")
+    run = observed(modules, [(12.0, "whole", 9.0, "503 x"), *BROKEN, *BACK[:1]])
+    document = json.loads(report.as_json([calm, run], {"clients": 2}))
+    assert document["calm ms"] == {"whole p50": 450.0, "whole p99": 450.0, "first p50": 150.0, "first p99": 150.0}
+    assert document["cases"]["throttle"]["causes"] == {"whole, 503 x <- failed [east 400]": 1}
+    assert document["cases"]["throttle"]["failures"]["during"] == {"whole": {"503 x": 1}, "stream": {}}
+    text = report.as_text([calm, run], {"clients": 2})
+    row = next(line for line in text.splitlines() if line.startswith("throttle 400"))
+    assert row.split()[2:5] == ["3", "1", "0"]
+    assert row.split()[-1] == "1.5"
+    assert "whole, 503 x <- failed [east 400]" in text
+    assert "UNEXPECTED whole: 1 times 503 x" in text
