@@ -44,7 +44,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="one JSON document instead of text")
     parser.add_argument("--clients", type=int, default=200, metavar="N", help="at a time (default 200)")
     parser.add_argument("--seconds", type=float, default=10.0, metavar="S", help="that it is broken (default 10)")
-    parser.add_argument("--cycle", type=float, default=1.0, metavar="S", help="each client asks once in S (default 1)")
+    parser.add_argument("--cycle", type=float, default=2.0, metavar="S", help="each client asks once in S (default 2)")
     parser.add_argument("--workers", type=int, metavar="N", help="of the gateway (default: one per core)")
     parser.add_argument("--list", action="store_true", help="print the cases' names")
     parser.add_argument("case", nargs="*", help="default: all")

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from chaos_stage import Means
 
 NOTHING: frozenset[str] = frozenset()
-# What becomes of an answer that has begun and whose upstream, or whose worker, is gone.
-CUT_OFF = frozenset({"event model_stream_error", "event timeout", "200, unended stream", BROKEN_OFF})
+# What becomes of a stream that has begun and whose region dies: the connection breaks when the upstream's did. The 502
+# where its head had come, and was still with a worker.
+CUT_OFF = frozenset({BROKEN_OFF, "502 service_unavailable"})
 
 
 @dataclass(frozen=True)

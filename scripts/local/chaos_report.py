@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from chaos_cases import Case
     from clients import Answer
 
+# Fewer good answers than these have no percentiles worth telling.
+ENOUGH = 5
 # Column → how wide it is.
 COLUMNS = {
     "asked": 7,
@@ -108,7 +110,8 @@ class Observed:
         for column, kind, moment in (("whole", "whole", "whole_ms"), ("first", "stream", "first_ms")):
             for percent in (50, 99):
                 with_it, without = (_percentile(answers, kind, moment, percent) for answers in (during, base))
-                row[f"{column} p{percent}"] = round(with_it - without) if with_it else None
+                known = with_it is not None and without is not None
+                row[f"{column} p{percent}"] = round(with_it - without) if known else None
         for column, counts in (("share", self.received), ("tried", self.attempts)):
             total = sum(counts.values())
             row[column] = round(100 * counts.get("east", 0) / total, 1) if total else None
@@ -126,14 +129,16 @@ def failures(answers: Sequence[Answer]) -> Counter[str]:
     return Counter(answer.failure for answer in answers if answer.failure)
 
 
-def _percentile(answers: Sequence[Answer], kind: str, moment: str, percent: int) -> float:
-    return percentile((getattr(a, moment) for a in answers if a.kind == kind and not a.failure), percent)
+def _percentile(answers: Sequence[Answer], kind: str, moment: str, percent: int) -> float | None:
+    """Of the good answers' times, in milliseconds; None where too few were good."""
+    times = [getattr(a, moment) for a in answers if a.kind == kind and not a.failure]
+    return percentile(times, percent) if len(times) >= ENOUGH else None
 
 
-def absolute(calm: Observed) -> dict[str, float]:
+def absolute(calm: Observed) -> dict[str, float | None]:
     """The calm run's own latencies in milliseconds, which the others' are added to."""
     return {
-        f"{column} p{percent}": round(_percentile(calm.during(), kind, moment, percent), 1)
+        f"{column} p{percent}": _percentile(calm.during(), kind, moment, percent)
         for column, kind, moment in (("whole", "whole", "whole_ms"), ("first", "stream", "first_ms"))
         for percent in (50, 99)
     }
@@ -173,7 +178,7 @@ def as_text(observed: Sequence[Observed], settings: Mapping[str, Any]) -> str:
     calm = next((each for each in observed if each.case.name == "calm"), None)
     lines = [", ".join(f"{value} {name}" for name, value in settings.items())]
     if calm:
-        lines.append("calm, ms: " + ", ".join(f"{name} {value:,}" for name, value in absolute(calm).items()))
+        lines.append("calm, ms: " + ", ".join(f"{name} {value}" for name, value in absolute(calm).items()))
     lines += ["", f"{'':20}" + "".join(f"{name:>{width}}" for name, width in COLUMNS.items())]
     for each in observed:
         row = each.row(calm)
