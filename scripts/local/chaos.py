@@ -97,8 +97,9 @@ def run(place: Stage, case: Case, clients: int, cycle: float, seconds: float) ->
         # Wall clock of a moment of the monotonic one, for the audit trail.
         wall = time.time() - time.monotonic()
         before = place.received(case.name)
-        broke = time.monotonic()
+        struck = time.monotonic()
         with case.means(place, case.name):
+            broke = time.monotonic()
             time.sleep(seconds)
             after = place.received(case.name)
             mending = time.monotonic()
@@ -110,6 +111,7 @@ def run(place: Stage, case: Case, clients: int, cycle: float, seconds: float) ->
     lines = [line for line in trail if line.get("model") == case.name and broke <= _monotonic(line, wall) < mending]
     return Observed(
         case=case,
+        struck=struck,
         broke=broke,
         mended=mended,
         answers=answers,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass, field
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from clients import KINDS, NOT_CONNECTED
@@ -37,13 +38,14 @@ COLUMNS = {
 class Observed:
     """One case's run. Times are CLOCK_MONOTONIC in seconds.
 
-    `broke` and `mended` are when the fault was there and when it was gone. `received`: requests by region in between,
-    as the emulators' journals have them. `attempts`: the same as the audit trail has it, those that reached no
-    emulator included. `details`: request id → what the audit trail says of a failed request. `audited`: request id →
-    how many lines of an exchange it has there.
+    `struck`: the fault began to be made; `broke`: it was there; `mended`: it was gone. `received`: requests by region
+    while it was there, as the emulators' journals have them. `attempts`: the same as the audit trail has it, those that
+    reached no emulator included. `details`: request id → what the audit trail says of it. `audited`: request id → how
+    many lines of an exchange it has there.
     """
 
     case: Case
+    struck: float
     broke: float
     mended: float
     answers: Sequence[Answer]
@@ -53,12 +55,12 @@ class Observed:
     audited: Mapping[str, int] = field(default_factory=dict)
 
     def before(self) -> list[Answer]:
-        """Answers that ended before it broke."""
-        return [a for a in self.answers if a.asked < self.broke and a.asked + a.whole_ms / 1000 < self.broke]
+        """Answers that ended before anything was done."""
+        return [a for a in self.answers if a.ended < self.struck]
 
     def open(self) -> list[Answer]:
         """Answers that were under way when it broke."""
-        return [a for a in self.answers if a.asked < self.broke <= a.asked + a.whole_ms / 1000]
+        return [a for a in self.answers if a.asked < self.broke and a.ended >= self.struck]
 
     def during(self) -> list[Answer]:
         """Answers that were asked for while it was broken; of a gateway that is to end, as long as it was there."""
@@ -98,20 +100,17 @@ class Observed:
             found.append("the region was not used again")
         return found
 
-    def row(self, calm: Observed | None) -> dict[str, Any]:
-        """Column → value; added latencies in milliseconds, against what came before it broke or a calm run."""
-        base = calm.during() if calm and self.case.unmendable else self.before()
+    def row(self, base: Mapping[str, float | None]) -> dict[str, Any]:
+        """Column → value; latencies in milliseconds are what is added to those of `base`."""
         during = self.during()
         row: dict[str, Any] = {
             "asked": len(during),
             "failed": sum(failures(during).values()) + sum(failures(self.after()).values()),
             "cut": sum(failures(self.open()).values()),
         }
-        for column, kind, moment in (("whole", "whole", "whole_ms"), ("first", "stream", "first_ms")):
-            for percent in (50, 99):
-                with_it, without = (_percentile(answers, kind, moment, percent) for answers in (during, base))
-                known = with_it is not None and without is not None
-                row[f"{column} p{percent}"] = round(with_it - without) if known else None
+        for column, value in latencies(during).items():
+            without = base[column]
+            row[column] = None if value is None or without is None else round(value - without)
         for column, counts in (("share", self.received), ("tried", self.attempts)):
             total = sum(counts.values())
             row[column] = round(100 * counts.get("east", 0) / total, 1) if total else None
@@ -135,22 +134,29 @@ def _percentile(answers: Sequence[Answer], kind: str, moment: str, percent: int)
     return percentile(times, percent) if len(times) >= ENOUGH else None
 
 
-def absolute(calm: Observed) -> dict[str, float | None]:
-    """The calm run's own latencies in milliseconds, which the others' are added to."""
+def latencies(answers: Sequence[Answer]) -> dict[str, float | None]:
+    """Column → milliseconds until the end of whole answers, and until the first byte of streams."""
     return {
-        f"{column} p{percent}": _percentile(calm.during(), kind, moment, percent)
+        f"{column} p{percent}": _percentile(answers, kind, moment, percent)
         for column, kind, moment in (("whole", "whole", "whole_ms"), ("first", "stream", "first_ms"))
         for percent in (50, 99)
     }
 
 
+def calm(observed: Sequence[Observed]) -> dict[str, float | None]:
+    """The latencies before anything broke: the median of all cases', for one of them may have had a busy neighbour."""
+    each = [latencies(run.before() or (run.during() if run.case.breaks == "nothing" else [])) for run in observed]
+    known = {column: [row[column] for row in each if row[column] is not None] for column in latencies([])}
+    return {column: round(median(values), 1) if values else None for column, values in known.items()}
+
+
 def as_json(observed: Sequence[Observed], settings: Mapping[str, Any]) -> str:
     """One document: settings, the calm latencies, and each case's row with its failures by kind and their causes."""
-    calm = next((each for each in observed if each.case.name == "calm"), None)
-    document: dict[str, Any] = {"settings": settings, "calm ms": absolute(calm) if calm else None, "cases": {}}
+    base = calm(observed)
+    document: dict[str, Any] = {"settings": settings, "calm ms": base, "cases": {}}
     for each in observed:
         document["cases"][each.case.name] = {
-            **each.row(calm),
+            **each.row(base),
             "received": each.received,
             "attempts": each.attempts,
             "failures": {
@@ -175,13 +181,12 @@ def causes(observed: Observed) -> dict[str, int]:
 
 def as_text(observed: Sequence[Observed], settings: Mapping[str, Any]) -> str:
     """A table with a row for each case, what failed and why under it, and what is not as the cases say."""
-    calm = next((each for each in observed if each.case.name == "calm"), None)
+    base = calm(observed)
     lines = [", ".join(f"{value} {name}" for name, value in settings.items())]
-    if calm:
-        lines.append("calm, ms: " + ", ".join(f"{name} {value}" for name, value in absolute(calm).items()))
+    lines.append("calm, ms: " + ", ".join(f"{name} {value}" for name, value in base.items()))
     lines += ["", f"{'':20}" + "".join(f"{name:>{width}}" for name, width in COLUMNS.items())]
     for each in observed:
-        row = each.row(calm)
+        row = each.row(base)
         cells = (_cell(name, row[name], width) for name, width in COLUMNS.items())
         lines.append(f"{each.case.what:20}" + "".join(cells))
     lines += ["", *LEGEND]

@@ -47,6 +47,11 @@ class Answer:
     target: str
     request_id: str
 
+    @property
+    def ended(self) -> float:
+        """When its last byte came, on the clock of `asked`."""
+        return self.asked + self.whole_ms / 1000
+
 
 def failure_of(reading: Reading, kind: str, text: str) -> str:
     """Judge a complete answer: "" or what is wrong with it, a status or an event and the error's code."""
