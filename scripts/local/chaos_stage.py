@@ -62,7 +62,7 @@ class Region:
             f"http://127.0.0.1:{self.port}/emulator/{path}",
             data=None if document is None else json.dumps(document).encode(),
         )
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - the same
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - our own emulator
             return json.load(answer)
 
 
