@@ -262,7 +262,11 @@ def unknown_certificate(stage: Stage, case: str) -> Iterator[None]:
 @contextlib.contextmanager
 def killed_worker(stage: Stage, _: str) -> Iterator[None]:
     """One of the gateway's workers is killed; nothing is done for it."""
-    os.kill(stage.workers()[0], signal.SIGKILL)
+    worker = stage.workers()[0]
+    os.kill(worker, signal.SIGKILL)
+    # The kernel takes milliseconds, in which it is still given exchanges.
+    while worker in stage.workers():
+        time.sleep(0.002)
     yield
 
 

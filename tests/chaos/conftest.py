@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts" / "local"))
+sys.path.append(str(Path(__file__).resolve().parents[2] / "scripts" / "local"))
 
 import chaos
 from chaos_cases import CASES
