@@ -164,12 +164,12 @@ Keys: --access-key and --secret-key, else AWS_ACCESS_KEY_ID and AWS_SECRET_ACCES
   {TEST_CREDENTIALS.access_key} {TEST_CREDENTIALS.secret_key}
 
 What an endpoint does is chosen by the beginning of its name (KIND, KIND-anything), by --fault, by POST
-/emulator/faults, or by {{"emulator": {{"fault": KIND}}}} in a request's body. A fault of an answer or of a stream
-leaves the container what it is (tei-vector-missing, tgi-truncated):
+/emulator/faults (both may end in knobs: KIND--first2000), or by {{"emulator": {{"fault": KIND}}}} in a request's
+body. A fault of an answer or of a stream leaves the container what it is (tei-vector-missing, tgi-truncated):
 {personalities.table()}
 
 How an answer is cut and paced, at the end of the name (chat--frame1--delay5) or under its long name in "emulator":
 {knobs}
 
-Unsigned, on the same port: GET /emulator/health, GET /emulator/requests, GET and POST /emulator/faults, POST
-/emulator/reset."""
+Unsigned, on the same port: GET /emulator/health, GET /emulator/requests, GET /emulator/counts, GET and POST
+/emulator/faults, POST /emulator/reset."""

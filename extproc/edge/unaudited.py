@@ -33,9 +33,13 @@ POLL_SECONDS = 0.25
 ROTATE_BYTES = 16 * 1024 * 1024
 # Of the log in memory at a time; longer than any line (Envoy takes 60 KiB of request headers).
 CHUNK_BYTES = 1024 * 1024
-_SERVER_FAULTS = 500
-# The gRPC stream was lost (UNAVAILABLE): the worker died, and nobody else has the exchange.
-_WORKER_LOST = "ext_proc_error_gRPC_error_14"
+_CLIENT_FAULTS = range(400, 500)
+# The gRPC stream was lost: the worker died, and nobody else has the exchange. UNAVAILABLE before it had answered
+# anything; INTERNAL after that, as all that it had open when it was killed (measured with scripts/chaos killed-worker).
+_WORKER_LOST = (
+    "ext_proc_error_gRPC_error_14",
+    "ext_proc_error_gRPC_error_13{upstream_reset_after_response_started{connection_termination}",
+)
 
 
 def document(line: dict[str, object], config: dict[str, str]) -> dict[str, object]:
@@ -48,7 +52,8 @@ def document(line: dict[str, object], config: dict[str, str]) -> dict[str, objec
         "time": line.get("time"),
         "request_id": line.get("request_id"),
         "event": "ended" if broken_off else "exchange",
-        "outcome": None if broken_off else REJECTED if status and status < _SERVER_FAULTS else FAILED,
+        # A stream that had its 200 and lost its worker was not refused.
+        "outcome": None if broken_off else REJECTED if status in _CLIENT_FAULTS else FAILED,
         "status": status,
         "verdict": None if broken_off else "none",
         "method": line.get("method"),

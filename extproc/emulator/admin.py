@@ -2,6 +2,7 @@
 
 GET  /emulator/health               200 {"status": "ok", "region": …}
 GET  /emulator/requests[?endpoint=] {"requests": [one object per request, oldest first]}
+GET  /emulator/counts               {"counts": {endpoint: how many requests came to it}}
 GET  /emulator/faults               {"faults": [{"endpoint", "kind", "times"}], "kinds": [every kind]}
 POST /emulator/faults               {"endpoint": NAME or "*", "kind": KIND or null (none), "times": N or null}
 POST /emulator/reset                forgets requests, and sets the faults that the emulator was started with
@@ -31,6 +32,8 @@ def answer(emulator: Emulator, received: Received) -> Answer:
             return _json({"status": "ok", "region": emulator.runtime.region})
         case b"GET", b"requests":
             return _json({"requests": _requests(emulator, received)})
+        case b"GET", b"counts":
+            return _json({"counts": emulator.journal.counts})
         case b"GET", b"faults":
             return _json(_faults(emulator))
         case b"POST", b"faults":

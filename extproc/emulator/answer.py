@@ -88,9 +88,9 @@ def whole(body: bytes, kind: str, knobs: Knobs) -> Iterable[Step] | None:
     half = body[: len(body) // 2]
     ending = _WHOLE_ENDINGS.get(kind)
     if ending is not None:
-        return [Wait(knobs.delay_ms / 1000), Send(half), ending]
-    if knobs.delay_ms or knobs.write_bytes:
-        return [Wait(knobs.delay_ms / 1000), Send(body)]
+        return [Wait(knobs.whole_ms / 1000), Send(half), ending]
+    if knobs.whole_ms or knobs.write_bytes:
+        return [Wait(knobs.whole_ms / 1000), Send(body)]
     return None
 
 
@@ -130,6 +130,8 @@ def stream(source: Iterator[bytes], kind: str, knobs: Knobs) -> Iterator[Step]:
 
 
 def _unlimited(source: Iterator[bytes], kind: str, knobs: Knobs) -> Iterator[Step]:
+    if knobs.first_ms:
+        yield Wait(knobs.first_ms / 1000)
     fault = _STREAM_FAULTS.get(kind)
     if fault is None:
         yield from _sent(source, knobs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +84,10 @@ class Entry:
 
 
 class Journal:
-    """The last requests, oldest first; older ones are forgotten, by count and by the size of their bodies."""
+    """The last requests, oldest first; older ones are forgotten, by count and by the size of their bodies.
+
+    `counts`: endpoint → how many requests came to it, those that are forgotten included.
+    """
 
     def __init__(self, *, keep: int = 1000, keep_bytes: int = 128 * 1024 * 1024) -> None:
         self._entries: deque[Entry] = deque()
@@ -92,12 +95,14 @@ class Journal:
         self._keep_bytes = keep_bytes
         self._bytes = 0
         self._count = 0
+        self.counts: Counter[str] = Counter()
 
     def open(self, received: Received) -> Entry:
         """Begin an entry."""
         self._count += 1
         entry = Entry(self._count, received)
         self._entries.append(entry)
+        self.counts[entry.endpoint] += 1
         self._bytes += len(received.body)
         while len(self._entries) > self._keep or (self._bytes > self._keep_bytes and len(self._entries) > 1):
             self._bytes -= len(self._entries.popleft().received.body)
@@ -110,6 +115,7 @@ class Journal:
     def clear(self) -> None:
         """Forget all; numbers go on."""
         self._entries.clear()
+        self.counts.clear()
         self._bytes = 0
 
 

@@ -1,8 +1,8 @@
 """What a test may turn on one request: how long the answer is, how it is cut, how fast it comes.
 
-Two ways to turn a knob: at the end of the endpoint's name (`chat--frame1--delay5`), or in a field `emulator` of the
+Three ways to turn a knob: at the end of the endpoint's name (`chat--frame1--delay5`); in a field `emulator` of the
 request's body (`{"emulator": {"frame_bytes": 1, "delay_ms": 5}}`), which an SDK's `extra_body` carries through a
-gateway. The body wins.
+gateway; at the end of a fault that is set on the emulator (`chat--first2000`). Of two, the later in this list wins.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ class Knobs:
         delay_ms: before each event of a stream; of a whole answer or an error, before its headers.
         limit_ms: what the platform gives the container for a whole answer (60 s; then 424, status 0) or for all of a
             stream (8 min; then the exception ModelInvocationTimeExceeded).
+        first_ms: before the first event of a stream, after its headers; of a whole answer, before its headers. On top
+            of delay_ms.
         events_per_frame: so many events in one frame.
         frame_bytes: so many bytes of payload in each frame, wherever events end.
         split_utf8: cut frames inside every multi-byte character and between the two line feeds that end an event.
@@ -59,6 +61,7 @@ class Knobs:
     raw: tuple[str, ...] | None = None
     delay_ms: float = 0.0
     limit_ms: int | None = None
+    first_ms: float = 0.0
     events_per_frame: int = 1
     frame_bytes: int | None = None
     split_utf8: bool = False
@@ -73,6 +76,11 @@ class Knobs:
     original_message: str | None = None
     bytes: int = 32 * MEBIBYTE
 
+    @property
+    def whole_ms(self) -> float:
+        """How long a whole answer takes."""
+        return self.delay_ms + self.first_ms
+
 
 # Short name → field; those of a flag take no number.
 SHORT = {
@@ -80,6 +88,7 @@ SHORT = {
     "chars": "token_chars",
     "delay": "delay_ms",
     "limit": "limit_ms",
+    "first": "first_ms",
     "events": "events_per_frame",
     "frame": "frame_bytes",
     "utf8": "split_utf8",
@@ -96,7 +105,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     **{field.name: (int,) for field in fields(Knobs)},
     **dict.fromkeys(("text", "reasoning", "finish_reason", "fault", "original_message"), (str,)),
     **dict.fromkeys(("split_utf8", "empty_frames", "unknown_events", "unended"), (bool,)),
-    "delay_ms": (int, float),
+    **dict.fromkeys(("delay_ms", "first_ms"), (int, float)),
     "raw": (list,),
 }
 _SUFFIX = re.compile(r"--(utf8|[a-z]+)(\d*)(?=--|$)")
@@ -104,8 +113,8 @@ _SUFFIX = re.compile(r"--(utf8|[a-z]+)(\d*)(?=--|$)")
 DEFAULT = Knobs()
 
 
-def from_name(endpoint: str) -> Knobs:
-    """Return what the end of a name sets. What is no knob is just a name."""
+def from_name(endpoint: str, knobs: Knobs = DEFAULT) -> Knobs:
+    """Return the knobs with what the end of a name sets over them. What is no knob is just a name."""
     found: dict[str, Any] = {}
     for short, number in _SUFFIX.findall(endpoint):
         name = SHORT.get(short)
@@ -115,7 +124,7 @@ def from_name(endpoint: str) -> Knobs:
             found[name] = True
         elif number and (int(number) or name not in _POSITIVE):
             found[name] = int(number)
-    return replace(DEFAULT, **found) if found else DEFAULT
+    return replace(knobs, **found) if found else knobs
 
 
 def from_body(knobs: Knobs, given: object) -> Knobs:
@@ -142,6 +151,13 @@ def from_body(knobs: Knobs, given: object) -> Knobs:
     if "raw" in given:
         given["raw"] = _written(given["raw"])
     return replace(knobs, **given)
+
+
+def is_fault(name: str) -> bool:
+    """Whether a fault may be set so: a kind, and knobs after it (`chat--first2000`) or none."""
+    kind, mark, turned = name.partition("--")
+    # A word that is no knob would be just a name, and the fault not what was meant.
+    return is_kind(kind) and (not mark or all(from_name(f"--{knob}") != DEFAULT for knob in turned.split("--")))
 
 
 def _written(events: list[object]) -> tuple[str, ...]:

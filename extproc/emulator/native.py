@@ -69,6 +69,8 @@ def refusal(of: Refusal) -> Refusal:
 
 
 def _steps(events: Iterator[bytes], fault: str, settings: Knobs) -> Iterator[Step]:
+    if settings.first_ms:
+        yield Wait(settings.first_ms / 1000)
     for at, event in enumerate(events):
         if fault in _ENDINGS and at == settings.after:
             ending = _ENDINGS[fault]

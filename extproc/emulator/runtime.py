@@ -116,7 +116,10 @@ class Runtime:
             failed = refused
         except knobs.BadKnob as bad:
             failed = ContainerRefused(400, str(bad))
-        name = self._take_fault(endpoint) or settings.fault or endpoint
+        taken = self._take_fault(endpoint)
+        if taken:
+            settings = knobs.from_name(taken, settings)
+        name = taken or settings.fault or endpoint
         kind = entry.kind = personalities.kind_of(name)
         self._refuse_by_kind(kind, name, endpoint, settings)
         if kind in ("reset", "stall"):
@@ -144,7 +147,7 @@ class Runtime:
         if own and content_type != dialect.JSON:
             return native.streamed(content_type, events, fault, settings)
         limit_ms = answer.WHOLE_LIMIT_MS if settings.limit_ms is None else settings.limit_ms
-        if not stream and settings.delay_ms >= limit_ms:
+        if not stream and settings.whole_ms >= limit_ms:
             raise Refused(refusals.model_error(endpoint, self.region, 0, ""), limit_ms)
         made = (_streamed if stream else _whole)(content_type, events, fault, settings)
         return replace(made, headers=(*made.headers, *headers))

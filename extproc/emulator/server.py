@@ -7,7 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Self
 
-from extproc.emulator import personalities
+from extproc.emulator import knobs
 from extproc.emulator.connection import Connection
 from extproc.emulator.journal import Entry, Journal
 from extproc.emulator.runtime import PAYLOAD_LIMIT, Fault, Runtime
@@ -77,6 +77,7 @@ class Emulator:
     def fault(self, endpoint: str, kind: str | None, *, times: int | None = None) -> None:
         """Give an endpoint (`*`: every one) another kind, for so many requests or for good; None takes faults away.
 
+        A kind may end in knobs (`chat--first2000`), which win over those of the request.
         Faults of one endpoint wait for each other: the second starts when the first has been had its times.
 
         Raises:
@@ -85,7 +86,7 @@ class Emulator:
         if kind is None:
             self.runtime.faults = [fault for fault in self.runtime.faults if fault.endpoint != endpoint]
             return
-        if not isinstance(endpoint, str) or not personalities.is_kind(kind):
+        if not isinstance(endpoint, str) or not knobs.is_fault(kind):
             raise ValueError(f"no such kind of fault: {kind!r}")
         if times is not None and (not isinstance(times, int) or times < 1):
             raise ValueError("`times` is a number from 1 on, or nothing")

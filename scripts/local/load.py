@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import cast
 
 import uvloop
+from reading import Reading
 
 
 @dataclass
@@ -37,14 +38,6 @@ class Connection(asyncio.Protocol):
         self._deadline = deadline
         self._outcome = outcome
         self.done = asyncio.get_running_loop().create_future()
-        self._reset()
-
-    def _reset(self) -> None:
-        self._buffer = b""
-        self._status = ""
-        self._left = -1  # bytes of the body still to come; with chunks, of the current chunk and its line end
-        self._chunked = False
-        self._first = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ask for the first time."""
@@ -56,64 +49,24 @@ class Connection(asyncio.Protocol):
         if time.perf_counter() >= self._deadline:
             self._transport.close()
             return
-        self._reset()
+        self._reading = Reading()
+        self._first = 0.0
         self._asked = time.perf_counter()
         self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
         """Follow the answer to its end."""
-        if not self._status:
-            self._buffer += data
-            head, blank, data = self._buffer.partition(b"\r\n\r\n")
-            if not blank:
-                return
-            self._head(head)
-        if data and not self._first:
+        ended = self._reading.feed(data)
+        if self._reading.begun and not self._first:
             self._first = time.perf_counter()
-        ended = self._chunks(data) if self._chunked else self._bytes(data)
         if ended:
             self._answered()
 
-    def _head(self, head: bytes) -> None:
-        first, *lines = head.lower().split(b"\r\n")
-        self._status = first.split(b" ")[1].decode()
-        headers = dict(line.split(b": ", 1) for line in lines)
-        self._chunked = headers.get(b"transfer-encoding") == b"chunked"
-        self._left = 0 if self._chunked else int(headers[b"content-length"])
-        self._buffer = b""
-
-    def _bytes(self, data: bytes) -> bool:
-        self._left -= len(data)
-        return self._left <= 0
-
-    def _chunks(self, data: bytes) -> bool:
-        data = self._buffer + data
-        position = 0
-        while True:
-            if self._left:
-                taken = min(self._left, len(data) - position)
-                self._left -= taken
-                position += taken
-                if self._left:
-                    break
-            end = data.find(b"\r\n", position)
-            if end < 0:
-                break
-            size = int(data[position:end], 16)
-            if size == 0:
-                # Nobody here sends trailers: the empty line ends the answer.
-                if len(data) < end + 4:
-                    break
-                return True
-            position = end + 2
-            self._left = size + 2
-        self._buffer = data[position:]
-        return False
-
     def _answered(self) -> None:
         now = time.perf_counter()
-        self._outcome.statuses[self._status] = self._outcome.statuses.get(self._status, 0) + 1
-        if self._status == "200":
+        status = self._reading.status
+        self._outcome.statuses[status] = self._outcome.statuses.get(status, 0) + 1
+        if status == "200":
             self._outcome.whole.append(round((now - self._asked) * 1000, 3))
             self._outcome.first_byte.append(round(((self._first or now) - self._asked) * 1000, 3))
         self._ask()

@@ -36,7 +36,8 @@ class Processes:
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs
-        self._running: list[tuple[str, subprocess.Popen[bytes]]] = []
+        # By name. Each step on it is one that threads cannot divide: several may start and end children of theirs.
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, name: str, command: Sequence[str | Path], environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
         """Start a child whose output goes to a log; in a process group of its own, so that Ctrl-C reaches only us."""
@@ -44,7 +45,7 @@ class Processes:
             child = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=dict(environ), process_group=0
             )
-        self._running.append((name, child))
+        self._running[name] = child
         return child
 
     def wait_http(self, name: str, url: str, seconds: float = 60.0, *, any_status: bool = False) -> None:
@@ -53,7 +54,7 @@ class Processes:
         Raises:
             NotStarted: it did not, or the child of that name ended.
         """
-        child = dict(self._running)[name]
+        child = self._running[name]
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if child.poll() is not None:
@@ -71,8 +72,7 @@ class Processes:
 
     def stop(self, name: str, seconds: float = 15.0) -> None:
         """End one child: asked first, killed if it does not listen."""
-        child = dict(self._running)[name]
-        self._running = [each for each in self._running if each[0] != name]
+        child = self._running.pop(name)
         child.send_signal(signal.SIGTERM)
         try:
             child.wait(seconds)
@@ -81,9 +81,15 @@ class Processes:
                 os.killpg(child.pid, signal.SIGKILL)
             child.wait()
 
+    def kill(self, name: str) -> None:
+        """End one child without a word: what dies does not say so."""
+        child = self._running[name]
+        child.kill()
+        self.stop(name)
+
     def stop_all(self) -> None:
         """End every child, the last started first."""
-        for name, _ in reversed(self._running.copy()):
+        for name in reversed(list(self._running)):
             self.stop(name)
 
 

@@ -87,10 +87,11 @@ def log(envoy, sink):
 
 
 @pytest.mark.parametrize(
-    ("status", "outcome"), [(400, "rejected"), (413, "rejected"), (503, "failed"), (0, "failed"), (None, "failed")]
+    ("status", "outcome"),
+    [(400, "rejected"), (413, "rejected"), *((status, "failed") for status in (503, 200, 0, None))],
 )
 def test_a_line_says_whose_fault_it_was(status, outcome):
-    """Refused for a 4xx, failed for a 5xx and for an exchange that never had a status; empty fields are left out."""
+    """Refused for a 4xx; failed for a 5xx, for a 200 that broke off, without any status; empty fields are left out."""
     line = {"time": "t", "status": status, "request_id": "r", "method": None, "details": "d", "flags": "DPE"}
     made = document(line, CONFIG)
     assert (made["outcome"], made["status"], made["config"]) == (outcome, status or 0, CONFIG)
@@ -104,7 +105,12 @@ def test_a_line_says_whose_fault_it_was(status, outcome):
         ("upstream_reset_after_response_started{connection_termination}", "ended"),
         ("downstream_remote_disconnect", "ended"),
         ("ext_proc_error_per-message_timeout_exceeded", "ended"),
+        ("ext_proc_error_gRPC_error_13{the_exchange_failed}", "ended"),
         ("ext_proc_error_gRPC_error_14{upstream_connect_error}", "exchange"),
+        (
+            "ext_proc_error_gRPC_error_13{upstream_reset_after_response_started{connection_termination}}",
+            "exchange",
+        ),
     ],
 )
 def test_what_a_worker_audits_itself_gets_a_second_line_that_says_why(details, event):

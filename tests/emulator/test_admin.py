@@ -34,6 +34,15 @@ def test_requests_are_shown(http, client, chat) -> None:
     assert [entry["endpoint"] for entry in http.get("/emulator/requests?endpoint=two").json()["requests"]] == ["two"]
 
 
+def test_requests_are_counted_by_endpoint(http, client, chat) -> None:
+    """The counts go on where the list of the last requests ends, until a reset."""
+    for name in ("one", "two", "one"):
+        client.invoke_endpoint(EndpointName=name, Body=chat())
+    assert http.get("/emulator/counts").json() == {"counts": {"one": 2, "two": 1}}
+    http.post("/emulator/reset")
+    assert http.get("/emulator/counts").json() == {"counts": {}}
+
+
 def test_faults_are_set_and_taken_away(http, client, chat) -> None:
     """A fault set over HTTP holds for its number of requests, or until it is taken away."""
     assert http.post("/emulator/faults", json={"endpoint": "e", "kind": "throttle", "times": 1}).status_code == 200

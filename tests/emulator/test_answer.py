@@ -43,6 +43,14 @@ def messages(made):
     return list(buffer)
 
 
+def test_the_first_event_may_be_late() -> None:
+    """`first_ms` comes once: before the first event of a stream, on top of the delay of a whole answer."""
+    late = steps("chat", Knobs(first_ms=2000, delay_ms=5))
+    assert late[0] == Wait(2.0)
+    assert late[1:] == steps("chat", Knobs(delay_ms=5))
+    assert answer.whole(b"x", "chat", Knobs(first_ms=2000, delay_ms=500)) == [Wait(2.5), Send(b"x")]
+
+
 def test_an_undisturbed_stream_is_the_containers() -> None:
     """Every event is sent as one frame in one chunk, and nothing else is done."""
     made = steps("chat")

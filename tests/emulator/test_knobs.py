@@ -6,7 +6,7 @@ from dataclasses import fields
 
 import pytest
 
-from extproc.emulator.knobs import DEFAULT, SHORT, BadKnob, Knobs, from_body, from_name
+from extproc.emulator.knobs import DEFAULT, SHORT, BadKnob, Knobs, from_body, from_name, is_fault
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,7 @@ from extproc.emulator.knobs import DEFAULT, SHORT, BadKnob, Knobs, from_body, fr
         ("bad-crc--after0", Knobs(after=0)),
         ("tgi--unended", Knobs(unended=True)),
         ("chat--tokens500--chars2--bytes9", Knobs(tokens=500, token_chars=2, bytes=9)),
+        ("chat--first2000", Knobs(first_ms=2000)),
         ("chat--events3--chunk4", Knobs(events_per_frame=3, frames_per_chunk=4)),
     ],
 )
@@ -42,6 +43,23 @@ def test_the_body_wins() -> None:
     knobs = from_body(Knobs(frame_bytes=7, delay_ms=5), {"frame_bytes": 1, "text": "ü", "split_utf8": True})
     assert knobs == Knobs(frame_bytes=1, delay_ms=5, text="ü", split_utf8=True)
     assert from_body(DEFAULT, {"delay_ms": 0.5, "fault": "model-error-503"}).fault == "model-error-503"
+
+
+def test_a_faults_knobs_win() -> None:
+    """What stands at the end of a fault is set over what the request asked for, and nothing else is."""
+    assert from_name("chat--first9", Knobs(first_ms=1, delay_ms=2)) == Knobs(first_ms=9, delay_ms=2)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        *((name, True) for name in ("throttle", "model-error-503", "chat--first2000", "bad-crc--after1--utf8")),
+        *((name, False) for name in ("no-such", "chat--frist2000", "chat--first", "chat--", "chat--after1--x")),
+    ],
+)
+def test_a_fault_may_end_in_knobs(name, expected) -> None:
+    """A kind is a fault, also with knobs; a word after it that is no knob is not just a name there."""
+    assert is_fault(name) is expected
 
 
 def test_text_may_be_given_as_code_points() -> None:
