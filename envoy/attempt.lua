@@ -11,19 +11,27 @@
 -- anything is left to try is decided here: by x-kt-retriable on an answer, by `overdue` where none came.
 
 local PLAN = "kt.attempts"
--- "priority_groups": the order of targets, one entry for each attempt; "attempt_ms": how long each may take.
+-- "priority_groups": the order of targets, one entry for each attempt; "attempt_ms": by target's id, how long an attempt
+-- may go without an answer.
 local ORDER = "kt.plan"
 -- Written for the worker and for the audit trail:
--- {"1": {target, status, error_type, original_status, error_code, date, credentials}, "2": …}; of one that has no
--- answer (yet), {target, status = 0, began}.
+-- {"1": {target, status, error_type, original_status, error_code, date, credentials, elapsed_ms}, "2": …}; of one that
+-- has no answer (yet), {target, status = 0, began}. A stream's answer is what it begins with, and its status is what that
+-- amounts to; `elapsed_ms` is how long it took.
 local OUTCOMES = "kt.outcomes"
+-- Written by first_content.lua: what the answer begins with.
+local FIRST = "kt.first"
+-- Who answers at once, with nothing: this Envoy itself.
+local NOBODY = "kt.nobody"
+local NOBODY_MS = 1000
 -- The cluster of workers, their method for a new signature, and how long they may take (the worker gives up before).
 local WORKERS = "kt.workers"
 local RESIGN = "/kt.v1.Signer/Resign"
 local RESIGN_MS = 6000
 
--- What in a plan is no header, and which of the headers a signature consists of.
-local OURS = { body = true, ticket = true }
+-- What in a plan is no header ("again": send again what the platform has timed out), and which of the headers a signature
+-- consists of.
+local OURS = { body = true, ticket = true, again = true }
 local SIGNATURE = { authorization = true, ["x-amz-date"] = true, ["x-amz-security-token"] = true }
 
 -- Error types of a 403 that newer credentials may cure.
@@ -80,8 +88,9 @@ local function overdue(handle)
   local outcomes = metadata:get(OUTCOMES)
   if not outcomes then return false end
   local made = count(outcomes)
-  local began, most = outcomes[tostring(made)].began, metadata:get(ORDER).attempt_ms
-  return began and most and made >= planned(metadata) and now_ms(handle) - began >= most
+  local last = outcomes[tostring(made)]
+  local most = (metadata:get(ORDER).attempt_ms or {})[last.target]
+  return last.began and most and made >= planned(metadata) and now_ms(handle) - last.began >= most
 end
 
 local function install(handle, plan)
@@ -103,6 +112,8 @@ local function install(handle, plan)
 end
 
 function envoy_on_request(handle)
+  -- What the attempt before began with.
+  handle:streamInfo():dynamicMetadata():set(FIRST, "said", {})
   -- An error here would let the request pass as it is (Envoy only logs it); what was not signed is never sent.
   local judged, late = pcall(overdue, handle)
   if judged and late then
@@ -186,10 +197,28 @@ local function sign_again(handle, plan, cause, date)
   metadata:set(ORDER, "priority_groups", order)
 end
 
-local function retriable(status, error_type, original, known, cause)
+local function retriable(status, error_type, original, known, cause, again)
   if status >= 500 or status == 429 or status == 408 then return true end
-  if status == 424 then return original ~= nil and (original == 429 or original >= 500) end
+  -- 0: the platform's own limit of time. The container goes on with the work, so that another attempt would double it.
+  if status == 424 then return original ~= nil and (original == 429 or original >= 500 or (original == 0 and again)) end
   return known ~= nil or cause ~= nil or (RETRIABLE[status] ~= nil and RETRIABLE[status][error_type] == true)
+end
+
+local function first(handle)
+  return (handle:streamInfo():dynamicMetadata():get(FIRST) or {}).said or {}
+end
+
+-- Hold the headers until it is known what a stream begins with. A script that waits for an HTTP call holds them; one that
+-- waits for a chunk holds them only if it waited for a call before (measured; the chunk then wakes it). So each time that
+-- first_content.lua has not decided there is a call, to Envoy itself: about 60 µs of it, in most streams once.
+local function held(handle)
+  if first(handle).verdict ~= "waiting" then return first(handle) end
+  local next_chunk = handle:bodyChunks()
+  while first(handle).verdict == "waiting" do
+    handle:httpCall(NOBODY, { [":method"] = "GET", [":path"] = "/", [":authority"] = NOBODY }, nil, NOBODY_MS)
+    if first(handle).verdict == "waiting" and not next_chunk() then break end
+  end
+  return first(handle)
 end
 
 function envoy_on_response(handle)
@@ -229,19 +258,27 @@ function envoy_on_response(handle)
   end
   for _, name in ipairs(foreign) do headers:remove(name) end
   if status == 200 then headers:remove("retry-after") end
+  local said = held(handle)
+  if said.verdict == "failed" then
+    status, error_type, original, code = said.status, said.error_type, said.original_status, said.error_code
+    handle:headers():replace(":status", tostring(status))
+  end
 
   local metadata = handle:streamInfo():dynamicMetadata()
   -- Read when it is needed: it holds bodies.
-  local plan = cause and (metadata:get(PLAN) or {})[TARGET] or {}
-  local made = count(metadata:get(OUTCOMES) or {})
+  local plan = (cause or original == 0) and (metadata:get(PLAN) or {})[TARGET] or {}
+  local outcomes = metadata:get(OUTCOMES) or {}
+  local made = count(outcomes)
+  local began = (outcomes[tostring(made)] or {}).began
   metadata:set(OUTCOMES, tostring(made), {
     target = TARGET, status = status, error_type = error_type,
     original_status = original, error_code = code, date = date,
+    elapsed_ms = began and now_ms(handle) - began or nil,
     credentials = cause ~= "clock" and plan.ticket and string.match(plan.ticket, "^[^ ]+") or nil,
   })
   -- Whatever goes wrong there, the answer is the refusal that it was.
   if cause and plan.ticket then pcall(sign_again, handle, plan, cause, date or "") end
-  if not retriable(status, error_type, original, known, cause) then return end
+  if not retriable(status, error_type, original, known, cause, plan.again) then return end
   if made < planned(handle:streamInfo():dynamicMetadata()) then
     handle:headers():replace("x-kt-retriable", "1")
   end

@@ -119,7 +119,7 @@ def _signed(
     session: Session | None,
     tickets: Tickets | None,
 ) -> Asked:
-    expires = now + max(target.timeout_seconds for target in targets) * len(targets) + GRACE_SECONDS
+    expires = now + sum(target.timeout_seconds for target in targets) + GRACE_SECONDS
     bodies: dict[tuple[object, ...], tuple[bytes, str]] = {}
     attempts: dict[str, object] = {}
     first = b""
@@ -158,7 +158,7 @@ def _signed(
                     **sticky.header(target, session, stream=stream),
                 },
             )
-        planned: dict[str, object] = {**attempt}
+        planned: dict[str, object] = {**attempt, **({"again": "1"} if target.retry_model_timeouts else {})}
         if tickets is not None:
             planned["ticket"] = tickets.issue(
                 target, attempt, payload_hash=payload_hash, credentials=keys, clock=ahead, now=now, expires=expires
@@ -171,9 +171,11 @@ def _signed(
         most = max(target.max_body_bytes or 0 for target in targets)
         raise RequestTooLarge(f"The request is larger than {most} bytes, the most that this model's endpoint takes.")
     targets = tuple(target for target in targets if target.id in attempts)
-    # Envoy has one time for every attempt of a request: so the most patient target's, and for each the whole of it.
-    longest = max(target.timeout_seconds for target in targets)
-    total = longest * len(targets) + GRACE_SECONDS
+    # The router has one time for every attempt of a request, and it ends with the head of an answer, a stream's first
+    # content: so the most patient target's. Each target's own time for the whole is its cluster's (max_stream_duration).
+    patience = {t.id: t.patience if call.stream and t.streaming else t.timeout_seconds for t in targets}
+    longest = max(patience.values())
+    total = sum(target.timeout_seconds for target in targets) + GRACE_SECONDS
     return Asked(
         call=call,
         targets=targets,
@@ -187,7 +189,7 @@ def _signed(
         metadata={
             PLAN: {
                 "priority_groups": [{"name": target.id} for target in targets],
-                "attempt_ms": round(1000 * longest),
+                "attempt_ms": {t.id: round(1000 * min(longest, t.timeout_seconds)) for t in targets},
             },
             ATTEMPTS: attempts,
         },

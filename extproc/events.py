@@ -38,6 +38,10 @@ class RequestTrailers:
 class AttemptOutcome:
     """What one attempt brought, as attempt.lua reported it: the upstream's status and AWS error type ("" if none).
 
+    Of a stream, what it began with: one that failed before its first content has the status that this amounts to, not
+    the 200 that came before. Status 0: no answer, or none to its first content. `elapsed` is how many seconds it took
+    to the answer's head, a stream's first content; None when there is no answer.
+
     Where the signature was refused, `credentials` is the fingerprint of those that newer ones may cure, and `date` the
     Date header when our clock may be the fault; else "".
     """
@@ -47,6 +51,7 @@ class AttemptOutcome:
     error_type: str = ""
     date: str = ""
     credentials: str = ""
+    elapsed: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

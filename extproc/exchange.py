@@ -58,6 +58,8 @@ if TYPE_CHECKING:
 CLAIM = {"kt.audit": {"claimed": 1}}
 # attempt.lua's name for an attempt that found no host.
 NO_HEALTHY_HOST = "NoHealthyHost"
+# first_content.lua's names for streams that cannot be read, or ended without a word.
+WORDLESS = ("BrokenStream", "NoContent")
 # Envoy takes 60 KiB of headers; no path of ours is longer than this, and the audit trail needs no more of the others.
 MAX_PATH = 1024
 
@@ -195,7 +197,6 @@ class Exchange:
         if self._target is not None and event.details == "via_upstream":
             record.target = self._target.id
         status = int(event.headers.get(":status", "0"))
-        content_type = event.headers.get("content-type", "").lower()
         if asked is None or self._target is None or status != 200:
             return self._await_fault(event, now)
         if not (asked.call.stream and self._target.streaming):
@@ -203,11 +204,11 @@ class Exchange:
         if event.end_of_stream:
             # Still in time for a status of its own: no body will come that an error event could go into.
             raise faults.broken_off("a stream without a body")
-        framed = content_type.startswith(answer.EVENT_STREAM)
+        framed = answer.framed(event.headers)
         stream = answer.StreamedAnswer(asked, self._target, guard=self._guard, record=record, framed=framed)
-        # The target's own time runs from its attempt; with failovers before it that began at the latest now.
-        began = record.asked if event.attempts <= 1 and record.asked is not None else now
-        self.deadline = began + self._target.timeout_seconds
+        # The target's own time runs from its attempt.
+        spent = (event.outcomes[-1].elapsed if event.outcomes else None) or 0.0
+        self.deadline = now - spent + self._target.timeout_seconds
         headers = (*answer.EVENTS, *self._target_header())
         # From here on the status is sent: an error becomes an event of the stream.
         self._state, self._stream = State.STREAMING, stream
@@ -220,6 +221,10 @@ class Exchange:
         return (Continue(self._target_header(), answer.UPSTREAM_HEADERS, BodyMode.BUFFERED),)
 
     def _await_fault(self, event: ResponseHeaders, now: float) -> tuple[Action, ...]:
+        failed = event.outcomes[-1].error_type if event.outcomes else ""
+        if failed in WORDLESS and answer.streamed(event.headers):
+            # Nothing more of use will come, and perhaps not even an end.
+            raise faults.unanswered(faults.broken_off(failed))
         self._state = State.FAILING
         if event.end_of_stream:
             return self._on_fault(ResponseBody(b"", end_of_stream=True), now)
@@ -244,6 +249,11 @@ class Exchange:
         # Envoy's own reply to what it refused before we asked anything (a body over its limit, say).
         if self._asked is None and head.headers.get(":status") == "413":
             raise too_large(self._runtime.limits)
+        if self._asked is not None and self._target is not None and answer.streamed(head.headers):
+            # A stream that failed before its first content; attempt.lua gave it the status that this amounts to.
+            raise answer.failure(
+                event.body, head.headers, asked=self._asked, target=self._target, guard=self._guard, record=self.record
+            )
         targets = self._asked.targets if self._asked is not None else ()
         error = faults.classify(
             int(head.headers.get(":status", "0")),
@@ -326,7 +336,8 @@ class Exchange:
     def _refusal(self, error: GatewayError) -> Respond:
         # Envoy puts the id on every answer but those that take the place of an answer already under way.
         identity = (("x-request-id", self.record.request_id),) if self.record.request_id else ()
-        headers = (*error_body.headers(error), *identity, *(self._target_header() if self.record.target else ()))
+        tried = {attempt.target for attempt in self.record.attempts if attempt.error_type != NO_HEALTHY_HOST}
+        headers = (*error_body.headers(error, exhausted=len(tried) > 1), *identity, *(self._target_header() if self.record.target else ()))
         details = f"kt_{error.openai_code or error.type}"
         return Respond(error.http_status, headers, error_body.body(error), details)
 

@@ -176,13 +176,16 @@ def _outcomes(metadata: Mapping[str, Struct]) -> tuple[AttemptOutcome, ...]:
     if OUTCOMES not in metadata:
         return ()
     fields = metadata[OUTCOMES].fields
-    return tuple(
-        AttemptOutcome(
-            target=entry.struct_value.fields["target"].string_value,
-            status=int(entry.struct_value.fields["status"].number_value),
-            error_type=entry.struct_value.fields["error_type"].string_value,
-            date=entry.struct_value.fields["date"].string_value,
-            credentials=entry.struct_value.fields["credentials"].string_value,
-        )
-        for _, entry in sorted(fields.items(), key=lambda item: item[0])
+    return tuple(_outcome(entry.struct_value) for _, entry in sorted(fields.items(), key=lambda item: item[0]))
+
+
+def _outcome(told: Struct) -> AttemptOutcome:
+    fields = told.fields
+    return AttemptOutcome(
+        target=fields["target"].string_value,
+        status=int(fields["status"].number_value),
+        error_type=fields["error_type"].string_value,
+        date=fields["date"].string_value,
+        credentials=fields["credentials"].string_value,
+        elapsed=fields["elapsed_ms"].number_value / 1000 if "elapsed_ms" in fields else None,
     )

@@ -1,4 +1,4 @@
-"""The upstream filter of each target: envoy/attempt.lua, told which target it serves."""
+"""The upstream filters of each target: envoy/attempt.lua, told which target it serves, and envoy/first_content.lua."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from extproc.render.extension import Document, extension
 
 
 @cache
-def _script() -> str:
+def _script(name: str) -> str:
     # In a wheel the script lies beside this file; in a checkout it stays in envoy/, with the rest of what Envoy runs.
-    shipped = files("extproc.render") / "attempt.lua"
+    shipped = files("extproc.render") / name
     if shipped.is_file():
         return shipped.read_text(encoding="utf-8")
-    return (Path(__file__).parents[2] / "envoy" / "attempt.lua").read_text(encoding="utf-8")
+    return (Path(__file__).parents[2] / "envoy" / name).read_text(encoding="utf-8")
 
 
 def _lua_string(text: str) -> str:
@@ -23,8 +23,12 @@ def _lua_string(text: str) -> str:
     return '"' + "".join(chr(b) if chr(b).isalnum() and b < 128 else f"\\{b:03d}" for b in text.encode()) + '"'
 
 
-def attempt_filter(target_id: str) -> Document:
-    """The Lua filter for one target's cluster."""
-    source = f"local TARGET = {_lua_string(target_id)}\n{_script()}"
+def attempt_filters(target_id: str) -> list[Document]:
+    """The Lua filters for one target's cluster; an answer passes them from the last to the first."""
+    attempt = f"local TARGET = {_lua_string(target_id)}\n{_script('attempt.lua')}"
+    return [_lua("kt.attempt", attempt), _lua("kt.first_content", _script("first_content.lua"))]
+
+
+def _lua(name: str, source: str) -> Document:
     lua = {"default_source_code": {"inline_string": source}}
-    return extension("kt.attempt", "extensions.filters.http.lua.v3.Lua", lua)
+    return extension(name, "extensions.filters.http.lua.v3.Lua", lua)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from extproc.render.bootstrap import bootstrap
-from extproc.render.clusters import target_clusters
+from extproc.render.clusters import nobody_cluster, target_clusters
 from extproc.render.extension import Document, typed
 from extproc.render.listener import listener
 from extproc.render.routes import NAME as ROUTES
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def static(settings: Settings, targets: Sequence[Target], limits: Limits) -> Document:
     """Everything in one document: for compose, for a mesh, and for reading."""
     routes = {"route_config": route_configuration(settings, targets, limits)}
-    clusters = [workers_cluster(fixed(settings.workers)), *target_clusters(settings, targets)]
+    clusters = [workers_cluster(fixed(settings.workers)), *_upstreams(settings, targets)]
     listeners = [listener(settings, routes), trap_listener(settings)]
     return bootstrap(settings, {"static_resources": {"listeners": listeners, "clusters": clusters}})
 
@@ -40,7 +40,7 @@ def dynamic(settings: Settings, targets: Sequence[Target], limits: Limits, direc
     Replace a watched file by renaming over it: endpoints (eds) and clusters (cds) before routes (rds).
     """
     routes = {"rds": {"route_config_name": ROUTES, "config_source": _watched(directory, "rds.json")}}
-    clusters = [workers_cluster(from_file(_watched(directory, "eds.json"))), *target_clusters(settings, targets)]
+    clusters = [workers_cluster(from_file(_watched(directory, "eds.json"))), *_upstreams(settings, targets)]
     listeners = [listener(settings, routes), trap_listener(settings)]
     sources = {"cds_config": _watched(directory, "cds.json"), "lds_config": _watched(directory, "lds.json")}
     return {
@@ -50,6 +50,10 @@ def dynamic(settings: Settings, targets: Sequence[Target], limits: Limits, direc
         "lds.json": _discovered("config.listener.v3.Listener", listeners),
         "rds.json": _discovered("config.route.v3.RouteConfiguration", [route_configuration(settings, targets, limits)]),
     }
+
+
+def _upstreams(settings: Settings, targets: Sequence[Target]) -> list[Document]:
+    return [nobody_cluster(settings), *target_clusters(settings, targets)]
 
 
 def endpoints(workers: Sequence[Address]) -> Document:
