@@ -172,7 +172,7 @@ def _signed(
         raise RequestTooLarge(f"The request is larger than {most} bytes, the most that this model's endpoint takes.")
     targets = tuple(target for target in targets if target.id in attempts)
     # The router has one time for every attempt of a request, and it ends with the head of an answer, a stream's first
-    # content: so the most patient target's. Each target's own time for the whole is its cluster's (max_stream_duration).
+    # content: so the most patient target's. Each target's own, for the whole, is its cluster's max_stream_duration.
     patience = {t.id: t.patience if call.stream and t.streaming else t.timeout_seconds for t in targets}
     longest = max(patience.values())
     total = sum(target.timeout_seconds for target in targets) + GRACE_SECONDS

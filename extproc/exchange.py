@@ -207,7 +207,9 @@ class Exchange:
         framed = answer.framed(event.headers)
         stream = answer.StreamedAnswer(asked, self._target, guard=self._guard, record=record, framed=framed)
         # The target's own time runs from its attempt.
-        spent = (event.outcomes[-1].elapsed if event.outcomes else None) or 0.0
+        spent = event.outcomes[-1].elapsed if event.outcomes else None
+        if spent is None:
+            spent = now - record.asked if event.attempts <= 1 and record.asked is not None else 0.0
         self.deadline = now - spent + self._target.timeout_seconds
         headers = (*answer.EVENTS, *self._target_header())
         # From here on the status is sent: an error becomes an event of the stream.
@@ -337,7 +339,11 @@ class Exchange:
         # Envoy puts the id on every answer but those that take the place of an answer already under way.
         identity = (("x-request-id", self.record.request_id),) if self.record.request_id else ()
         tried = {attempt.target for attempt in self.record.attempts if attempt.error_type != NO_HEALTHY_HOST}
-        headers = (*error_body.headers(error, exhausted=len(tried) > 1), *identity, *(self._target_header() if self.record.target else ()))
+        headers = (
+            *error_body.headers(error, exhausted=len(tried) > 1),
+            *identity,
+            *(self._target_header() if self.record.target else ()),
+        )
         details = f"kt_{error.openai_code or error.type}"
         return Respond(error.http_status, headers, error_body.body(error), details)
 

@@ -38,7 +38,12 @@ def test_wheel_holds_one_package_and_what_it_reads(wheel):
     names = set(wheel.namelist())
     packages = {name.split("/")[0] for name in names if ".dist-info" not in name.split("/")[0]}
     assert packages == {"extproc"}
-    assert {"extproc/render/attempt.lua", "extproc/render/first_content.lua", "extproc/config/schema.json", "extproc/py.typed"} <= names
+    assert {
+        "extproc/render/attempt.lua",
+        "extproc/render/first_content.lua",
+        "extproc/config/schema.json",
+        "extproc/py.typed",
+    } <= names
 
 
 def test_wheel_holds_every_source_file(wheel):

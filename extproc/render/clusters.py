@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from extproc.render.settings import Settings
     from extproc.routing.targets import Target
 
-# How long after a target's time Envoy cuts its answer: first the worker ends a stream that is out of time, with an event.
+# How long after a target's time Envoy cuts its answer: before that the worker ends a stream in time, with an event.
 CUT_AFTER = 0.5
 # The cluster that attempt.lua calls to wait for nothing: see there.
 NOBODY = "kt.nobody"

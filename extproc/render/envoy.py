@@ -53,7 +53,7 @@ def dynamic(settings: Settings, targets: Sequence[Target], limits: Limits, direc
 
 
 def _upstreams(settings: Settings, targets: Sequence[Target]) -> list[Document]:
-    return [nobody_cluster(settings), *target_clusters(settings, targets)]
+    return [*target_clusters(settings, targets), nobody_cluster(settings)]
 
 
 def endpoints(workers: Sequence[Address]) -> Document:

@@ -81,6 +81,7 @@ class Rig:
         self.plan: list[str] = []
         self.bodies: dict[str, str] = {}
         self.tickets: dict[str, str] = {}
+        self.again: set[str] = set()
         self.request_headers: dict[str, str] = {}
         self.hooks = {
             "request_headers": self.claim,
@@ -104,7 +105,7 @@ class Rig:
         for worker in self.workers:
             worker.messages.clear()
         self.plan = list(self.upstreams)
-        self.bodies, self.request_headers, self.tickets = {}, {}, {}
+        self.bodies, self.request_headers, self.tickets, self.again = {}, {}, {}, set()
         self.hooks["resign"] = lambda _: PermissionError("no ticket is good")
 
     def call(self, awaitable):
@@ -189,8 +190,13 @@ class Rig:
             attempts[name] |= {"body": text, "content-length": str(len(text.encode()))}
         for name in set(self.tickets) & set(self.plan):
             attempts[name]["ticket"] = self.tickets[name]
+        for name in self.again:
+            attempts[name]["again"] = "1"
         attempt_ms = int(self.request_headers.get("x-envoy-upstream-rq-per-try-timeout-ms", 60_000))
-        plan = {"priority_groups": [{"name": name} for name in self.plan], "attempt_ms": attempt_ms}
+        plan = {
+            "priority_groups": [{"name": name} for name in self.plan],
+            "attempt_ms": dict.fromkeys(self.plan, attempt_ms),
+        }
         answer.dynamic_metadata.update({"kt.plan": plan, "kt.attempts": attempts})
         return answer
 
@@ -241,8 +247,9 @@ class Rig:
         fields = messages[-1].metadata_context.filter_metadata["kt.outcomes"]
         entries = dict(fields)
         attempts = [dict(entries[key]) for key in sorted(entries, key=int)]
-        # When an attempt began is attempt.lua's own affair.
-        return [{name: value for name, value in attempt.items() if name != "began"} for attempt in attempts]
+        # When an attempt began is attempt.lua's own affair, and how long it took is never the same twice.
+        times = ("began", "elapsed_ms")
+        return [{name: value for name, value in attempt.items() if name not in times} for attempt in attempts]
 
     def attributes(self) -> dict[str, object]:
         """The attributes of the last answer's head."""
