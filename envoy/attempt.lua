@@ -15,9 +15,9 @@ local PLAN = "kt.attempts"
 -- may go without an answer.
 local ORDER = "kt.plan"
 -- Written for the worker and for the audit trail:
--- {"1": {target, status, error_type, original_status, error_code, date, credentials, elapsed_ms}, "2": …}; of one that
--- has no answer (yet), {target, status = 0, began}. A stream's answer is what it begins with, and its status is what that
--- amounts to; `elapsed_ms` is how long it took.
+-- {"1": {target, status, error_type, original_status, error_code, date, credentials, elapsed_ms, retriable}, "2": …};
+-- of one that has no answer (yet), {target, status = 0, began}. A stream's answer is what it begins with, and its status
+-- is what that amounts to; `elapsed_ms` is how long it took.
 local OUTCOMES = "kt.outcomes"
 -- Written by first_content.lua: what the answer begins with.
 local FIRST = "kt.first"
@@ -274,6 +274,7 @@ function envoy_on_response(handle)
     target = TARGET, status = status, error_type = error_type,
     original_status = original, error_code = code, date = date,
     elapsed_ms = began and now_ms(handle) - began or nil,
+    retriable = retriable(status, error_type, original, known, cause, plan.again) or nil,
     credentials = cause ~= "clock" and plan.ticket and string.match(plan.ticket, "^[^ ]+") or nil,
   })
   -- Whatever goes wrong there, the answer is the refusal that it was.

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from extproc.openai.endpoint import Endpoint
     from extproc.policies.verdict import Guard
     from extproc.record import ExchangeRecord
+    from extproc.routing.budget import RetryBudget
     from extproc.routing.targets import Credentials, Identity, Target
     from extproc.sagemaker.session import Session
     from extproc.sagemaker.ticket import Tickets
@@ -63,6 +64,7 @@ def ask(
     clock: Mapping[str, float] = _IN_TIME,
     session: Session | None = None,
     tickets: Tickets | None = None,
+    budget: RetryBudget | None = None,
 ) -> Asked:
     """Judge a request and make it ready for every target it may go to.
 
@@ -77,6 +79,7 @@ def ask(
         clock: seconds by which AWS's clock is ahead of ours, by region.
         session: that the client wants to go on with, or to have.
         tickets: for attempts to be signed again when AWS refuses their signature; None for never.
+        budget: on retries; None for no bound but the number of targets.
 
     Raises:
         GatewayError: the request ends here, and how.
@@ -86,6 +89,8 @@ def ask(
     candidates = plan(runtime.by_model, call.model, call.kind, credentials)
     judge(text.request_slots(call.document), Phase.REQUEST, guard, record)
     targets = sticky.first(_within_context(call, candidates), session)
+    if budget is not None and session is None:
+        targets = budget.affordable(targets, now)
     request_id = record.request_id
     asked = _signed(call, targets, credentials, now, clock, request_id=request_id, session=session, tickets=tickets)
     record.planned = tuple(target.id for target in asked.targets)

@@ -40,7 +40,8 @@ class AttemptOutcome:
 
     Of a stream, what it began with: one that failed before its first content has the status that this amounts to, not
     the 200 that came before. Status 0: no answer, or none to its first content. `elapsed` is how many seconds it took
-    to the answer's head, a stream's first content; None when there is no answer.
+    to the answer's head, a stream's first content; None when there is no answer. `retriable`: it failed, and another
+    target might not.
 
     Where the signature was refused, `credentials` is the fingerprint of those that newer ones may cure, and `date` the
     Date header when our clock may be the fault; else "".
@@ -52,6 +53,7 @@ class AttemptOutcome:
     date: str = ""
     credentials: str = ""
     elapsed: float | None = None
+    retriable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 
     from extproc.config.runtime import Runtime
     from extproc.policies.verdict import Guard
+    from extproc.routing.budget import RetryBudget
     from extproc.routing.targets import Credentials, Identity, Target
     from extproc.sagemaker.ticket import Tickets
 
@@ -82,7 +83,7 @@ class Surroundings:
 
     While the audit trail cannot be written (`audit_failed`) requests are refused before anything is spent upstream.
     `clock` says by how many seconds AWS's clock is ahead of ours, by region. With `tickets` an attempt whose signature
-    AWS refuses can be signed again.
+    AWS refuses can be signed again. With a `budget` fewer targets are planned where retries have been futile.
     """
 
     credentials: Mapping[Identity, Credentials] = field(default_factory=dict)
@@ -90,6 +91,7 @@ class Surroundings:
     audit_failed: bool = False
     now: float = 0.0
     tickets: Tickets | None = None
+    budget: RetryBudget | None = None
 
 
 class Exchange:
@@ -179,6 +181,7 @@ class Exchange:
             clock=self._surroundings.clock,
             session=self._session,
             tickets=self._surroundings.tickets,
+            budget=self._surroundings.budget,
         )
         self.record.asked = now
         self._state = State.ASKED

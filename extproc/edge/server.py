@@ -19,6 +19,7 @@ from extproc.errors import GatewayUnavailable
 from extproc.events import Closed, DeadlinePassed, Event, RequestBody, ResponseBody, ResponseHeaders
 from extproc.exchange import Exchange, Surroundings
 from extproc.record import ABORTED, FAILED, SERVED, fault
+from extproc.routing.budget import RetryBudget
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +52,7 @@ class ExternalProcessor:
         self._corrections = Corrections(keeper)
         self._tickets = tickets
         self.signer = Signer(runtime, keeper, self._corrections, tickets)
+        self._budget = RetryBudget()
         self.open = 0
 
     async def process(self, _: object, context: ServicerContext) -> None:
@@ -62,6 +64,7 @@ class ExternalProcessor:
             audit_failed=self._trail.failed,
             now=time.time(),
             tickets=self._tickets,
+            budget=self._budget,
         )
         conversation = _Conversation(Exchange(runtime, surroundings), self._trail, context)
         self.open += 1
@@ -70,6 +73,7 @@ class ExternalProcessor:
                 event = wire.decode(message)
                 if isinstance(event, ResponseHeaders):
                     self._corrections.learn(event.outcomes, runtime.targets, time.time())
+                    self._budget.note(event.outcomes, time.time())
                 await conversation.take(event)
         except grpc.aio.InternalError:
             # Envoy reset the stream while it was being written to: the client left.

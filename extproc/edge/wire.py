@@ -176,7 +176,7 @@ def _outcomes(metadata: Mapping[str, Struct]) -> tuple[AttemptOutcome, ...]:
     if OUTCOMES not in metadata:
         return ()
     fields = metadata[OUTCOMES].fields
-    return tuple(_outcome(entry.struct_value) for _, entry in sorted(fields.items(), key=lambda item: item[0]))
+    return tuple(_outcome(entry.struct_value) for _, entry in sorted(fields.items(), key=lambda item: int(item[0])))
 
 
 def _outcome(told: Struct) -> AttemptOutcome:
@@ -188,4 +188,6 @@ def _outcome(told: Struct) -> AttemptOutcome:
         date=fields["date"].string_value,
         credentials=fields["credentials"].string_value,
         elapsed=fields["elapsed_ms"].number_value / 1000 if "elapsed_ms" in fields else None,
+        # Of one that brought no answer nothing more is told.
+        retriable=fields["retriable"].bool_value or not fields["status"].number_value,
     )

@@ -78,6 +78,8 @@ def test_response_headers_arrive_with_cluster_attempts_and_outcomes():
                     "error_type": string(kind),
                     **({"date": string("Tue, 15 Nov 2033 08:12:31 GMT")} if target == "east" else {}),
                     **({"credentials": string("f00d")} if target == "east" else {}),
+                    **({"retriable": well_known.Value(bool_value=True)} if target == "east" else {}),
+                    **({"elapsed_ms": well_known.Value(number_value=250.0)} if target == "west" else {}),
                 }
             )
         )
@@ -102,8 +104,8 @@ def test_response_headers_arrive_with_cluster_attempts_and_outcomes():
         attempts=2,
         details="via_upstream",
         outcomes=(
-            AttemptOutcome("east", 400, "ThrottlingException", "Tue, 15 Nov 2033 08:12:31 GMT", "f00d"),
-            AttemptOutcome("west", 200, ""),
+            AttemptOutcome("east", 400, "ThrottlingException", "Tue, 15 Nov 2033 08:12:31 GMT", "f00d", retriable=True),
+            AttemptOutcome("west", 200, "", elapsed=0.25),
         ),
     )
 
@@ -121,6 +123,8 @@ def test_an_attempt_that_was_never_sent_is_not_counted():
         },
     )
     assert received(message).attempts == 1
+    # Where no answer came, another target may have one.
+    assert received(message).outcomes[0].retriable
 
 
 def test_response_headers_without_attributes_or_metadata_have_none():

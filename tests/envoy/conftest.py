@@ -248,7 +248,7 @@ class Rig:
         entries = dict(fields)
         attempts = [dict(entries[key]) for key in sorted(entries, key=int)]
         # When an attempt began is attempt.lua's own affair, and how long it took is never the same twice.
-        times = ("began", "elapsed_ms")
+        times = ("began", "elapsed_ms", "retriable")
         return [{name: value for name, value in attempt.items() if name not in times} for attempt in attempts]
 
     def attributes(self) -> dict[str, object]:
