@@ -98,7 +98,8 @@ end
 -- What the container's words are: CONTENT, a failure, or nil when they are nothing so far. Lines are server-sent events,
 -- JSON lines or the beginning of one document; one that is not at its end yet counts only where more cannot change it.
 local function said(text, ended)
-  local at = 1
+  -- Some containers begin with a byte order mark.
+  local at = string.sub(text, 1, 3) == "\239\187\191" and 4 or 1
   while at <= #text do
     local stop = string.find(text, "\n", at, true)
     local whole = stop or ended
