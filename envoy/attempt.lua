@@ -77,6 +77,10 @@ local function planned(metadata)
   return #((metadata:get(ORDER) or {}).priority_groups or {})
 end
 
+local function first(handle)
+  return (handle:streamInfo():dynamicMetadata():get(FIRST) or {}).said or {}
+end
+
 local function now_ms(handle)
   return tonumber(handle:timestamp(EnvoyTimestampResolution.MILLISECOND)) or 0
 end
@@ -113,7 +117,7 @@ end
 
 function envoy_on_request(handle)
   -- What the attempt before began with.
-  handle:streamInfo():dynamicMetadata():set(FIRST, "said", {})
+  if first(handle).verdict then handle:streamInfo():dynamicMetadata():set(FIRST, "said", {}) end
   -- An error here would let the request pass as it is (Envoy only logs it); what was not signed is never sent.
   local judged, late = pcall(overdue, handle)
   if judged and late then
@@ -202,10 +206,6 @@ local function retriable(status, error_type, original, known, cause, again)
   -- 0: the platform's own limit of time. The container goes on with the work, so that another attempt would double it.
   if status == 424 then return original ~= nil and (original == 429 or original >= 500 or (original == 0 and again)) end
   return known ~= nil or cause ~= nil or (RETRIABLE[status] ~= nil and RETRIABLE[status][error_type] == true)
-end
-
-local function first(handle)
-  return (handle:streamInfo():dynamicMetadata():get(FIRST) or {}).said or {}
 end
 
 -- Hold the headers until it is known what a stream begins with. A script that waits for an HTTP call holds them; one that

@@ -125,23 +125,30 @@ end
 
 -- The same of an event stream's bytes.
 local function framed(bytes, ended)
-  local words, at = {}, 1
+  local words, at, found = "", 1, nil
   while #bytes - at + 1 >= 12 do
     local size, headers = number(bytes, at), number(bytes, at + 4)
     local payload = size - headers - OVERHEAD
     if payload < 0 or headers > MOST_HEADERS or payload > MOST_PAYLOAD then return BROKEN end
-    if not intact(bytes, at, at + 8) then return BROKEN end
+    -- Behind content only an exception is of interest, as long as nothing has gone on.
+    if not found and not intact(bytes, at, at + 8) then return BROKEN end
     if at + size - 1 > #bytes then break end
-    if not intact(bytes, at, at + size - 4) then return BROKEN end
+    if not found and not intact(bytes, at, at + size - 4) then return BROKEN end
     local block = string.sub(bytes, at + 12, at + 11 + headers)
-    local body = string.sub(bytes, at + 12 + headers, at + size - 5)
     local kind = header(block, ":message-type")
-    if kind == "exception" or kind == "error" then return exception(block, body) end
-    if header(block, ":event-type") == "PayloadPart" then words[#words + 1] = body end
+    if kind == "exception" or kind == "error" then
+      return exception(block, string.sub(bytes, at + 12 + headers, at + size - 5))
+    end
+    if not found and header(block, ":event-type") == "PayloadPart" then
+      words = words .. string.sub(bytes, at + 12 + headers, at + size - 5)
+      found = said(words, false)
+      if found and found.verdict == "failed" then return found end
+    end
     at = at + size
   end
+  if found then return found end
   if ended and at <= #bytes then return BROKEN end
-  return said(table.concat(words), ended)
+  return said(words, ended)
 end
 
 local function judge(bytes, is_framed, ended)
@@ -157,10 +164,7 @@ function envoy_on_response(handle)
   local kind = string.lower(headers:get("content-type") or "")
   local is_framed = string.sub(kind, 1, #FRAMED) == FRAMED
   local streamed = is_framed or string.sub(kind, 1, 17) == "text/event-stream"
-  if headers:get(":status") ~= "200" or not streamed then
-    handle:streamInfo():dynamicMetadata():set(FIRST, "said", { verdict = "whole" })
-    return
-  end
+  if headers:get(":status") ~= "200" or not streamed then return end
   handle:streamInfo():dynamicMetadata():set(FIRST, "said", { verdict = "waiting" })
   local bytes = ""
   for chunk in handle:bodyChunks() do
