@@ -48,7 +48,7 @@ ALONE = {
 
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory, regions, launch):
-    """A gateway with every policy, where each model has a first target that fails in its way and a second that works."""
+    """A gateway with every policy; each model has a first target that fails in its way and a second that works."""
     east, west = regions
     made = []
     for fault in dict.fromkeys([*FAULTS, *ALONE]):
