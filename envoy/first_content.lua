@@ -7,8 +7,9 @@
 
 local FIRST = "kt.first"
 local FRAMED = "application/vnd.amazon.eventstream"
--- What has not decided itself after so many bytes is content.
-local MOST = 64 * 1024
+-- What has not decided itself after so many bytes is content, and so is a line of so many that is no error: whatever a
+-- container writes, there is little of it to search.
+local MOST, MOST_LINE = 16 * 1024, 4 * 1024
 -- Of a frame, as the worker takes it: prelude and checksums; its largest headers and payload (extproc/sagemaker/eventstream.py).
 local OVERHEAD, MOST_HEADERS, MOST_PAYLOAD = 16, 128 * 1024, 24 * 1024 * 1024
 
@@ -103,18 +104,22 @@ local function said(text, ended)
   while at <= #text do
     local stop = string.find(text, "\n", at, true)
     local whole = stop or ended
-    local line = string.match(string.sub(text, at, (stop or #text + 1) - 1), "^%s*(.-)%s*$")
+    local long = (stop or #text + 1) - at > MOST_LINE
+    local line = string.sub(text, at, math.min((stop or #text + 1) - 1, at + MOST_LINE))
+    line = string.match(string.gsub(line, "\r$", ""), "^%s*(.*)$")
     if not whole and #line < 64 then return nil end
     local value = string.match(line, "^data:%s*(.*)$")
     local data = value or line
+    local done = string.find(data, "^%[DONE%]%s*$")
     if string.find(line, "^event:%s*error") then
-      return refusal(string.sub(text, at))
+      return refusal(string.sub(text, at, at + MOST_LINE))
     elseif string.find(data, '^{%s*"error"%s*:%s*[{"]') or string.find(data, '^{%s*"object"%s*:%s*"error"') then
-      return whole and refusal(data) or nil
-    elseif string.find(data, "^[{%[]") and data ~= "[DONE]" then
+      return (whole or long) and refusal(data) or nil
+    elseif string.find(data, "^[{%[]") and not done then
+      if long then return CONTENT end
       if string.find(data, '"delta"', 1, true) and not whole then return nil end
       if not hollow(data) then return CONTENT end
-    elseif data ~= "" and data ~= "[DONE]" and (value or not string.find(line, "^%l*:")) then
+    elseif data ~= "" and not done and (value or not string.find(line, "^%l*:")) then
       -- Neither a comment nor another field of an event: no container speaks so.
       return BROKEN
     end
@@ -133,7 +138,7 @@ local function framed(bytes, ended)
     -- Behind content only an exception is of interest, as long as nothing has gone on.
     if not found and not intact(bytes, at, at + 8) then return BROKEN end
     if at + size - 1 > #bytes then break end
-    if not found and not intact(bytes, at, at + size - 4) then return BROKEN end
+    if not found and size <= MOST and not intact(bytes, at, at + size - 4) then return BROKEN end
     local block = string.sub(bytes, at + 12, at + 11 + headers)
     local kind = header(block, ":message-type")
     if kind == "exception" or kind == "error" then

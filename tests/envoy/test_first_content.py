@@ -70,6 +70,7 @@ FAILED = {
     "empty parts": ((part(b""), part(b"")), (502, "NoContent", None)),
     "role only": ((part(ROLE),), (502, "NoContent", None)),
     "done only": ((part(b"data: [DONE]\n\n"),), (502, "NoContent", None)),
+    "blanks, then done": ((part(b" " * 100 + b"\r\n\r\n" + b"data: [DONE]  \r\n"),), (502, "NoContent", None)),
     "half a frame": ((GOOD[: len(GOOD) // 2],), (502, "BrokenStream", None)),
     "a turned bit": ((FLIPPED,), (502, "BrokenStream", None)),
     "a turned bit in the lengths": (
@@ -97,6 +98,10 @@ CONTENT = {
     "reasoning": (part(chunk({"role": "assistant", "content": "", "reasoning_content": "hm"})),),
     "an unknown event first": (encode({":message-type": "event", ":event-type": "Telemetry"}, b"{}"), GOOD),
     "a long line": (part(b'{"generated_text": "' + b"x" * 100_000), part(b'"}')),
+    "a long chunk": (part(chunk({"content": ""})[:-2] + b" " * 20_000 + b"\n\n"),),
+    "blanks in a line": (part(b'{"token": ' + b" " * 200_000 + b"1}\n"),),
+    "blanks in a delta": (part(b'data: {"delta":{' * 3_000 + b" " * 50_000 + b"x\n"),),
+    "blanks before the end": (part(b"data: [DONE]" + b" " * 100 + b"\n"), GOOD),
     "no line at all": (part(b'{"delta"' + b" " * 70_000),),
 }
 
