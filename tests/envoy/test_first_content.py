@@ -229,3 +229,19 @@ def test_many_streams_at_once_fail_over(pair):
     east, west = pair.upstreams.values()
     east.answer, west.answer = answer(pair, (exception("ModelStreamError"),)), answer(pair, (part(ROLE), GOOD))
     assert {(reply.status, reply.body) for reply in pair.posts(50)} == {(200, part(ROLE) + GOOD)}
+
+
+def test_what_the_headers_wait_for_need_not_answer(rig):
+    """While Envoy drains, nobody listens there: refused is as good as answered."""
+    east, west = rig.upstream("east"), rig.upstream("west")
+    east.answer = rig.answer(headers=FRAMES, pieces=(exception("ModelStreamError"),))
+    west.answer = rig.answer(headers=FRAMES, pieces=(GOOD,))
+
+    def refuse(document):
+        (cluster,) = (each for each in document["static_resources"]["clusters"] if each["name"] == "kt.nobody")
+        (endpoint,) = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"]
+        # Nobody listens there, and never did.
+        endpoint["endpoint"]["address"]["socket_address"]["port_value"] = 9
+
+    rig.start(mutate=refuse)
+    assert {reply.body for reply in rig.posts(20)} == {GOOD}
