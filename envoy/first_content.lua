@@ -118,6 +118,9 @@ local function said(text, ended)
     elseif string.find(data, "^[{%[]") and not done then
       if long then return CONTENT end
       if string.find(data, '"delta"', 1, true) and not whole then return nil end
+      -- LMI's way of saying that a generation failed. In a text these quotes are escaped.
+      local reason = string.match(data, '"finish_reason"%s*:%s*"(%l+)"')
+      if reason == "error" or reason == "abort" then return failed(424, "ModelError", 500) end
       if not hollow(data) then return CONTENT end
     elseif data ~= "" and not done and (value or not string.find(line, "^%l*:")) then
       -- Neither a comment nor another field of an event: no container speaks so.

@@ -64,6 +64,10 @@ FAILED = {
     "container's error, flat": ((part(data({"object": "error", "message": "x"})),), (424, "ModelError", 500)),
     "container's error, TGI": ((part(b'data:{"error":"x","error_type":"generation"}\n\n'),), (424, "ModelError", 500)),
     "container's error, LMI": ((part(b'{"error": "x", "code": 424}\n'),), (424, "ModelError", 500)),
+    "container's failed generation": (
+        (part(b'{"token": {"id": -1, "text": ""}, "details": {"finish_reason": "error"}}\n'),),
+        (424, "ModelError", 500),
+    ),
     "container overloaded": ((part(b'data:{"error":"x","error_type":"overloaded"}\n\n'),), (424, "ModelError", 429)),
     "an event named error": ((part(b'event: error\ndata: {"message": "x"}\n\n'),), (424, "ModelError", 500)),
     "no frame": ((b"",), (502, "NoContent", None)),
@@ -94,6 +98,7 @@ CONTENT = {
     "a word, then an exception": (GOOD, b"<pause>", exception("ModelStreamError")),
     "TGI": (part(b'data:{"token":{"id":1,"text":" error"},"generated_text":null}\n\n'),),
     "LMI": (part(b'{"token": {"id": 1, "text": "x"}}\n'),),
+    "a text about errors": (part(chunk({"content": 'say {"error": {}} and "finish_reason": "error"'})),),
     "a tool call": (part(chunk({"role": "assistant", "tool_calls": [{"index": 0}]})),),
     "reasoning": (part(chunk({"role": "assistant", "content": "", "reasoning_content": "hm"})),),
     "an unknown event first": (encode({":message-type": "event", ":event-type": "Telemetry"}, b"{}"), GOOD),
