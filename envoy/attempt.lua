@@ -11,8 +11,8 @@
 -- anything is left to try is decided here: by x-kt-retriable on an answer, by `overdue` where none came.
 
 local PLAN = "kt.attempts"
--- "priority_groups": the order of targets, one entry for each attempt; "attempt_ms": by target's id, how long an attempt
--- may go without an answer.
+-- "priority_groups": the order of targets, one entry for each attempt; "attempt_ms": how long each may go without an
+-- answer; "limits_ms": the same by target's id, where a target's whole time is shorter.
 local ORDER = "kt.plan"
 -- Written for the worker and for the audit trail:
 -- {"1": {target, status, error_type, original_status, error_code, date, credentials, elapsed_ms, retriable}, "2": …};
@@ -93,7 +93,8 @@ local function overdue(handle)
   if not outcomes then return false end
   local made = count(outcomes)
   local last = outcomes[tostring(made)]
-  local most = (metadata:get(ORDER).attempt_ms or {})[last.target]
+  local order = metadata:get(ORDER)
+  local most = (order.limits_ms or {})[last.target] or order.attempt_ms
   return last.began and most and made >= planned(metadata) and now_ms(handle) - last.began >= most
 end
 

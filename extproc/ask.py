@@ -194,7 +194,8 @@ def _signed(
         metadata={
             PLAN: {
                 "priority_groups": [{"name": target.id} for target in targets],
-                "attempt_ms": {t.id: round(1000 * min(longest, t.timeout_seconds)) for t in targets},
+                "attempt_ms": round(1000 * longest),
+                "limits_ms": {t.id: round(1000 * t.timeout_seconds) for t in targets if t.timeout_seconds < longest},
             },
             ATTEMPTS: attempts,
         },

@@ -71,9 +71,10 @@ def test_wheel_runs_without_the_checkout(wheel, tmp_path):
     program = (
         "import extproc, json\n"
         "from importlib.resources import files\n"
-        "from extproc.render.attempt import attempt_filters\n"
+        "from extproc.render.attempt import attempt_filter, first_content_filter\n"
         "schema = json.loads((files('extproc.config') / 'schema.json').read_text())\n"
-        "print(json.dumps([extproc.__file__, '$schema' in schema, json.dumps(attempt_filters('east'))]))\n"
+        "filters = [attempt_filter('east'), first_content_filter()]\n"
+        "print(json.dumps([extproc.__file__, '$schema' in schema, json.dumps(filters)]))\n"
     )
     # -P keeps the working directory out; the path below comes before the checkout's.
     command = [sys.executable, "-P", "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n{program}"]

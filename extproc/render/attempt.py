@@ -23,12 +23,16 @@ def _lua_string(text: str) -> str:
     return '"' + "".join(chr(b) if chr(b).isalnum() and b < 128 else f"\\{b:03d}" for b in text.encode()) + '"'
 
 
-def attempt_filters(target_id: str) -> list[Document]:
-    """The Lua filters for one target's cluster; an answer passes them from the last to the first."""
-    attempt = f"local TARGET = {_lua_string(target_id)}\n{_script('attempt.lua')}"
-    return [_lua("kt.attempt", attempt), _lua("kt.first_content", _script("first_content.lua"))]
+def attempt_filter(target_id: str) -> Document:
+    """The Lua filter for one target's cluster."""
+    return _filter("kt.attempt", f"local TARGET = {_lua_string(target_id)}\n{_script('attempt.lua')}")
 
 
-def _lua(name: str, source: str) -> Document:
+def first_content_filter() -> Document:
+    """The Lua filter after it, which an answer passes first; without it streams go on as soon as their heads come."""
+    return _filter("kt.first_content", _script("first_content.lua"))
+
+
+def _filter(name: str, source: str) -> Document:
     lua = {"default_source_code": {"inline_string": source}}
     return extension(name, "extensions.filters.http.lua.v3.Lua", lua)

@@ -6,7 +6,7 @@ from collections import Counter
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from extproc.render.attempt import attempt_filters
+from extproc.render.attempt import attempt_filter, first_content_filter
 from extproc.render.extension import Document, extension, seconds, typed
 
 if TYPE_CHECKING:
@@ -127,7 +127,8 @@ def _cluster(settings: Settings, target: Target, *, alone: bool) -> Document:
                     # SageMaker answers on HTTP/1.1; h2 on its port is unconfirmed.
                     "explicit_http_config": {"http_protocol_options": {}},
                     "http_filters": [
-                        *attempt_filters(target.id),
+                        attempt_filter(target.id),
+                        first_content_filter(),
                         extension(
                             "envoy.filters.http.upstream_codec",
                             "extensions.filters.http.upstream_codec.v3.UpstreamCodec",

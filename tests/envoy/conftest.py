@@ -82,6 +82,7 @@ class Rig:
         self.bodies: dict[str, str] = {}
         self.tickets: dict[str, str] = {}
         self.again: set[str] = set()
+        self.limits: dict[str, int] = {}
         self.request_headers: dict[str, str] = {}
         self.hooks = {
             "request_headers": self.claim,
@@ -193,10 +194,8 @@ class Rig:
         for name in self.again:
             attempts[name]["again"] = "1"
         attempt_ms = int(self.request_headers.get("x-envoy-upstream-rq-per-try-timeout-ms", 60_000))
-        plan = {
-            "priority_groups": [{"name": name} for name in self.plan],
-            "attempt_ms": dict.fromkeys(self.plan, attempt_ms),
-        }
+        plan = {"priority_groups": [{"name": name} for name in self.plan], "attempt_ms": attempt_ms}
+        plan["limits_ms"] = self.limits
         answer.dynamic_metadata.update({"kt.plan": plan, "kt.attempts": attempts})
         return answer
 

@@ -250,3 +250,19 @@ def test_what_the_headers_wait_for_need_not_answer(rig):
 
     rig.start(mutate=refuse)
     assert {reply.body for reply in rig.posts(20)} == {GOOD}
+
+
+def test_a_target_that_took_its_own_time_is_not_asked_again(rig):
+    """The last attempt, cut by its cluster before the router's time: it is over, and a 504."""
+    east = rig.upstream("east")
+    east.answer = rig.answer(fault="hang")
+    rig.limits = {"east": 300}
+
+    def hasten(document):
+        cluster = document["static_resources"]["clusters"][1]
+        options = next(iter(cluster["typed_extension_protocol_options"].values()))
+        options["common_http_protocol_options"]["max_stream_duration"] = "0.3s"
+
+    rig.start(mutate=hasten)
+    assert rig.post().status == 504
+    assert len(east.received) == 1

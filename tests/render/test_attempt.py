@@ -4,7 +4,7 @@ import pytest
 
 from extproc.edge.corrections import PATIENCE_SECONDS
 from extproc.edge.signer import METHOD, SERVICE
-from extproc.render.attempt import attempt_filters
+from extproc.render.attempt import attempt_filter
 from extproc.render.processor import ATTEMPTS, OUTCOMES, PLAN
 from extproc.render.workers import WORKERS
 from extproc.sagemaker.ticket import SIGNATURE
@@ -12,7 +12,7 @@ from extproc.sagemaker.ticket import SIGNATURE
 
 def source(target_id):
     """The Lua that a target's cluster runs."""
-    return attempt_filters(target_id)[0]["typed_config"]["default_source_code"]["inline_string"]
+    return attempt_filter(target_id)["typed_config"]["default_source_code"]["inline_string"]
 
 
 def test_each_target_has_its_name_in_its_script():
