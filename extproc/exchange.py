@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING, ClassVar
 
-from extproc import answer
+from extproc import answer, attempts
 from extproc import record as outcomes
 from extproc.actions import Action, BodyMode, Continue, Release, Replace, Respond
 from extproc.admit import admit, audit_unavailable, too_large
@@ -57,10 +57,6 @@ if TYPE_CHECKING:
 
 # Marks in dynamic metadata that a worker has taken the exchange, and will audit it: Envoy's own log skips it then.
 CLAIM = {"kt.audit": {"claimed": 1}}
-# attempt.lua's name for an attempt that found no host.
-NO_HEALTHY_HOST = "NoHealthyHost"
-# first_content.lua's names for streams that cannot be read, or ended without a word.
-WORDLESS = ("BrokenStream", "NoContent")
 # Envoy takes 60 KiB of headers; no path of ours is longer than this, and the audit trail needs no more of the others.
 MAX_PATH = 1024
 
@@ -191,9 +187,7 @@ class Exchange:
         record, asked = self.record, self._asked
         record.first_byte, record.attempts, record.attempt_count = now, event.outcomes, event.attempts
         self._head = event
-        # The trap answered: no host of the target was healthy, and nobody upstream has seen the request.
-        trapped = bool(event.outcomes) and event.outcomes[-1].error_type == NO_HEALTHY_HOST
-        if trapped:
+        if attempts.trapped(event):
             self._head = replace(event, details="no_healthy_upstream")
         elif asked is not None:
             self._target = next((t for t in asked.targets if t.id == event.cluster), None)
@@ -210,10 +204,7 @@ class Exchange:
         framed = answer.framed(event.headers)
         stream = answer.StreamedAnswer(asked, self._target, guard=self._guard, record=record, framed=framed)
         # The target's own time runs from its attempt.
-        spent = event.outcomes[-1].elapsed if event.outcomes else None
-        if spent is None:
-            spent = now - record.asked if event.attempts <= 1 and record.asked is not None else 0.0
-        self.deadline = now - spent + self._target.timeout_seconds
+        self.deadline = attempts.began(event, record.asked, now) + self._target.timeout_seconds
         headers = (*answer.EVENTS, *self._target_header())
         # From here on the status is sent: an error becomes an event of the stream.
         self._state, self._stream = State.STREAMING, stream
@@ -226,10 +217,8 @@ class Exchange:
         return (Continue(self._target_header(), answer.UPSTREAM_HEADERS, BodyMode.BUFFERED),)
 
     def _await_fault(self, event: ResponseHeaders, now: float) -> tuple[Action, ...]:
-        failed = event.outcomes[-1].error_type if event.outcomes else ""
-        if failed in WORDLESS and answer.streamed(event.headers):
-            # Nothing more of use will come, and perhaps not even an end.
-            raise faults.unanswered(faults.broken_off(failed))
+        if attempts.wordless(event):
+            raise faults.unanswered(faults.broken_off(event.outcomes[-1].error_type))
         self._state = State.FAILING
         if event.end_of_stream:
             return self._on_fault(ResponseBody(b"", end_of_stream=True), now)
@@ -341,9 +330,8 @@ class Exchange:
     def _refusal(self, error: GatewayError) -> Respond:
         # Envoy puts the id on every answer but those that take the place of an answer already under way.
         identity = (("x-request-id", self.record.request_id),) if self.record.request_id else ()
-        tried = {attempt.target for attempt in self.record.attempts if attempt.error_type != NO_HEALTHY_HOST}
         headers = (
-            *error_body.headers(error, exhausted=len(tried) > 1),
+            *error_body.headers(error, exhausted=attempts.exhausted(self.record.attempts)),
             *identity,
             *(self._target_header() if self.record.target else ()),
         )

@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from extproc.attempts import NO_HEALTHY_HOST
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -62,7 +64,7 @@ class RetryBudget:
             tally.served += not attempt.retriable
             tally.failed += attempt.retriable
             # Nobody upstream has seen a request that found no healthy host.
-            tally.futile += attempt.retriable and number > 0 and attempt.error_type != "NoHealthyHost"
+            tally.futile += attempt.retriable and number > 0 and attempt.error_type != NO_HEALTHY_HOST
 
     def affordable(self, targets: tuple[Target, ...], now: float) -> tuple[Target, ...]:
         """The targets that a request may be planned for: all of them, or with the budget spent, the soundest alone."""
