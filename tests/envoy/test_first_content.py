@@ -129,6 +129,18 @@ def test_a_stream_that_fails_before_its_first_content_is_tried_elsewhere(pair, n
     assert (second["target"], second["status"]) == ("west", 200)
 
 
+@pytest.mark.parametrize("name", sorted(set(FAILED) - {"no frame", "content and exception at once"}))
+def test_where_a_stream_is_cut_makes_no_difference(pair, name):
+    """Byte by byte, the same is told of it."""
+    pieces, (status, error_type, original) = FAILED[name]
+    east, west = pair.upstreams.values()
+    east.answer = answer(pair, [bytes([byte]) for byte in b"".join(pieces)])
+    west.answer = answer(pair, (GOOD,))
+    assert pair.post().body == GOOD
+    first = pair.outcomes()[0]
+    assert (first["status"], first["error_type"], first.get("original_status")) == (status, error_type, original)
+
+
 @pytest.mark.parametrize("name", FAILED)
 def test_the_last_targets_failure_is_no_200(pair, name):
     """The worker gets the status that it amounts to, and the body as it came."""
