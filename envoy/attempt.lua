@@ -14,22 +14,30 @@
 -- anything is left to try is decided here: by x-kt-retriable on an answer, by `overdue` where none came.
 
 local PLAN = "kt.attempts"
--- "priority_groups": the order of targets, one entry for each attempt; "attempt_ms": how long each may take;
--- "triggers": the failures that a request may go on from, all of them when there is no such field.
+-- "priority_groups": the order of targets, one entry for each attempt; "attempt_ms": how long each may go without an
+-- answer; "limits_ms": the same by target's id, where a target's whole time is shorter; "triggers": the failures that a
+-- request may go on from, all of them when there is no such field.
 local ORDER = "kt.plan"
 -- Written for the worker and for the audit trail:
--- {"1": {target, status, error_type, original_status, error_code, retry_after, date, credentials}, "2": …}; of one that
--- has no answer (yet), {target, status = 0, began}.
+-- {"1": {target, status, error_type, original_status, error_code, retry_after, date, credentials, elapsed_ms, retriable},
+-- "2": …}; of one that has no answer (yet), {target, status = 0, began}. A stream's answer is what it begins with, and its
+-- status is what that amounts to; `elapsed_ms` is how long it took.
 local OUTCOMES = "kt.outcomes"
 -- A header that names this attempt's target where TARGET does not; no plan has it, so it goes no further.
 local NAMED = "x-kt-target"
+-- Written by first_content.lua: what the answer begins with.
+local FIRST = "kt.first"
+-- Who answers at once, with nothing: this Envoy itself.
+local NOBODY = "kt.nobody"
+local NOBODY_MS = 1000
 -- The cluster of workers, their method for a new signature, and how long they may take (the worker gives up before).
 local WORKERS = "kt.workers"
 local RESIGN = "/kt.v1.Signer/Resign"
 local RESIGN_MS = 6000
 
--- What in a plan is no header, and which of the headers a signature consists of.
-local OURS = { body = true, ticket = true }
+-- What in a plan is no header ("again": send again what the platform has timed out), and which of the headers a signature
+-- consists of.
+local OURS = { body = true, ticket = true, again = true }
 local SIGNATURE = { authorization = true, ["x-amz-date"] = true, ["x-amz-security-token"] = true }
 
 -- Error types of a 403 that newer credentials may cure.
@@ -75,8 +83,17 @@ local function planned(metadata)
   return #((metadata:get(ORDER) or {}).priority_groups or {})
 end
 
+local function first(handle)
+  return (handle:streamInfo():dynamicMetadata():get(FIRST) or {}).said or {}
+end
+
 local function now_ms(handle)
   return tonumber(handle:timestamp(EnvoyTimestampResolution.MILLISECOND)) or 0
+end
+
+-- How long an attempt at a target may go without an answer.
+local function allowed(order, target)
+  return (order.limits_ms or {})[target] or order.attempt_ms
 end
 
 -- Whether every planned attempt was made, and the last one took all its time: nothing is asked twice to think longer.
@@ -86,8 +103,9 @@ local function overdue(handle)
   local outcomes = metadata:get(OUTCOMES)
   if not outcomes then return false end
   local made = count(outcomes)
-  local began, most = outcomes[tostring(made)].began, metadata:get(ORDER).attempt_ms
-  return began and most and made >= planned(metadata) and now_ms(handle) - began >= most
+  local last = outcomes[tostring(made)]
+  local most = allowed(metadata:get(ORDER), last.target)
+  return last.began and most and made >= planned(metadata) and now_ms(handle) - last.began >= most
 end
 
 -- "timeout" or "server_error" when the last attempt brought no answer and the plan does not go on from that, else nil.
@@ -97,7 +115,7 @@ local function stopped(handle)
   local outcomes = order.triggers and metadata:get(OUTCOMES)
   local last = outcomes and outcomes[tostring(count(outcomes))]
   if not last or last.status ~= 0 then return nil end
-  local kind = now_ms(handle) - last.began >= order.attempt_ms and "timeout" or "server_error"
+  local kind = now_ms(handle) - last.began >= allowed(order, last.target) and "timeout" or "server_error"
   return not order.triggers[kind] and kind or nil
 end
 
@@ -120,6 +138,8 @@ local function install(handle, plan, target)
 end
 
 function envoy_on_request(handle)
+  -- What the attempt before began with.
+  if first(handle).verdict then handle:streamInfo():dynamicMetadata():set(FIRST, "said", {}) end
   -- An error here would let the request pass as it is (Envoy only logs it); what was not signed is never sent.
   local judged, late = pcall(overdue, handle)
   if judged and late then
@@ -212,9 +232,10 @@ local function sign_again(handle, plan, target, cause, date)
   metadata:set(ORDER, "priority_groups", order)
 end
 
-local function retriable(status, error_type, original, known, cause)
+local function retriable(status, error_type, original, known, cause, again)
   if status >= 500 or status == 429 or status == 408 then return true end
-  if status == 424 then return original ~= nil and (original == 429 or original >= 500) end
+  -- 0: the platform's own limit of time. The container goes on with the work, so that another attempt would double it.
+  if status == 424 then return original ~= nil and (original == 429 or original >= 500 or (original == 0 and again)) end
   return known ~= nil or cause ~= nil or (RETRIABLE[status] ~= nil and RETRIABLE[status][error_type] == true)
 end
 
@@ -224,8 +245,21 @@ local function triggered(metadata, status, error_type, original)
   if not triggers then return true end
   local said = original or status
   if said == 429 or string.match(error_type, "^Throttling") then return triggers.rate_limit == true end
-  if said == 408 or said == 504 then return triggers.timeout == true end
+  if said == 0 or said == 408 or said == 504 then return triggers.timeout == true end
   return triggers.server_error == true
+end
+
+-- Hold the headers until it is known what a stream begins with. A script that waits for an HTTP call holds them; one that
+-- waits for a chunk holds them only if it waited for a call before (measured; the chunk then wakes it). So each time that
+-- first_content.lua has not decided there is a call, to Envoy itself: about 0.1 ms of its time, in most streams once.
+local function held(handle)
+  if first(handle).verdict ~= "waiting" then return first(handle) end
+  local next_chunk = handle:bodyChunks()
+  while first(handle).verdict == "waiting" do
+    handle:httpCall(NOBODY, { [":method"] = "GET", [":path"] = "/", [":authority"] = NOBODY }, nil, NOBODY_MS)
+    if first(handle).verdict == "waiting" and not next_chunk() then break end
+  end
+  return first(handle)
 end
 
 function envoy_on_response(handle)
@@ -266,21 +300,29 @@ function envoy_on_response(handle)
   end
   for _, name in ipairs(foreign) do headers:remove(name) end
   if status == 200 then headers:remove("retry-after") end
+  local said = held(handle)
+  if said.verdict == "failed" then
+    status, error_type, original, code = said.status, said.error_type, said.original_status, said.error_code
+    handle:headers():replace(":status", tostring(status))
+  end
 
   local metadata = handle:streamInfo():dynamicMetadata()
   local outcomes = metadata:get(OUTCOMES) or {}
   local made = count(outcomes)
   local target = TARGET or (outcomes[tostring(made)] or {}).target
   -- Read when it is needed: it holds bodies.
-  local plan = cause and (metadata:get(PLAN) or {})[target] or {}
+  local plan = (cause or original == 0) and (metadata:get(PLAN) or {})[target] or {}
+  local began = (outcomes[tostring(made)] or {}).began
+  local again = retriable(status, error_type, original, known, cause, plan.again)
   metadata:set(OUTCOMES, tostring(made), {
     target = target, status = status, error_type = error_type,
     original_status = original, error_code = code, date = date, retry_after = retry_after,
+    elapsed_ms = began and now_ms(handle) - began or nil, retriable = again or nil,
     credentials = cause ~= "clock" and plan.ticket and string.match(plan.ticket, "^[^ ]+") or nil,
   })
   -- Whatever goes wrong there, the answer is the refusal that it was.
   if WAITS and cause and plan.ticket then pcall(sign_again, handle, plan, target, cause, date or "") end
-  if not retriable(status, error_type, original, known, cause) then return end
+  if not again then return end
   -- A new signature is not another target.
   if not cause and not triggered(handle:streamInfo():dynamicMetadata(), status, error_type, original) then return end
   if made < planned(handle:streamInfo():dynamicMetadata()) then

@@ -18,6 +18,7 @@ from extproc.translate import stream_translator, translator
 
 if TYPE_CHECKING:
     from extproc.ask import Asked
+    from extproc.events import Headers
     from extproc.openai.call import Call
     from extproc.openai.document import Document
     from extproc.record import ExchangeRecord
@@ -71,6 +72,25 @@ def whole(body: bytes, *, asked: Asked, target: Target, guard: Guard, record: Ex
         return orjson.dumps(endpoint.whole(document))
     chunks = replay(document, include_usage=call.include_usage)
     return b"".join([*(sse.event(endpoint.chunk(chunk)) for chunk in chunks), sse.DONE_EVENT])
+
+
+def framed(headers: Headers) -> bool:
+    """Whether an answer comes as frames of an event stream."""
+    return headers.get("content-type", "").lower().startswith(EVENT_STREAM)
+
+
+def streamed(headers: Headers) -> bool:
+    """Whether an answer is a stream: in frames, or bare server-sent events."""
+    return framed(headers) or headers.get("content-type", "").lower().startswith("text/event-stream")
+
+
+def failure(
+    body: bytes, headers: Headers, *, asked: Asked, target: Target, guard: Guard, record: ExchangeRecord
+) -> GatewayError:
+    """The error of a stream that failed before its first content: the client has got nothing of it yet."""
+    stream = StreamedAnswer(asked, target, guard=guard, record=record, framed=framed(headers))
+    stream.push(body, last=True)
+    return faults.unanswered(stream.error or faults.broken_off("a stream without content"))
 
 
 class StreamedAnswer:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from extproc.openai.endpoint import Endpoint
     from extproc.policies.verdict import Guard
     from extproc.record import ExchangeRecord
+    from extproc.routing.budget import RetryBudget
     from extproc.routing.settings import Routing
     from extproc.routing.targets import Credentials, Identity, Target
     from extproc.sagemaker.session import Session
@@ -70,6 +71,7 @@ def ask(
     tickets: Tickets | None = None,
     observer: Observer = _UNOBSERVED,
     client: bytes = b"",
+    budget: RetryBudget | None = None,
 ) -> Asked:
     """Judge a request and make it ready for every target it may go to.
 
@@ -86,6 +88,7 @@ def ask(
         tickets: for attempts to be signed again when AWS refuses their signature; None for never.
         observer: what is known of the targets.
         client: digest of the header that keeps a client at its target; b"" for none.
+        budget: on retries; None for no bound but the number of targets.
 
     Raises:
         GatewayError: the request ends here, and how.
@@ -98,6 +101,8 @@ def ask(
     judge(text.request_slots(call.document), Phase.REQUEST, guard, record)
     ordered = route.ordered(call, stages, request, runtime, observer, record=record, now=now)
     targets = sticky.first(ordered, session)
+    if budget is not None and session is None:
+        targets = budget.affordable(targets, now)
     asked = _signed(
         call,
         targets,
@@ -127,7 +132,7 @@ def _signed(
     tickets: Tickets | None,
     routing: Routing,
 ) -> Asked:
-    expires = now + max(target.timeout_seconds for target in targets) * len(targets) + GRACE_SECONDS
+    expires = now + sum(target.timeout_seconds for target in targets) + GRACE_SECONDS
     bodies: dict[tuple[object, ...], tuple[bytes, str]] = {}
     attempts: dict[str, object] = {}
     first = b""
@@ -168,7 +173,7 @@ def _signed(
                     **sticky.header(target, session, stream=stream),
                 },
             )
-        planned: dict[str, object] = {**attempt}
+        planned: dict[str, object] = {**attempt, **({"again": "1"} if target.retry_model_timeouts else {})}
         if tickets is not None:
             planned["ticket"] = tickets.issue(
                 target, attempt, payload_hash=payload_hash, credentials=keys, clock=ahead, now=now, expires=expires
@@ -181,9 +186,11 @@ def _signed(
         most = max(target.max_body_bytes or 0 for target in targets)
         raise RequestTooLarge(f"The request is larger than {most} bytes, the most that this model's endpoint takes.")
     targets = tuple(target for target in targets if target.id in attempts)
-    # Envoy has one time for every attempt of a request: so the most patient target's, and for each the whole of it.
-    longest = max(target.timeout_seconds for target in targets)
-    total = longest * len(targets) + GRACE_SECONDS
+    # The router has one time for every attempt of a request, and it ends with the head of an answer, a stream's first
+    # content: so the most patient target's. Each target's own, for the whole, is its cluster's max_stream_duration.
+    patience = {t.id: t.patience if call.stream and t.streaming else t.timeout_seconds for t in targets}
+    longest = max(patience.values())
+    total = sum(target.timeout_seconds for target in targets) + GRACE_SECONDS
     return Asked(
         call=call,
         targets=targets,
@@ -200,6 +207,7 @@ def _signed(
             PLAN: {
                 "priority_groups": [{"name": target.id} for target in targets],
                 "attempt_ms": round(1000 * longest),
+                "limits_ms": {t.id: round(1000 * t.timeout_seconds) for t in targets if t.timeout_seconds < longest},
                 **_triggers(routing),
             },
             ATTEMPTS: attempts,

@@ -38,6 +38,10 @@ class RequestTrailers:
 class AttemptOutcome:
     """What one attempt brought, as attempt.lua reported it: the upstream's status and AWS error type ("" if none).
 
+    Of a stream, what it began with: one that failed before its first content has the status that this amounts to, not
+    the 200 that came before. Status 0: no answer, or none to its first content. `elapsed` is how many seconds it took
+    to the answer's head, a stream's first content; None when there is no answer. `retriable`: it failed, and another
+    target might not.
     `original_status` is the container's of a 424, `error_code` SageMaker's or our own word for what it said, and
     `retry_after` the seconds that it asked for, 0 for none.
 
@@ -53,6 +57,8 @@ class AttemptOutcome:
     original_status: int | None = None
     error_code: str = ""
     retry_after: float = 0.0
+    elapsed: float | None = None
+    retriable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING, ClassVar
 
-from extproc import answer
+from extproc import answer, attempts
 from extproc import record as outcomes
 from extproc.actions import Action, BodyMode, Continue, Release, Replace, Respond
 from extproc.admit import admit, audit_unavailable, too_large
@@ -53,13 +53,12 @@ if TYPE_CHECKING:
 
     from extproc.config.runtime import Runtime
     from extproc.policies.verdict import Guard
+    from extproc.routing.budget import RetryBudget
     from extproc.routing.targets import Credentials, Identity, Target
     from extproc.sagemaker.ticket import Tickets
 
 # Marks in dynamic metadata that a worker has taken the exchange, and will audit it: Envoy's own log skips it then.
 CLAIM = {"kt.audit": {"claimed": 1}}
-# attempt.lua's name for an attempt that found no host.
-NO_HEALTHY_HOST = "NoHealthyHost"
 # Envoy takes 60 KiB of headers; no path of ours is longer than this, and the audit trail needs no more of the others.
 MAX_PATH = 1024
 
@@ -82,7 +81,8 @@ class Surroundings:
 
     While the audit trail cannot be written (`audit_failed`) requests are refused before anything is spent upstream.
     `clock` says by how many seconds AWS's clock is ahead of ours, by region. With `tickets` an attempt whose signature
-    AWS refuses can be signed again. `observer` knows the targets.
+    AWS refuses can be signed again. `observer` knows the targets. With a `budget` fewer targets are planned where
+    retries have been futile.
     """
 
     credentials: Mapping[Identity, Credentials] = field(default_factory=dict)
@@ -91,6 +91,7 @@ class Surroundings:
     now: float = 0.0
     tickets: Tickets | None = None
     observer: Observer = field(default_factory=Unobserved)
+    budget: RetryBudget | None = None
 
 
 class Exchange:
@@ -184,6 +185,7 @@ class Exchange:
             tickets=self._surroundings.tickets,
             observer=self._surroundings.observer,
             client=self._client,
+            budget=self._surroundings.budget,
         )
         self.record.asked = now
         self._state = State.ASKED
@@ -193,9 +195,7 @@ class Exchange:
         record, asked = self.record, self._asked
         record.first_byte, record.attempts, record.attempt_count = now, event.outcomes, event.attempts
         self._head = event
-        # The trap answered: no host of the target was healthy, and nobody upstream has seen the request.
-        trapped = bool(event.outcomes) and event.outcomes[-1].error_type == NO_HEALTHY_HOST
-        if trapped:
+        if attempts.trapped(event):
             self._head = replace(event, details="no_healthy_upstream")
         elif asked is not None:
             # Before Envoy 1.40 a cluster has several targets; attempt.lua knows which of them it was.
@@ -204,7 +204,6 @@ class Exchange:
         if self._target is not None and event.details == "via_upstream":
             record.target = self._target.id
         status = int(event.headers.get(":status", "0"))
-        content_type = event.headers.get("content-type", "").lower()
         if asked is None or self._target is None or status != 200:
             return self._await_fault(event, now)
         if not (asked.call.stream and self._target.streaming):
@@ -212,11 +211,10 @@ class Exchange:
         if event.end_of_stream:
             # Still in time for a status of its own: no body will come that an error event could go into.
             raise faults.broken_off("a stream without a body")
-        framed = content_type.startswith(answer.EVENT_STREAM)
+        framed = answer.framed(event.headers)
         stream = answer.StreamedAnswer(asked, self._target, guard=self._guard, record=record, framed=framed)
-        # The target's own time runs from its attempt; with failovers before it that began at the latest now.
-        began = record.asked if event.attempts <= 1 and record.asked is not None else now
-        self.deadline = began + self._target.timeout_seconds
+        # The target's own time runs from its attempt.
+        self.deadline = attempts.began(event, record.asked, now) + self._target.timeout_seconds
         headers = (*answer.EVENTS, *self._target_header())
         # From here on the status is sent: an error becomes an event of the stream.
         self._state, self._stream = State.STREAMING, stream
@@ -229,6 +227,8 @@ class Exchange:
         return (Continue(self._target_header(), answer.UPSTREAM_HEADERS, BodyMode.BUFFERED),)
 
     def _await_fault(self, event: ResponseHeaders, now: float) -> tuple[Action, ...]:
+        if attempts.wordless(event):
+            raise faults.unanswered(faults.broken_off(event.outcomes[-1].error_type))
         self._state = State.FAILING
         if event.end_of_stream:
             return self._on_fault(ResponseBody(b"", end_of_stream=True), now)
@@ -253,6 +253,11 @@ class Exchange:
         # Envoy's own reply to what it refused before we asked anything (a body over its limit, say).
         if self._asked is None and head.headers.get(":status") == "413":
             raise too_large(self._runtime.limits)
+        if self._asked is not None and self._target is not None and answer.streamed(head.headers):
+            # A stream that failed before its first content; attempt.lua gave it the status that this amounts to.
+            raise answer.failure(
+                event.body, head.headers, asked=self._asked, target=self._target, guard=self._guard, record=self.record
+            )
         targets = self._asked.targets if self._asked is not None else ()
         error = faults.classify(
             int(head.headers.get(":status", "0")),
@@ -335,7 +340,11 @@ class Exchange:
     def _refusal(self, error: GatewayError) -> Respond:
         # Envoy puts the id on every answer but those that take the place of an answer already under way.
         identity = (("x-request-id", self.record.request_id),) if self.record.request_id else ()
-        headers = (*error_body.headers(error), *identity, *(self._target_header() if self.record.target else ()))
+        headers = (
+            *error_body.headers(error, exhausted=attempts.exhausted(self.record.attempts)),
+            *identity,
+            *(self._target_header() if self.record.target else ()),
+        )
         details = f"kt_{error.openai_code or error.type}"
         return Respond(error.http_status, headers, error_body.body(error), details)
 

@@ -88,10 +88,10 @@ def test_options_that_the_client_overrides_make_no_difference(asking: Any) -> No
 
 @pytest.mark.parametrize(
     ("times", "attempt", "total", "retries"),
-    [((60.0,), "60000", "65000", "0"), ((10.0, 60.0), "60000", "125000", "1"), ((0.25, 0.5, 0.25), "500", "6500", "2")],
+    [((60.0,), "60000", "65000", "0"), ((10.0, 60.0), "60000", "75000", "1"), ((0.25, 0.5, 0.25), "500", "6000", "2")],
 )
 def test_times_and_retries(asking: Any, times: tuple[float, ...], attempt: str, total: str, retries: str) -> None:
-    """Envoy has one time for all attempts: the longest, in full for each; and one retry for each next target."""
+    """The router has one time for each attempt, the longest, and the sum for all; one retry for each next target."""
     targets = [make_target(f"t{at}", timeout_seconds=time) for at, time in enumerate(times)]
     asked, _ = asking(make_runtime(*targets))
     assert dict(asked.set_headers) == {
@@ -102,7 +102,41 @@ def test_times_and_retries(asking: Any, times: tuple[float, ...], attempt: str, 
     }
     # attempt.lua must know an attempt that took all its time from one that broke off.
     assert str(asked.metadata[PLAN]["attempt_ms"]) == attempt
-    assert float(total) / 1000 - len(times) * float(attempt) / 1000 == GRACE_SECONDS
+    assert asked.metadata[PLAN]["limits_ms"] == {
+        t.id: 1000 * t.timeout_seconds for t in targets if 1000 * t.timeout_seconds < float(attempt)
+    }
+    assert float(total) / 1000 - sum(times) == GRACE_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("stream", "second", "attempt", "limits"),
+    [
+        (True, {"first_byte_timeout_seconds": 5.0}, "5000", {}),
+        (True, {}, "20000", {}),
+        (True, {"streaming": False}, "20000", {}),
+        (False, {"first_byte_timeout_seconds": 5.0}, "30000", {"two": 20000}),
+    ],
+)
+def test_a_streams_first_content_has_a_time_of_its_own(
+    asking: Any, stream: bool, second: dict[str, Any], attempt: str, limits: dict[str, int]
+) -> None:
+    """The longest of the targets planned; whole answers have the whole time, as nothing of them comes before."""
+    targets = [
+        make_target("one", timeout_seconds=30.0, first_byte_timeout_seconds=2.0),
+        make_target("two", timeout_seconds=20.0, **second),
+    ]
+    asked, _ = asking(make_runtime(*targets), stream=stream)
+    headers = dict(asked.set_headers)
+    assert headers["x-envoy-upstream-rq-per-try-timeout-ms"] == attempt
+    assert headers["x-envoy-upstream-rq-timeout-ms"] == "55000"
+    assert asked.metadata[PLAN]["limits_ms"] == limits
+
+
+def test_what_the_platform_timed_out_is_sent_again_only_where_the_target_says_so(asking: Any) -> None:
+    """attempt.lua is told with the attempt."""
+    again = make_target("again", retry_model_timeouts=True)
+    asked, _ = asking(make_runtime(EAST, again))
+    assert [attempt.get("again") for attempt in asking.attempts(asked).values()] == [None, "1"]
 
 
 def test_targets_without_credentials_are_left_out(asking: Any) -> None:

@@ -38,7 +38,12 @@ def test_wheel_holds_one_package_and_what_it_reads(wheel):
     names = set(wheel.namelist())
     packages = {name.split("/")[0] for name in names if ".dist-info" not in name.split("/")[0]}
     assert packages == {"extproc"}
-    assert {"extproc/render/attempt.lua", "extproc/config/schema.json", "extproc/py.typed"} <= names
+    assert {
+        "extproc/render/attempt.lua",
+        "extproc/render/first_content.lua",
+        "extproc/config/schema.json",
+        "extproc/py.typed",
+    } <= names
 
 
 def test_wheel_holds_every_source_file(wheel):
@@ -66,9 +71,10 @@ def test_wheel_runs_without_the_checkout(wheel, tmp_path):
     program = (
         "import extproc, json\n"
         "from importlib.resources import files\n"
-        "from extproc.render.attempt import attempt_filter\n"
+        "from extproc.render.attempt import attempt_filter, first_content_filter\n"
         "schema = json.loads((files('extproc.config') / 'schema.json').read_text())\n"
-        "print(json.dumps([extproc.__file__, '$schema' in schema, json.dumps(attempt_filter('east'))]))\n"
+        "filters = [attempt_filter('east'), first_content_filter()]\n"
+        "print(json.dumps([extproc.__file__, '$schema' in schema, json.dumps(filters)]))\n"
     )
     # -P keeps the working directory out; the path below comes before the checkout's.
     command = [sys.executable, "-P", "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n{program}"]

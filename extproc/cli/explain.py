@@ -195,6 +195,7 @@ def _target(target: Target) -> dict[str, Any]:
         "missing": [name for name in variables if name and not os.environ.get(name)],
         "max_context_tokens": target.max_context_tokens,
         "timeout_seconds": target.timeout_seconds,
+        "first_byte_timeout_seconds": target.first_byte_timeout_seconds,
     }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from extproc.config import broad, known, placing, references, reversible
 from extproc.config.base_url import parse_base_url
-from extproc.config.model.target import ENVIRONMENT_NAME
+from extproc.config.model.target import DEFAULT_TIMEOUT, ENVIRONMENT_NAME
 from extproc.config.problem import Code, Path, Problem, Severity, did_you_mean, dotted
 from extproc.config.provider import InvalidProvider, resolve
 from extproc.policies.fuzzy import MOST_TERMS, too_short
@@ -196,6 +196,16 @@ def _targets(root: dict[str, Any]) -> Iterator[Problem]:
         yield from _base_url(path, target.get("base_url"))
         yield from _identity(path, target)
         yield from _addressing(path, target)
+        yield from _times(path, target)
+
+
+def _times(path: Path, target: dict[str, Any]) -> Iterator[Problem]:
+    name = "first_byte_timeout_seconds"
+    first, whole = target.get(name), target.get("timeout_seconds", DEFAULT_TIMEOUT)
+    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (first, whole))
+    if numbers and first >= whole:
+        message = f"must be shorter than timeout_seconds, which is {whole:g}"
+        yield Problem(Code.CONFLICT, (*path, name), message, "remove it, or lower it", at_key=True)
 
 
 def _provider(path: Path, target: dict[str, Any]) -> Iterator[Problem]:

@@ -133,6 +133,8 @@ def _target(
         identity=_identity(target, region, path, environ, problems),
         max_context_tokens=_context_window(target, endpoint),
         timeout_seconds=float(target.timeout_seconds),
+        first_byte_timeout_seconds=target.first_byte_timeout_seconds,
+        retry_model_timeouts=target.retry_model_timeouts,
         max_tokens=target.options.max_tokens,
         temperature=target.options.temperature,
         upstream_model=target.upstream_model,

@@ -41,8 +41,9 @@ def check(target: Target, kind: str, path: Path) -> Iterator[Problem]:
     for name, formats_of in _OF_EMBEDDING.items():
         if name in given and not (kind == "embedding" and target.format in formats_of):
             yield _without_effect((*options, name), kind, target)
-    if kind == "embedding" and target.streaming is not None:
-        yield _without_effect((*path, "streaming"), kind, target)
+    for name in ("streaming", "first_byte_timeout_seconds"):
+        if kind == "embedding" and getattr(target, name) is not None:
+            yield _without_effect((*path, name), kind, target)
     if kind != "chat" and target.route == "openai":
         message = "SageMaker's OpenAI route serves chat completions only"
         yield Problem(Code.CONFLICT, (*path, "route"), message, "remove it or use route: invocations", at_key=True)

@@ -146,6 +146,7 @@ def configuration(runtime: Runtime) -> dict[str, object]:
                     "format": target.format,
                     "authority": target.authority,
                     "timeout_seconds": target.timeout_seconds,
+                    "first_byte_timeout_seconds": target.first_byte_timeout_seconds,
                     "max_context_tokens": target.max_context_tokens,
                 }
                 for target in runtime.targets

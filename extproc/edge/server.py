@@ -20,6 +20,7 @@ from extproc.errors import GatewayUnavailable
 from extproc.events import Closed, DeadlinePassed, Event, RequestBody, ResponseBody, ResponseHeaders
 from extproc.exchange import Exchange, Surroundings
 from extproc.record import ABORTED, FAILED, SERVED, fault
+from extproc.routing.budget import RetryBudget
 from extproc.routing.watch import Watch
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class ExternalProcessor:
         self._corrections = Corrections(keeper)
         self._tickets = tickets
         self.signer = Signer(runtime, keeper, self._corrections, tickets)
+        self._budget = RetryBudget()
         self.open = 0
 
     async def process(self, _: object, context: ServicerContext) -> None:
@@ -72,6 +74,7 @@ class ExternalProcessor:
             now=time.time(),
             tickets=self._tickets,
             observer=self._ledger,
+            budget=self._budget,
         )
         conversation = _Conversation(Exchange(runtime, surroundings), self._trail, context, Watch(self._ledger))
         self.open += 1
@@ -80,6 +83,7 @@ class ExternalProcessor:
                 event = wire.decode(message)
                 if isinstance(event, ResponseHeaders):
                     self._corrections.learn(event.outcomes, runtime.targets, time.time())
+                    self._budget.note(event.outcomes, time.time())
                 await conversation.take(event)
         except grpc.aio.InternalError:
             # Envoy reset the stream while it was being written to: the client left.

@@ -177,18 +177,23 @@ def _outcomes(metadata: Mapping[str, Struct]) -> tuple[AttemptOutcome, ...]:
     if OUTCOMES not in metadata:
         return ()
     fields = metadata[OUTCOMES].fields
-    return tuple(
-        AttemptOutcome(
-            target=entry.struct_value.fields["target"].string_value,
-            status=int(entry.struct_value.fields["status"].number_value),
-            error_type=entry.struct_value.fields["error_type"].string_value,
-            date=entry.struct_value.fields["date"].string_value,
-            credentials=entry.struct_value.fields["credentials"].string_value,
-            original_status=_whole_number(entry.struct_value, "original_status"),
-            error_code=entry.struct_value.fields["error_code"].string_value,
-            retry_after=entry.struct_value.fields["retry_after"].number_value,
-        )
-        for _, entry in sorted(fields.items(), key=lambda item: item[0])
+    return tuple(_outcome(entry.struct_value) for _, entry in sorted(fields.items(), key=lambda item: int(item[0])))
+
+
+def _outcome(told: Struct) -> AttemptOutcome:
+    fields = told.fields
+    return AttemptOutcome(
+        target=fields["target"].string_value,
+        status=int(fields["status"].number_value),
+        error_type=fields["error_type"].string_value,
+        date=fields["date"].string_value,
+        credentials=fields["credentials"].string_value,
+        elapsed=fields["elapsed_ms"].number_value / 1000 if "elapsed_ms" in fields else None,
+        original_status=_whole_number(told, "original_status"),
+        error_code=fields["error_code"].string_value,
+        retry_after=fields["retry_after"].number_value,
+        # Of one that brought no answer nothing more is told.
+        retriable=fields["retriable"].bool_value or not fields["status"].number_value,
     )
 
 

@@ -28,14 +28,18 @@ def body(error: GatewayError) -> bytes:
     return orjson.dumps(document(error))
 
 
-def headers(error: GatewayError) -> HeaderList:
+def headers(error: GatewayError, *, exhausted: bool = False) -> HeaderList:
     """The headers of an error answer: when, and whether at all, a client should try again.
 
-    SDKs obey both: `retry-after` in seconds, `x-should-retry` against their own list of statuses.
+    SDKs obey both: `retry-after` in seconds, `x-should-retry` against their own list of statuses. `exhausted`: several
+    targets were tried. A client's three attempts would make that three times as many, so that it is told to try again
+    only where waiting helps, and then after how long.
     """
     listed = [("content-type", "application/json")]
     if error.retry_after is not None:
         listed.append(("retry-after", str(error.retry_after)))
-    if error.should_retry is not None:
+    if exhausted and error.should_retry is None and error.retry_after is None:
+        listed.append(("x-should-retry", "false"))
+    elif error.should_retry is not None:
         listed.append(("x-should-retry", "true" if error.should_retry else "false"))
     return tuple(listed)

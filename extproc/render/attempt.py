@@ -1,4 +1,4 @@
-"""The upstream filter of each target: envoy/attempt.lua, told which target it serves."""
+"""The upstream filters of each target: envoy/attempt.lua, told which target it serves, and envoy/first_content.lua."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from extproc.render.extension import Document, extension
 
 
 @cache
-def _script() -> str:
+def _script(name: str) -> str:
     # In a wheel the script lies beside this file; in a checkout it stays in envoy/, with the rest of what Envoy runs.
-    shipped = files("extproc.render") / "attempt.lua"
+    shipped = files("extproc.render") / name
     if shipped.is_file():
         return shipped.read_text(encoding="utf-8")
-    return (Path(__file__).parents[2] / "envoy" / "attempt.lua").read_text(encoding="utf-8")
+    return (Path(__file__).parents[2] / "envoy" / name).read_text(encoding="utf-8")
 
 
 def _lua_string(text: str) -> str:
@@ -25,7 +25,12 @@ def _lua_string(text: str) -> str:
 
 def attempt_filter(target_id: str) -> Document:
     """The Lua filter for one target's cluster."""
-    return _filter(_lua_string(target_id), waits=True)
+    return _attempt(_lua_string(target_id), waits=True)
+
+
+def first_content_filter() -> Document:
+    """The Lua filter after it, which an answer passes first; without it streams go on as soon as their heads come."""
+    return _filter("kt.first_content", _script("first_content.lua"))
 
 
 def attempt_filters(*, waits: bool) -> list[Document]:
@@ -42,10 +47,14 @@ def attempt_filters(*, waits: bool) -> list[Document]:
         "extensions.filters.http.header_mutation.v3.HeaderMutation",
         {"mutations": {"request_mutations": [mutation]}},
     )
-    return [named, _filter("nil", waits=waits)]
+    return [named, _attempt("nil", waits=waits)]
 
 
-def _filter(target: str, *, waits: bool) -> Document:
-    source = f"local TARGET = {target}\nlocal WAITS = {'true' if waits else 'false'}\n{_script()}"
+def _attempt(target: str, *, waits: bool) -> Document:
+    settings = f"local TARGET = {target}\nlocal WAITS = {'true' if waits else 'false'}\n"
+    return _filter("kt.attempt", settings + _script("attempt.lua"))
+
+
+def _filter(name: str, source: str) -> Document:
     lua = {"default_source_code": {"inline_string": source}}
-    return extension("kt.attempt", "extensions.filters.http.lua.v3.Lua", lua)
+    return extension(name, "extensions.filters.http.lua.v3.Lua", lua)

@@ -6,7 +6,7 @@ from collections import Counter
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from extproc.render.attempt import attempt_filter
+from extproc.render.attempt import attempt_filter, first_content_filter
 from extproc.render.extension import Document, extension, seconds, typed
 
 if TYPE_CHECKING:
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from extproc.render.settings import Settings
     from extproc.routing.targets import Target
 
+# How long after a target's time Envoy cuts its answer: before that the worker ends a stream in time, with an event.
+CUT_AFTER = 0.5
+# The cluster that attempt.lua calls to wait for nothing: see there.
+NOBODY = "kt.nobody"
 HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 # Envoy's defaults are 1024 and, for retries, 3: with those, 27 of 30 concurrent failovers died (measured). A retry is
@@ -36,6 +40,18 @@ OUTLIER_DETECTION: Document = {
     "max_ejection_time": "60s",
     "max_ejection_percent": 100,
 }
+
+
+def nobody_cluster(settings: Settings) -> Document:
+    """The trap's listener, as something to be called."""
+    assignment = {"lb_endpoints": [{"endpoint": {"address": settings.trap.document()}}]}
+    return {
+        "name": NOBODY,
+        "type": "STATIC",
+        "connect_timeout": "0.25s",
+        "circuit_breakers": CIRCUIT_BREAKERS,
+        "load_assignment": {"cluster_name": NOBODY, "endpoints": [assignment]},
+    }
 
 
 def largest_group(targets: Sequence[Target]) -> int:
@@ -102,11 +118,17 @@ def _cluster(settings: Settings, target: Target, *, alone: bool) -> Document:
                 "extensions.upstreams.http.v3.HttpProtocolOptions",
                 {
                     # Below the idle time of AWS's front door, so that it is never the one to close first.
-                    "common_http_protocol_options": {"idle_timeout": "50s"},
+                    "common_http_protocol_options": {
+                        "idle_timeout": "50s",
+                        # The one time of an attempt that a target can have of its own: the router's per_try_timeout
+                        # is read once for all attempts. An attempt cut by it is repeated elsewhere (measured).
+                        "max_stream_duration": seconds(target.timeout_seconds + CUT_AFTER),
+                    },
                     # SageMaker answers on HTTP/1.1; h2 on its port is unconfirmed.
                     "explicit_http_config": {"http_protocol_options": {}},
                     "http_filters": [
                         attempt_filter(target.id),
+                        first_content_filter(),
                         extension(
                             "envoy.filters.http.upstream_codec",
                             "extensions.filters.http.upstream_codec.v3.UpstreamCodec",

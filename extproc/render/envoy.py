@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import yaml
 
 from extproc.render.bootstrap import bootstrap
-from extproc.render.clusters import target_clusters
+from extproc.render.clusters import nobody_cluster, target_clusters
 from extproc.render.extension import Document, typed
 from extproc.render.listener import listener
 from extproc.render.priorities import order_clusters, ordered_routes
@@ -93,7 +93,8 @@ def _upstreams(
         clusters = order_clusters(settings, targets, version, together)
         return _Upstreams(clusters, ordered_routes(settings, targets, limits), [])
     routes = route_configuration(settings, targets, limits)
-    return _Upstreams(target_clusters(settings, targets), routes, [trap_listener(settings)])
+    clusters = [*target_clusters(settings, targets), nobody_cluster(settings)]
+    return _Upstreams(clusters, routes, [trap_listener(settings)])
 
 
 def _clients(settings: Settings, routes: Document, limits: Limits, version: Version) -> Document:

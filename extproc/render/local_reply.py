@@ -28,6 +28,14 @@ REPLIES: tuple[tuple[str, int | None, str, str, str | None], ...] = (
         "model_error",
     ),
     (
+        # Of an answer whose head has come: a target's max_stream_duration, for which Envoy's own status is 408.
+        "response.code_details == 'upstream_max_stream_duration_reached'",
+        504,
+        "The model did not answer in the time allowed.",
+        "server_error",
+        "timeout",
+    ),
+    (
         "response.code == 413",
         None,
         "The request body is larger than this gateway accepts.",

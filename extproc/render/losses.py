@@ -43,6 +43,8 @@ LOSSES: tuple[tuple[Version, bool, str], ...] = (
         True,
         "While all other targets of a request are ejected, the one that has just failed is asked again.",
     ),
+    (PRIORITY_GROUP, True, "A stream fails over until its headers have come, not until its first content."),
+    (PRIORITY_GROUP, True, "The most patient target's `timeout_seconds` holds for all targets of a request."),
     (PRIORITY_GROUP, False, f"A model can have {MOST_TARGETS} targets at most."),
     (
         HELD_ANSWERS,

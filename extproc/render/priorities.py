@@ -14,8 +14,8 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from extproc.render.attempt import attempt_filters
-from extproc.render.clusters import HTTP_OPTIONS, target_clusters
-from extproc.render.extension import Document, extension
+from extproc.render.clusters import CUT_AFTER, HTTP_OPTIONS, target_clusters
+from extproc.render.extension import Document, extension, seconds
 from extproc.render.routes import route_configuration
 from extproc.render.versions import HELD_ANSWERS, Version
 from extproc.routing import order
@@ -78,6 +78,9 @@ def _cluster(name: str, chosen: Sequence[Target], single: Mapping[str, Document]
     ]
     first = single[chosen[0].id]
     options = first["typed_extension_protocol_options"][HTTP_OPTIONS]
+    longest = max(target.timeout_seconds for target in chosen)
+    # Of all attempts, as this is one cluster.
+    times = {**options["common_http_protocol_options"], "max_stream_duration": seconds(longest + CUT_AFTER)}
     (codec,) = (each for each in options["http_filters"] if each["name"] == "envoy.filters.http.upstream_codec")
     return {
         **{key: value for key, value in first.items() if key != "transport_socket_matches"},
@@ -91,7 +94,9 @@ def _cluster(name: str, chosen: Sequence[Target], single: Mapping[str, Document]
                 for priority, target in enumerate(chosen)
             ],
         },
-        "typed_extension_protocol_options": {HTTP_OPTIONS: {**options, "http_filters": [*filters, codec]}},
+        "typed_extension_protocol_options": {
+            HTTP_OPTIONS: {**options, "common_http_protocol_options": times, "http_filters": [*filters, codec]}
+        },
     }
 
 

@@ -46,7 +46,9 @@ class Target:
     `models` are the names that select it, the first being the one listed at /v1/models (alias, endpoint name, id).
     `scheme`, `host`, `port` say where to connect, an IPv6 address without brackets; `authority` is what is signed and
     sent as Host, `path_prefix` ("" or "/a/b") what stands before every path. `max_tokens` and `temperature` are used
-    when the client sends none. `timeout_seconds` bounds one attempt's whole answer, `max_body_bytes` its request body.
+    when the client sends none. `timeout_seconds` bounds one attempt's whole answer, `first_byte_timeout_seconds` a
+    stream's silence before its first content (None: not of its own), `max_body_bytes` the request body.
+    `retry_model_timeouts`: what the platform has timed out is sent to the next target, though the work goes on.
 
     `route` "invocations" calls InvokeEndpoint, "openai" SageMaker's own OpenAI path. `streaming` False: the endpoint
     answers whole only. `inference_component` to `custom_attributes` address what stands behind the endpoint;
@@ -74,6 +76,8 @@ class Target:
     identity: Identity = Identity()
     max_context_tokens: int | None = None
     timeout_seconds: float = 60.0
+    first_byte_timeout_seconds: float | None = None
+    retry_model_timeouts: bool = False
     max_tokens: int | None = None
     temperature: float | None = 0.3
     upstream_model: str | None = None
@@ -96,6 +100,11 @@ class Target:
     priority: int = 0
     pricing: tuple[float, float] | None = None
     barred: str = ""
+
+    @property
+    def patience(self) -> float:
+        """Seconds that a stream may be silent before its first content."""
+        return self.timeout_seconds if self.first_byte_timeout_seconds is None else self.first_byte_timeout_seconds
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from extproc.events import RequestBody, ResponseBody, ResponseHeaders
+from extproc.events import RequestBody, ResponseHeaders
 from extproc.record import FAILED, SERVED
 from extproc.routing.breaker import PROBE
 from extproc.routing.outcome import BROKEN_OFF, SUCCESS, kind_of
@@ -42,7 +42,7 @@ class Book(Protocol):
 class Watch:
     """One exchange's. Give it each event after the exchange has taken it, and the end."""
 
-    __slots__ = ("_answering", "_at", "_begun", "_book", "_probed")
+    __slots__ = ("_answering", "_at", "_began", "_book", "_probed")
 
     def __init__(self, book: Book) -> None:
         self._book = book
@@ -50,14 +50,12 @@ class Watch:
         self._at = ""
         self._probed = ""
         self._answering = False
-        self._begun = False
+        # When the attempt that answers began, as far as that is known.
+        self._began: float | None = None
 
     def saw(self, event: Event, record: ExchangeRecord, now: float) -> None:
         """An event was taken, and the record is as it was left; `now` is Unix seconds."""
-        if self._answering:
-            if not self._begun and isinstance(event, ResponseBody):
-                self._first_byte(record, now)
-        elif isinstance(event, RequestBody):
+        if isinstance(event, RequestBody):
             if record.planned and record.asked is not None:
                 self._move(record.planned[0])
                 self._probe(record)
@@ -68,8 +66,8 @@ class Watch:
         """The exchange is over."""
         if self._answering and record.outcome == FAILED and record.error_code in _BROKEN:
             self._book.attempted(record.target, BROKEN_OFF, now)
-        elif self._answering and record.outcome == SERVED and record.asked is not None and len(record.attempts) == 1:
-            self._book.spoke(record.target, record.completion_tokens or 0, now - record.asked, now)
+        elif self._began is not None and record.outcome == SERVED:
+            self._book.spoke(record.target, record.completion_tokens or 0, now - self._began, now)
         self._answering = False
         self._move("")
         self._release()
@@ -81,14 +79,10 @@ class Watch:
         served = record.attempts[-1] if record.attempts else None
         self._answering = served is not None and kind_of(served) == SUCCESS
         self._move(record.target if self._answering else "")
-        if self._answering and not record.stream:
-            self._first_byte(record, now)
-
-    def _first_byte(self, record: ExchangeRecord, now: float) -> None:
-        self._begun = True
-        # With failovers before it, nobody here knows when the attempt that answered began.
-        if record.asked is not None and len(record.attempts) == 1:
-            self._book.waited(record.target, now - record.asked, now)
+        # Envoy's own measure: to the answer's head, a stream's first content.
+        if self._answering and served is not None and served.elapsed is not None:
+            self._began = now - served.elapsed
+            self._book.waited(record.target, served.elapsed, now)
 
     def _probe(self, record: ExchangeRecord) -> None:
         """What a half-open target is probed by must be counted: others are to go elsewhere meanwhile."""

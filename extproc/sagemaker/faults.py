@@ -142,6 +142,11 @@ def broken_off(detail: str) -> UpstreamFailed:
     return UpstreamFailed(BROKEN_OFF, code=_STREAM_CODE, detail=detail)
 
 
+def unanswered(error: GatewayError) -> GatewayError:
+    """The same for a client that has got nothing of the answer: there is nothing incomplete to speak of."""
+    return UpstreamFailed(FAILED, code=_STREAM_CODE, detail=error.detail) if error.message == BROKEN_OFF else error
+
+
 # Envoy's names: envoy/stream_info/stream_info.h, ResponseCodeDetailValues. Some are followed by "{reason}".
 _TIMEOUTS = (
     "response_timeout",

@@ -74,7 +74,7 @@ def only(*failures: str) -> frozenset[str]:
     return frozenset(failures)
 
 
-# Marked "yet": to be emptied when the gateway moves answers that have sent headers and nothing of the answer.
+# Marked "yet": to be emptied when the gateway moves whole answers of which something has come, to Envoy and no further.
 CASES = (
     Case("calm", "nothing", calm, breaks="nothing"),
     Case("refused", "connect refused", dead, own="process", open=CUT_OFF),
@@ -87,10 +87,7 @@ CASES = (
         "hang-first",
         "hang before frame 1",
         fault("stall-midstream--after0"),
-        # Half of it has come, to Envoy and no further.
         whole=only("504 timeout"),  # yet
-        # Not even an event that says so: to Envoy, what a worker says before it was sent a chunk is "spurious".
-        stream=only(BROKEN_OFF),  # yet
     ),
     Case(
         "hang-midstream",
@@ -107,13 +104,7 @@ CASES = (
     Case("inner-429", "424, inner 429", fault("model-error-429")),
     # The container computes on, so that nothing is sent again: by decision, not for want of a way.
     Case("inner-0", "424, inner 0", fault("model-error-0"), whole=only("504 timeout"), stream=only("504 timeout")),
-    # Of a whole answer there is no first frame.
-    Case(
-        "exception-first",
-        "exception first",
-        fault("exception-first"),
-        stream=only("event model_stream_error"),  # yet
-    ),
+    Case("exception-first", "exception first", fault("exception-first")),
     Case("slow-start", "slow start", fault(("not-ready", 10), "chat--first1200")),
     Case("flapping", "flapping every 1 s", flapping("unavailable", 1.0)),
     # Its exchanges cannot be judged to their end by anybody else, and unjudged they may not pass.

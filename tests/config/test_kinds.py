@@ -47,6 +47,7 @@ def test_every_format_that_a_kind_has_is_taken(told: Callable[..., list[str]], k
         ("chat", ["format: tgi", "prompt_template: plain", "upstream_model: a"], "upstream_model: has no meaning"),
         ("embedding", ["format: tei", "upstream_model: a"], "upstream_model: has no meaning"),
         ("embedding", ["streaming: false"], "streaming: has no meaning for embedding requests"),
+        ("embedding", ["first_byte_timeout_seconds: 5"], "seconds: has no meaning for embedding requests"),
         ("embedding", ["options: {max_tokens: 5}"], "options.max_tokens: has no meaning"),
         ("embedding", ["options: {temperature: 1}"], "options.temperature: has no meaning"),
         ("chat", ["options: {input_type: query}"], "options.input_type: has no meaning for chat requests"),

@@ -82,6 +82,8 @@ def test_response_headers_arrive_with_cluster_attempts_and_outcomes():
                     **({"credentials": string("f00d")} if target == "east" else {}),
                     **({"error_code": string("NO_CAPACITY")} if target == "east" else {}),
                     **(dict.fromkeys(("original_status", "retry_after"), zero) if target == "east" else {}),
+                    **({"retriable": well_known.Value(bool_value=True)} if target == "east" else {}),
+                    **({"elapsed_ms": well_known.Value(number_value=250.0)} if target == "west" else {}),
                 }
             )
         )
@@ -107,9 +109,12 @@ def test_response_headers_arrive_with_cluster_attempts_and_outcomes():
         details="via_upstream",
         outcomes=(
             AttemptOutcome(
-                "east", 400, "ThrottlingException", "Tue, 15 Nov 2033 08:12:31 GMT", "f00d", 0, "NO_CAPACITY", 0.0
+                *("east", 400, "ThrottlingException", "Tue, 15 Nov 2033 08:12:31 GMT", "f00d"),
+                retriable=True,
+                original_status=0,
+                error_code="NO_CAPACITY",
             ),
-            AttemptOutcome("west", 200, ""),
+            AttemptOutcome("west", 200, "", elapsed=0.25),
         ),
     )
 
@@ -139,6 +144,8 @@ def test_an_attempt_that_was_never_sent_is_not_counted():
         },
     )
     assert received(message).attempts == 1
+    # Where no answer came, another target may have one.
+    assert received(message).outcomes[0].retriable
 
 
 def test_response_headers_without_attributes_or_metadata_have_none():

@@ -82,6 +82,8 @@ class Rig:
         self.bodies: dict[str, str] = {}
         self.more_plan: dict[str, object] = {}
         self.tickets: dict[str, str] = {}
+        self.again: set[str] = set()
+        self.limits: dict[str, int] = {}
         self.request_headers: dict[str, str] = {}
         self.hooks = {
             "request_headers": self.claim,
@@ -106,6 +108,7 @@ class Rig:
             worker.messages.clear()
         self.plan = list(self.upstreams)
         self.bodies, self.request_headers, self.tickets, self.more_plan = {}, {}, {}, {}
+        self.again = set()
         self.hooks["resign"] = lambda _: PermissionError("no ticket is good")
 
     def call(self, awaitable):
@@ -190,8 +193,11 @@ class Rig:
             attempts[name] |= {"body": text, "content-length": str(len(text.encode()))}
         for name in set(self.tickets) & set(self.plan):
             attempts[name]["ticket"] = self.tickets[name]
+        for name in self.again:
+            attempts[name]["again"] = "1"
         attempt_ms = int(self.request_headers.get("x-envoy-upstream-rq-per-try-timeout-ms", 60_000))
         plan = {"priority_groups": [{"name": name} for name in self.plan], "attempt_ms": attempt_ms, **self.more_plan}
+        plan["limits_ms"] = self.limits
         answer.dynamic_metadata.update({"kt.plan": plan, "kt.attempts": attempts})
         return answer
 
@@ -242,8 +248,9 @@ class Rig:
         fields = messages[-1].metadata_context.filter_metadata["kt.outcomes"]
         entries = dict(fields)
         attempts = [dict(entries[key]) for key in sorted(entries, key=int)]
-        # When an attempt began is attempt.lua's own affair.
-        return [{name: value for name, value in attempt.items() if name != "began"} for attempt in attempts]
+        # When an attempt began is attempt.lua's own affair, and how long it took is never the same twice.
+        times = ("began", "elapsed_ms", "retriable")
+        return [{name: value for name, value in attempt.items() if name not in times} for attempt in attempts]
 
     def attributes(self) -> dict[str, object]:
         """The attributes of the last answer's head."""

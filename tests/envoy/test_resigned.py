@@ -187,9 +187,9 @@ def test_a_signer_that_is_not_there_costs_nothing_but_its_time(rig):
 
     def rename(document):
         cluster = document["static_resources"]["clusters"][1]
-        [lua, _] = next(iter(cluster["typed_extension_protocol_options"].values()))["http_filters"]
+        lua, *_ = next(iter(cluster["typed_extension_protocol_options"].values()))["http_filters"]
         source = lua["typed_config"]["default_source_code"]
-        source["inline_string"] = source["inline_string"].replace('"kt.workers"', '"kt.nobody"')
+        source["inline_string"] = source["inline_string"].replace('"kt.workers"', '"kt.elsewhere"')
 
     rig.start(mutate=rename)
     assert rig.post().body == b"west"

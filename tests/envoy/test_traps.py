@@ -17,7 +17,7 @@ pytestmark = pytest.mark.envoy
 
 def clusters(document):
     """The targets' clusters of a static document."""
-    return [each for each in document["static_resources"]["clusters"] if each["name"] != "kt.workers"]
+    return [each for each in document["static_resources"]["clusters"] if not each["name"].startswith("kt.")]
 
 
 def manager(document):

@@ -121,6 +121,12 @@ class Upstream:
                 if not await reader.read(1):
                     self.cut += 1
                 return False
+            if piece == b"<reset>":
+                writer.transport.abort()
+                return False
+            if piece == b"<pause>":
+                await asyncio.sleep(0.5)
+                continue
             if piece == b"<gate>":
                 await self.gate.wait()
                 continue

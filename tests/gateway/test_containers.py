@@ -170,7 +170,8 @@ def test_errors_in_mid_stream(fronting, regions, launch, row):
     regions[0].reset()
     native = row["target"].get("route") == "openai"
     kind = "cut-midstream" if native else "exception-midstream"
-    asked = json.dumps({"endpoint": row["endpoint"], "kind": kind, "times": 1}).encode()
+    # Twice: what is cut before its first content is asked for again.
+    asked = json.dumps({"endpoint": row["endpoint"], "kind": kind, "times": 2}).encode()
     assert launch.get(f"{regions[0].url}/emulator/faults", method="POST", body=asked)[0] == 200
     with pytest.raises((openai.APIError, openai.APIConnectionError)):
         list(ask(fronting, row, "alpha bravo charlie delta echo foxtrot", stream=True).parse())

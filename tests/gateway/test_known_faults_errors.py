@@ -224,7 +224,7 @@ def test_fault_27_an_answer_that_goes_on(known):
     assert refusal(known, "brief", tokens=3, delay_ms=4000).code == "timeout"
     assert ask(known, "alone", tokens=3, delay_ms=4000)[0] == "alpha bravo charlie"
     assert len(ask(known, "alone", stream=True, tokens=80, delay_ms=50)[0].split()) == 80
-    assert broken_off(known, fault="exception-midstream")[1] == "model_stream_error"
+    assert broken_off(known, fault="exception-midstream", delay_ms=50)[1] == "model_stream_error"
 
 
 LEAKS = {

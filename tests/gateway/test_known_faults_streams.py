@@ -53,7 +53,7 @@ def known(tmp_path_factory, regions, launch):
         launch.target("serverless", east, "serverless", model="serverless", streaming=False),
         launch.target("mme", east, "multi-model", model="mme", target_model="team a/model.tar.gz"),
     ]
-    for fault in ("exception-throttled", "exception-midstream", "reset-midstream"):
+    for fault in ("exception-throttled", "exception-midstream", "reset-midstream", "exception-first", "empty-body"):
         made.append(launch.target(f"{fault}-east", east, fault, model=f"m-{fault}"))
         made.append(launch.target(f"{fault}-west", west, "chat", model=f"m-{fault}"))
     gateway = launch.gateway(tmp_path_factory.mktemp("known"), launch.pack("".join(made)), "--workers", "1")
@@ -130,7 +130,8 @@ GARBLED = ("bad-crc", "bad-prelude", "giant-frame", "error-frame")
 
 def broken_off(gateway, fault):
     """Let an upstream fail in mid-stream: the text before, the error's type and code, and the audit line's."""
-    (*chunks, last), received = events(gateway, "chat", HOTEL, emulator={"fault": fault})
+    # Slow enough for the answer to have begun: before that, another target would be asked.
+    (*chunks, last), received = events(gateway, "chat", HOTEL, emulator={"fault": fault, "delay_ms": 50})
     error = last["error"]
     assert not re.search(r"\d{12}|arn:|amazonaws|Exception|Telemetry", json.dumps(error))
     line = gateway.audited(received.headers["x-request-id"])
@@ -159,16 +160,18 @@ def test_fault_06_what_fails_before_a_stream_begins_has_its_status(enterprise, f
 
 
 @pytest.mark.parametrize("fault", ["exception-first", "not-json", "empty-body"])
-def test_fault_06_what_fails_at_the_first_frame_is_no_empty_stream(enterprise, fault):
-    """SDKs raise, and have seen no chunk before."""
-    stream = enterprise.client().chat.completions.create(
-        **request("chat", HOTEL), extra_body={"emulator": {"fault": fault}}
-    )
-    received = []
-    with pytest.raises(openai.APIError) as caught:
-        received.extend(stream)
-    assert (caught.value.code, received) == ("model_stream_error", [])
-    assert enterprise.audited(stream.response.headers["x-request-id"])["outcome"] == "failed"
+def test_fault_06_what_fails_at_the_first_frame_has_its_status_too(enterprise, fault):
+    """The head of an answer waits for what the stream begins with; where that is an error, the status is its own."""
+    with pytest.raises(openai.InternalServerError) as caught:
+        enterprise.client().chat.completions.create(**request("chat", HOTEL), extra_body={"emulator": {"fault": fault}})
+    assert (caught.value.status_code, caught.value.code) == (502, "model_stream_error")
+    assert enterprise.audited(caught.value.response.headers["x-request-id"])["outcome"] == "failed"
+
+
+@pytest.mark.parametrize("fault", ["exception-first", "empty-body"])
+def test_fault_06_what_fails_at_the_first_frame_is_tried_elsewhere(known, fault):
+    """The client reads the second target's stream, and nothing of the first's."""
+    assert whole_text(known, f"m-{fault}", HOTEL) == HOTEL
 
 
 def test_fault_07_throttled_everywhere_is_asked_once_each(known, regions):

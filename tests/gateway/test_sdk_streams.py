@@ -33,7 +33,10 @@ WHOLE = (FIRST, SECOND, END, DONE)
 
 @dataclass(frozen=True)
 class Seen:
-    """What a container writes, and what is to be seen: the whole text, or `code` of what is raised after `text`."""
+    """What a container writes, and what is to be seen: the whole text, or `code` of what is raised after `text`.
+
+    With a `status` the answer is no stream at all: nothing of it was content.
+    """
 
     raw: tuple[str, ...]
     text: str = TEXT
@@ -41,11 +44,17 @@ class Seen:
     message: str = ""
     knobs: dict = field(default_factory=dict)
     request: dict = field(default_factory=dict)
+    status: int | None = None
 
 
 def broken(*raw: str, text: str = "", code: str = "model_stream_error", message: str = "broke off", **knobs) -> Seen:
     """A stream that is no whole answer."""
     return Seen(raw, text, code, message, knobs)
+
+
+def nothing(*raw: str, code: str = "model_stream_error", message: str = "failed", status: int = 502) -> Seen:
+    """A stream that fails before its first content."""
+    return Seen(raw, "", code, message, status=status)
 
 
 ASKED = {"stream_options": {"include_usage": True}}
@@ -91,16 +100,16 @@ TABLE = {
     # What is no whole answer.
     "truncated": broken(FIRST, text="Grüße "),
     "truncated in an event": broken(FIRST, SECOND[:40], text="Grüße "),
-    "nothing": broken(),
-    "only comments": broken(": ping\n\n", ": ping\n\n"),
-    "only DONE": broken(DONE),
+    "nothing": nothing(),
+    "only comments": nothing(": ping\n\n", ": ping\n\n"),
+    "only DONE": nothing(DONE),
     "only a ping and DONE": broken("event: ping\ndata: {}\n\n", DONE),
     "connection cut": broken(FIRST, SECOND, END, fault="cut-midstream", after=2),
     "connection reset": broken(FIRST, SECOND, END, fault="reset-midstream", after=2),
     "error": broken(FIRST, 'data: {"error":{"message":"boom","type":"x","code":500}}\n\n', DONE, text="Grüße "),
-    "error, a refusal": broken(
+    "error, a refusal": nothing(
         'data: {"error":{"message":"n must be 1","type":"BadRequestError","code":400}}\n\n', DONE,
-        code="", message="n must be 1",
+        code="", message="n must be 1", status=400,
     ),
     "error, a text": broken(FIRST, 'data: {"error":"boom","error_type":"generation"}\n\n', text="Grüße "),
     "error, flat": broken(FIRST, 'data: {"object":"error","message":"boom","code":500}\n\n', DONE, text="Grüße "),
@@ -108,7 +117,7 @@ TABLE = {
         FIRST, 'event: error\ndata: {"message":"boom","code":500}\n\n', DONE, text="Grüße "
     ),
     "error by its event, a text": broken(FIRST, "event: error\ndata: boom\n\n", DONE, text="Grüße "),
-    "error by its event, first": broken('event: error\ndata: {"detail":"boom"}\n\n', DONE),
+    "error by its event, first": nothing('event: error\ndata: {"detail":"boom"}\n\n', DONE),
     "error by its finish": broken(FIRST, event(finish="error"), DONE, text="Grüße "),
     "no JSON": broken(FIRST, "data: boom\n\n", DONE, text="Grüße "),
 }  # fmt: skip
@@ -167,6 +176,12 @@ def test_a_stream_is_whole_or_raises(told, name):
         assert TEXT.startswith(seen["text"])
         assert (seen["raised"], seen["finish"]) == (LOST[sdk], [])
         return
+    if expected.status is not None:
+        # As any other answer with that status.
+        assert (seen["status"], seen["code"]) == (expected.status, expected.code or None)
+        assert seen["attempts"] == (3 if expected.status >= 500 else 1)
+        assert expected.message in seen["message"]
+        return
     assert (seen["text"], seen["finish"]) == (expected.text, [])
     assert (seen["raised"], seen["status"], seen["attempts"]) == ("APIError", None, 1)
     assert expected.message in seen["message"]
@@ -180,6 +195,10 @@ def test_what_leaves_is_the_least_that_sdks_need(gateway, name, model):
     """From both of SageMaker's routes: events of one line, a finish and [DONE] after success, one error otherwise."""
     expected = TABLE[name]
     answer = gateway.http().post("/v1/chat/completions", json=body(name, model))
+    if expected.status is not None:
+        assert (answer.status_code, answer.headers["content-type"]) == (expected.status, "application/json")
+        assert expected.message in answer.json()["error"]["message"]
+        return
     assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
     assert answer.content.endswith(b"\n\n")
     events = answer.content.removesuffix(b"\n\n").split(b"\n\n")

@@ -152,7 +152,7 @@ def test_a_client_that_leaves_in_mid_stream_cuts_the_upstream_and_is_audited(bro
     ("kind", "status", "why"),
     [
         ("cut-midstream", 502, "upstream_reset"),
-        ("stall-midstream", 504, "response_timeout"),
+        ("stall-midstream", 504, "upstream_max_stream_duration_reached"),
         ("huge", 502, "too_large"),
     ],
 )

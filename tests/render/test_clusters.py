@@ -2,13 +2,13 @@
 
 import pytest
 
-from extproc.render.clusters import HTTP_OPTIONS, largest_group, target_clusters
+from extproc.render.clusters import CUT_AFTER, HTTP_OPTIONS, largest_group, target_clusters
 from extproc.routing.targets import Target
 
 
 def test_every_target_has_its_cluster(clusters):
-    """Clusters are named by target ids, for the worker's plan names them so."""
-    assert list(clusters) == ["kt.workers", "east", "west", "lone"]
+    """Clusters are named by target ids, for the worker's plan names them so; two more are the gateway's own."""
+    assert list(clusters) == ["kt.workers", "east", "west", "lone", "kt.nobody"]
 
 
 def test_breakers_let_every_failover_through(clusters):
@@ -64,9 +64,13 @@ def test_only_targets_with_an_alternative_are_ejected(clusters):
 
 
 def test_the_attempt_filter_comes_before_the_codec(clusters):
-    """The upstream chain is the attempt filter and, last, the codec; upstreams speak HTTP/1.1."""
+    """The upstream chain is both our filters and, last, the codec; upstreams speak HTTP/1.1."""
     options = clusters["east"]["typed_extension_protocol_options"][HTTP_OPTIONS]
-    assert [each["name"] for each in options["http_filters"]] == ["kt.attempt", "envoy.filters.http.upstream_codec"]
+    assert [each["name"] for each in options["http_filters"]] == [
+        "kt.attempt",
+        "kt.first_content",
+        "envoy.filters.http.upstream_codec",
+    ]
     assert "http_protocol_options" in options["explicit_http_config"]
 
 
@@ -75,3 +79,10 @@ def test_the_largest_group_counts_targets_by_name(targets):
     assert largest_group(targets) == 2
     assert largest_group(targets[2:]) == 1
     assert largest_group(()) == 1
+
+
+def test_each_target_has_its_own_time(clusters):
+    """For the whole answer, where the router has one time for all; the worker ends a stream before Envoy cuts it."""
+    options = [clusters[name]["typed_extension_protocol_options"][HTTP_OPTIONS] for name in ("east", "west")]
+    limits = [each["common_http_protocol_options"]["max_stream_duration"] for each in options]
+    assert limits == [f"{60 + CUT_AFTER}s", f"{90 + CUT_AFTER}s"]

@@ -19,8 +19,8 @@ from extproc.testing import (
 )
 
 TARGETS = (make_target("east"), make_target("west"))
-SERVED = (AttemptOutcome("east", 200),)
-FAILED_OVER = (AttemptOutcome("east", 503), AttemptOutcome("west", 200))
+SERVED = (AttemptOutcome("east", 200, elapsed=2.0),)
+FAILED_OVER = (AttemptOutcome("east", 503), AttemptOutcome("west", 200, elapsed=0.5))
 
 
 class Play:
@@ -61,21 +61,14 @@ def test_a_whole_answer():
     assert (row.in_flight, row.latency, row.throughput) == (0, 2.0, 10.0)
 
 
-def test_a_stream_begins_with_its_first_chunk():
-    """Not with its head, which a container sends before it has thought."""
-    play = Play(stream=True).feed(NOW + 1, answer_headers("east", stream=True, outcomes=SERVED))
-    assert play.row("east").latency is None
-    play.feed(NOW + 4, *streamed("Hi")).end(NOW + 5)
-    assert (play.row("east").latency, play.row("east").in_flight) == (4.0, 0)
-
-
 def test_after_a_failover_the_target_that_answers_is_in_flight():
-    """Every attempt is counted; nobody knows how long the last one took, so that it is no measurement."""
+    """Every attempt is counted; latency and tokens are those of the one that answers."""
     play = Play().feed(NOW + 2, answer_headers("west", outcomes=FAILED_OVER))
     assert [play.row(name).in_flight for name in ("east", "west")] == [0, 1]
     assert (play.row("east").server_error, play.row("west").success) == (1, 1)
-    play.feed(NOW + 2, completion("Hi")).end(NOW + 2)
-    assert (play.row("west").latency, play.row("west").throughput, play.row("west").in_flight) == (None, None, 0)
+    play.feed(NOW + 3, completion("Hi", usage={"prompt_tokens": 1, "completion_tokens": 30})).end(NOW + 3)
+    assert (play.row("west").latency, play.row("west").throughput, play.row("west").in_flight) == (0.5, 20.0, 0)
+    assert play.row("east").latency is None
 
 
 def test_an_error_of_all_targets():

@@ -28,6 +28,7 @@ PRINTABLE = r"^[!-~]+( +[!-~]+)*$"
 ROLE_ARN = r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/[!-~]+$"
 EXTERNAL_ID = r"^[A-Za-z0-9_+=,.@:/-]+$"
 ROLE_SESSION_NAME = r"^[A-Za-z0-9_+=,.@-]+$"
+DEFAULT_TIMEOUT = 60
 ENVIRONMENT_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 
 
@@ -325,13 +326,32 @@ class Target(Section):
         examples=[131072],
     )
     timeout_seconds: float = Field(
-        default=60,
+        default=DEFAULT_TIMEOUT,
         gt=0,
         le=3600,
         description=(
             "Seconds allowed for one attempt's complete answer. Use 120 or more for long streams of 70B models."
         ),
         examples=[60],
+    )
+    first_byte_timeout_seconds: float | None = Field(
+        default=None,
+        gt=0,
+        le=3600,
+        description=(
+            "Seconds that a streamed attempt may be silent before its first content; then the next target is tried. "
+            "Shorter than `timeout_seconds`. A request has one such time: the longest of the targets planned for it. "
+            "Whole answers are not bound by it, as nothing of them comes before the model has said all. Default: "
+            "`timeout_seconds`."
+        ),
+        examples=[20],
+    )
+    retry_model_timeouts: bool = Field(
+        default=False,
+        description=(
+            "`true` sends a request to the next target when SageMaker's own limit of time has ended it (60 seconds; "
+            "424 with original status 0). The container goes on with what it began, so that the work is done twice."
+        ),
     )
     weight: float = Field(
         default=1,
