@@ -10,6 +10,8 @@ local FRAMED = "application/vnd.amazon.eventstream"
 -- What has not decided itself after so many bytes is content, and so is a line of so many that is no error: whatever a
 -- container writes, there is little of it to search.
 local MOST, MOST_LINE = 16 * 1024, 4 * 1024
+-- The same after so many chunks: each is looked at together with all before it.
+local MOST_CHUNKS = 1024
 -- Of a frame, as the worker takes it: prelude and checksums; its largest headers and payload (extproc/sagemaker/eventstream.py).
 local OVERHEAD, MOST_HEADERS, MOST_PAYLOAD = 16, 128 * 1024, 24 * 1024 * 1024
 
@@ -174,13 +176,14 @@ function envoy_on_response(handle)
   local streamed = is_framed or string.sub(kind, 1, 17) == "text/event-stream"
   if headers:get(":status") ~= "200" or not streamed then return end
   handle:streamInfo():dynamicMetadata():set(FIRST, "said", { verdict = "waiting" })
-  local bytes = ""
+  local bytes, chunks = "", 0
   for chunk in handle:bodyChunks() do
     if chunk:length() > 0 then
       bytes = bytes .. chunk:getBytes(0, chunk:length())
       -- What cannot be judged is the worker's to judge.
       local judged, found = pcall(judge, bytes, is_framed, false)
-      if not judged then found = CONTENT end
+      chunks = chunks + 1
+      if not judged or (not found and chunks >= MOST_CHUNKS) then found = CONTENT end
       if found then
         handle:streamInfo():dynamicMetadata():set(FIRST, "said", found)
         return

@@ -69,7 +69,10 @@ def compile_runtime(
         raise ConfigurationError(problems)
     sections = configuration.providers.targets
     targets = tuple(
-        routing.bar(target, section, configuration, ("providers", "targets", index), problems)
+        routing.bar(
+            replace(target, health_check=routing.health_check_of(section, configuration)),
+            *(section, configuration, ("providers", "targets", index), problems),
+        )
         for index, (target, section) in enumerate(zip(compiled, sections, strict=True))
         if target is not None
     )

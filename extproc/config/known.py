@@ -16,7 +16,7 @@ KEYS: dict[tuple[str, ...], frozenset[str]] = {
             "user_rate_limit",
         }
     ),
-    ("providers",): frozenset({"health_check", "health_monitor", "retry", "strategy"}),
+    ("providers",): frozenset({"health_monitor", "retry", "strategy"}),
     ("providers", "fallback"): frozenset(
         {
             "content_policy", "context_window", "latency_window", "max_latency_ms", "max_retries", "retry_on",
@@ -26,7 +26,7 @@ KEYS: dict[tuple[str, ...], frozenset[str]] = {
     ("providers", "targets", "[]"): frozenset(
         {
             "api_key", "api_key_header", "api_key_prefix", "azure_api_version", "azure_deployment", "circuit_breaker",
-            "cloudflare_account_id_env", "escalation_routing", "health_check", "models", "path_template",
+            "cloudflare_account_id_env", "escalation_routing", "models", "path_template",
             "rate_limit", "retry", "secret_key_ref", "snowflake_account_identifier_env",
         }
     ),

@@ -16,6 +16,7 @@ from extproc.routing.data_policy import DataPolicy, Demands, barred
 from extproc.routing.outcome import TRIGGERS
 from extproc.routing.settings import Routing
 from extproc.routing.strategies.table import ALIASES
+from extproc.routing.targets import HealthCheck
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -92,6 +93,15 @@ def promised(target: TargetSection) -> DataPolicy:
         training_opt_out=bool(policy.training_opt_out or target.data_collection == "deny"),
         retention_days=policy.retention_days,
     )
+
+
+def health_check_of(target: TargetSection, configuration: Configuration) -> HealthCheck | None:
+    """A target's own health check, else that of all targets."""
+    check = target.health_check or configuration.providers.health_check
+    if check is None:
+        return None
+    thresholds = check.unhealthy_threshold, check.healthy_threshold
+    return HealthCheck(float(check.interval_seconds), float(check.timeout_seconds), *thresholds)
 
 
 def bar(

@@ -90,6 +90,7 @@ def _cluster(settings: Settings, target: Target, *, alone: bool) -> Document:
         # Ejecting the only target there is helps nobody. Envoy ejects one host whatever max_ejection_percent says
         # (measured), so it is all or nothing.
         **({} if alone else {"outlier_detection": OUTLIER_DETECTION}),
+        **_health_checks(target),
         # With no healthy host the trap takes all (priority 1); panic routing would ignore that.
         "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
         **_transport(settings, target),
@@ -137,6 +138,27 @@ def _cluster(settings: Settings, target: Target, *, alone: bool) -> Document:
                 },
             )
         },
+    }
+
+
+def _health_checks(target: Target) -> Document:
+    check = target.health_check
+    if check is None:
+        return {}
+    # A connection and, by the host's own transport socket, a TLS handshake: anything more would have to be signed.
+    # Unhealthy is what cannot be connected to, so the pool's connections may go on with what they have.
+    return {
+        "health_checks": [
+            {
+                "timeout": seconds(check.timeout),
+                "interval": seconds(check.interval),
+                # Also of a target that nobody has asked yet; 60 seconds by default.
+                "no_traffic_interval": seconds(check.interval),
+                "unhealthy_threshold": check.unhealthy_threshold,
+                "healthy_threshold": check.healthy_threshold,
+                "tcp_health_check": {},
+            }
+        ]
     }
 
 

@@ -40,6 +40,16 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """How often Envoy connects to a target (seconds), and how many results in a row change its mind."""
+
+    interval: float = 10.0
+    timeout: float = 2.0
+    unhealthy_threshold: int = 2
+    healthy_threshold: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """One place a request may be sent to.
 
@@ -96,6 +106,7 @@ class Target:
     custom_attributes: str | None = None
     inference_id: bool = False
     sessions: bool = False
+    health_check: HealthCheck | None = None
     weight: float = 1.0
     priority: int = 0
     pricing: tuple[float, float] | None = None

@@ -13,6 +13,7 @@ from extproc.config.runtime import Runtime
 from extproc.config.validate import validate
 from extproc.routing.breaker import Breaker
 from extproc.routing.settings import Routing
+from extproc.routing.targets import HealthCheck
 
 HEAD = "pack: {name: t, version: 1.0.0, enabled: true}\n"
 CHAIN = "policies: {chain: [data-routing-policy]}\npolicy: {data-routing-policy: {DEMANDS}}\n"
@@ -125,3 +126,14 @@ def test_a_policy_that_is_not_in_the_chain_bars_nothing() -> None:
     """As with every other kind: settings alone do not run."""
     policies = "policies: {chain: []}\npolicy: {data-routing-policy: {require_zero_data_retention: true}}\n"
     assert compiled("", {"a": ""}, policies)[0].targets[0].barred == ""
+
+
+def test_a_health_check_of_ones_own_goes_before_that_of_all() -> None:
+    """Fields that it does not name have their defaults, not those of the other."""
+    everybody = "  health_check: {interval_seconds: 5, healthy_threshold: 3}\n"
+    targets = compiled(everybody, {"a": ", health_check: {timeout_seconds: 1}", "b": ""})[0].targets
+    assert [target.health_check for target in targets] == [
+        HealthCheck(timeout=1.0),
+        HealthCheck(interval=5.0, healthy_threshold=3),
+    ]
+    assert all(target.health_check is None for target in compiled("")[0].targets)

@@ -107,6 +107,7 @@ CONTENT = {
     "blanks in a line": (part(b'{"token": ' + b" " * 200_000 + b"1}\n"),),
     "blanks in a delta": (part(b'data: {"delta":{' * 3_000 + b" " * 50_000 + b"x\n"),),
     "blanks before the end": (part(b"data: [DONE]" + b" " * 100 + b"\n"), GOOD),
+    "keep-alives without end": (*[part(b":\n")] * 300, GOOD),
     "no line at all": (part(b'{"delta"' + b" " * 70_000),),
 }
 

@@ -164,6 +164,30 @@ def test_a_dead_region_costs_its_threshold_only(routed, regions, launch):
     assert len(regions[0].requests()) == page["failures"]["server_error"] <= 5
 
 
+@pytest.mark.parametrize("sections", ["  health_check: {interval_seconds: 0.2}\n", ""], ids=["all", "own"])
+def test_a_region_that_is_gone_is_known_before_anybody_asks(routed, launch, sections):
+    """Envoy looks after it by itself: requests pass it over without an attempt, and return when it does."""
+    own = launch.region("us-east-1")
+    check = {} if sections else {"health_check": {"interval_seconds": 0.2}}
+    gateway = routed(f"  circuit_breaker: {{enabled: false}}\n{sections}", more=({"base_url": own.url, **check}, {}))
+    client = gateway.client()
+
+    def tried():
+        """The targets that a request asked, with what came of it."""
+        answer = ask(client)
+        line = gateway.audited(answer.headers["x-request-id"])
+        return [(attempt["target"], attempt.get("error_type")) for attempt in line["attempts"]]
+
+    assert tried() == [("east", "")]
+    own.process.kill()
+    own.process.wait(30)
+    launch.eventually(lambda: tried() == [("east", "NoHealthyHost"), ("west", "")])
+    again = launch.region("us-east-1", port=own.port)
+    launch.eventually(lambda: tried() == [("east", "")])
+    again.process.kill()
+    again.process.wait(30)
+
+
 def test_a_component_without_a_copy_is_woken_while_others_serve(routed, regions, launch):
     """A scaled-to-zero component gets one request now and then, which wakes it; its clients are served elsewhere."""
     gateway = routed(east="components", workers=2, more=({"inference_component": "empty-copy"}, {}))

@@ -1,9 +1,11 @@
 """One cluster per target."""
 
+from dataclasses import replace
+
 import pytest
 
 from extproc.render.clusters import CUT_AFTER, HTTP_OPTIONS, largest_group, target_clusters
-from extproc.routing.targets import Target
+from extproc.routing.targets import HealthCheck, Target
 
 
 def test_every_target_has_its_cluster(clusters):
@@ -86,3 +88,21 @@ def test_each_target_has_its_own_time(clusters):
     options = [clusters[name]["typed_extension_protocol_options"][HTTP_OPTIONS] for name in ("east", "west")]
     limits = [each["common_http_protocol_options"]["max_stream_duration"] for each in options]
     assert limits == [f"{60 + CUT_AFTER}s", f"{90 + CUT_AFTER}s"]
+
+
+def test_health_checks_only_connect(settings):
+    """No request is sent, for each would have to be signed and paid for; without the setting there is no check."""
+    plain = Target("t", "t", ("m",), "r", host="runtime.sagemaker.us-east-1.amazonaws.com")
+    checked = replace(plain, id="c", health_check=HealthCheck(5.0, 1.5, 3, 2))
+    without, with_check = target_clusters(settings, [plain, checked])
+    assert "health_checks" not in without
+    assert with_check["health_checks"] == [
+        {
+            "timeout": "1.5s",
+            "interval": "5s",
+            "no_traffic_interval": "5s",
+            "unhealthy_threshold": 3,
+            "healthy_threshold": 2,
+            "tcp_health_check": {},
+        }
+    ]

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field
 from extproc.config.model.audit_logger import AuditLogger
 from extproc.config.model.data_policy import DataRouting
 from extproc.config.model.dlp_filter import DlpFilter
+from extproc.config.model.health_check import HealthCheck
 from extproc.config.model.pack import Pack
 from extproc.config.model.pii_detector import PiiDetector
 from extproc.config.model.prompt_injection import PromptInjection
@@ -41,6 +42,7 @@ class Providers(Section):
     routing: Routing | None = Field(default=None, description="In which order a request tries the targets.")
     fallback: Fallback | None = Field(default=None, description="When a request goes on to the next target.")
     circuit_breaker: CircuitBreaker | None = Field(default=None, description="Leaves failing targets alone.")
+    health_check: HealthCheck | None = Field(default=None, description="For targets that have none of their own.")
     model_groups: list[ModelGroup] | None = Field(
         default=None, min_length=1, max_length=500, description="Names of one's own for groups of targets."
     )

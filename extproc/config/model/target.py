@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from extproc.config.model.data_policy import DataPolicy
+from extproc.config.model.health_check import HealthCheck
 from extproc.config.model.section import Section
 from extproc.config.one_of import OneOf
 from extproc.sagemaker.templates import TEMPLATES
@@ -352,6 +353,11 @@ class Target(Section):
             "`true` sends a request to the next target when SageMaker's own limit of time has ended it (60 seconds; "
             "424 with original status 0). The container goes on with what it began, so that the work is done twice."
         ),
+    )
+    health_check: HealthCheck | None = Field(
+        default=None,
+        description="Look after the target also while nobody asks it. Default: `providers.health_check`, else not.",
+        examples=[{"interval_seconds": 5}],
     )
     weight: float = Field(
         default=1,
