@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from extproc.policies import audit, data_routing, dlp, injection
+from extproc.policies import dlp, injection, marker
 from extproc.policies.base import Policy
 from extproc.policies.pii import detector as pii
 
@@ -13,8 +13,7 @@ KINDS: Mapping[str, Callable[[Mapping[str, Any]], Policy]] = {
     injection.KIND: injection.build,
     pii.KIND: pii.build,
     dlp.KIND: dlp.build,
-    audit.KIND: audit.build,
-    data_routing.KIND: data_routing.build,
+    **{kind: marker.build(kind) for kind in marker.KINDS},
 }
 
 
