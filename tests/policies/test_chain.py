@@ -7,9 +7,9 @@ import json
 import pytest
 
 from extproc.openai.escapes import escaped, unescaped
-from extproc.policies.audit import AuditMarker
 from extproc.policies.base import Action
 from extproc.policies.chain import Chain
+from extproc.policies.marker import Marker
 from extproc.policies.table import build
 from extproc.policies.verdict import ALLOW, Finding, Phase, Place, PolicyFailed, Text, Verdict
 
@@ -115,7 +115,7 @@ def test_failing_policy_is_skipped_when_open(make_rule, make_policy):
 def test_phases(make_rule, make_policy):
     """A policy runs in its phases only; a phase that nobody inspects is known to be free."""
     policy = Scripted("p", phases=frozenset({Phase.REQUEST}))
-    chain = Chain((policy, AuditMarker()))
+    chain = Chain((policy, Marker("audit-logger")))
     assert chain.inspects(Phase.REQUEST)
     assert not chain.inspects(Phase.RESPONSE)
     chain.judge(texts("a", place=ANSWER))
@@ -283,7 +283,7 @@ def test_without_placeholders_nothing_is_in_the_way(make_rule, make_policy):
     guard = reversible()
     guard.judge(texts("nothing"))
     assert type(guard.window(ANSWER)) is type(Chain((make_policy("p", [make_rule("a", "ab")]),)).window(ANSWER))
-    assert Chain((AuditMarker(),)).guard().window(ANSWER) is None
+    assert Chain((Marker("audit-logger"),)).guard().window(ANSWER) is None
 
 
 def test_the_winner_of_an_overlap_says_whether_it_comes_back(make_rule, make_policy):

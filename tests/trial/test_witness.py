@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from extproc.policies.audit import AuditMarker
 from extproc.policies.chain import Chain
+from extproc.policies.marker import Marker
 from extproc.policies.table import build
 from extproc.policies.verdict import Phase, Place, PolicyFailed, Text
 from extproc.trial.witness import Said, Witness
@@ -54,7 +54,7 @@ def test_texts_are_judged_as_without_it() -> None:
 
 def test_every_policy_has_its_say() -> None:
     """Redacted, allowed with a score, or nothing to read; of each finding its text and place."""
-    witness = Witness(Chain((INJECTION, PII, DLP, AuditMarker())))
+    witness = Witness(Chain((INJECTION, PII, DLP, Marker("audit-logger"))))
     witness.judge([Text(SYSTEM, "x"), Text(USER, "to a@example.com, b@example.com")])
     said = witness.said(Phase.REQUEST)
     assert verdicts(witness) == [
