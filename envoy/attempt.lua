@@ -15,8 +15,8 @@
 
 local PLAN = "kt.attempts"
 -- "priority_groups": the order of targets, one entry for each attempt; "attempt_ms": how long each may go without an
--- answer; "limits_ms": the same by target's id, where a target's whole time is shorter; "triggers": the failures that a
--- request may go on from, all of them when there is no such field.
+-- answer; "limits_ms": the same by target's id, where a target's whole time is shorter; "whole": nothing
+-- streams; "triggers": the failures that a request may go on from, all of them when there is no such field.
 local ORDER = "kt.plan"
 -- Written for the worker and for the audit trail:
 -- {"1": {target, status, error_type, original_status, error_code, retry_after, date, credentials, elapsed_ms, retriable},
@@ -265,6 +265,10 @@ end
 function envoy_on_response(handle)
   local status = tonumber(handle:headers():get(":status")) or 0
   local text = ""
+  -- What of a whole answer has come is held until all of it has: an attempt that breaks off or stalls in it goes on to
+  -- the next target, and the workers want it whole anyway.
+  local whole = status == 200 and (handle:streamInfo():dynamicMetadata():get(ORDER) or {}).whole
+  if WAITS and whole then handle:body() end
   if WAITS and (status == 400 or status == 401 or status == 403 or status == 424) then
     -- Waits for the rest of the body. What was taken from the handle before is of no use afterwards.
     local body = handle:body()

@@ -208,6 +208,7 @@ def _signed(
                 "priority_groups": [{"name": target.id} for target in targets],
                 "attempt_ms": round(1000 * longest),
                 "limits_ms": {t.id: round(1000 * t.timeout_seconds) for t in targets if t.timeout_seconds < longest},
+                **({} if call.stream else {"whole": True}),
                 **_triggers(routing),
             },
             ATTEMPTS: attempts,
