@@ -27,6 +27,7 @@ WORLD = frozenset({
 LIBRARIES = {
     "orjson": ("",),
     "re2": ("policies/", "config/"),
+    "numpy": ("policies/",),
     "phonenumbers": ("policies/",),
     "pydantic": ("config/",),
     "pydantic_core": ("config/",),

@@ -65,6 +65,12 @@ def test_wheel_says_what_it_is(wheel):
     assert wheel.read(f"{info}/licenses/LICENSE") == (ROOT / "LICENSE").read_bytes()
 
 
+def test_wheel_holds_the_weights(wheel):
+    """What prompt-injection scores with is in the wheel, and small."""
+    weights = wheel.getinfo("extproc/policies/injection.weights")
+    assert 100_000 < weights.file_size < 1_000_000
+
+
 def test_wheel_runs_without_the_checkout(wheel, tmp_path):
     """From the unpacked wheel alone, elsewhere, `kt` starts and renders with the filter and the schema it carries."""
     wheel.extractall(tmp_path)

@@ -13,6 +13,7 @@ from extproc.policies.placement import ANSWERING, ROLES, TOOL_TEXTS
 
 # The kinds that judge text, by whether they read answers too.
 _KINDS = {"prompt-injection": False, "pii-detector": True, "dlp-filter": True}
+_READ_BY_INJECTION = ("user", "tool")
 _NAMES = {"phases": ("request", "response"), "roles": ROLES, "tools": tuple(TOOL_TEXTS)}
 
 
@@ -27,6 +28,8 @@ def check(policy: Any) -> Iterator[Problem]:
         given = section.get("apply_to")
         if isinstance(given, dict):
             yield from _apply_to(given, (*path, "apply_to"), answers=answers)
+        if isinstance(section.get("thresholds"), dict):
+            yield from _thresholds(section["thresholds"], given if isinstance(given, dict) else {}, path)
 
 
 def _mode(section: dict[str, Any], path: Path) -> Iterator[Problem]:
@@ -41,6 +44,19 @@ def _mode(section: dict[str, Any], path: Path) -> Iterator[Problem]:
         if place.get("action") == "log":
             message = "log only records already, so mode: observe has no effect"
             yield Problem(Code.CONFLICT, (*path, *below, "action"), message, "remove one of them", at_key=True)
+
+
+def _thresholds(thresholds: dict[str, Any], given: dict[str, Any], path: Path) -> Iterator[Problem]:
+    """Thresholds for places that prompt-injection does not read."""
+    roles, tools = given.get("roles"), given.get("tools")
+    roles = _READ_BY_INJECTION if roles is None else roles
+    for name in thresholds:
+        by_role = TOOL_TEXTS.get(name, name) in roles
+        if not (by_role if tools is None or name in ROLES else name in tools):
+            message = f"texts of {name} are not read"
+            yield Problem(
+                Code.CONFLICT, (*path, "thresholds", name), message, "add it to apply_to or remove it", at_key=True
+            )
 
 
 def _apply_to(given: dict[str, Any], path: Path, *, answers: bool) -> Iterator[Problem]:

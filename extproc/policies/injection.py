@@ -1,62 +1,67 @@
-"""prompt-injection: a scored heuristic, and nothing more.
+"""prompt-injection: a small linear model over windows of a text without its disguises.
 
-It reads a text without its disguises (views.py), looks for families of signals (signals.py) and combines them as if
-they were independent evidence: 1 - product(1 - weight). It knows wordings, not meanings: an instruction hidden in a
-document that says nothing of instructions is not found, nor is what no expression here was written for. The score
-orders texts well enough for a threshold; it is not a calibrated probability.
+A text is read plainly and in whatever further views its disguises call for (views.py); each is scored by its strongest
+window (linear.py), and the strongest view counts. The score is a probability, as far as the texts that it was
+calibrated on stand for yours: README says which, and what is missed. The model knows wordings, not meanings: an
+instruction in a document that reads like any other sentence is not found.
 
-User texts and tool results are scored, each by itself; the operator's own system and developer messages are not,
-unless `apply_to` says so.
+User texts, tool results and documents that stand in either are scored, each by itself; the operator's own system and
+developer messages are not, unless `apply_to` says so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import re2
 
 from extproc.policies.base import Rule, refusal
-from extproc.policies.placement import Placement
-from extproc.policies.scan import Pattern, candidates, compile_pattern, gate, options
-from extproc.policies.signals import ABOUT, SIGNALS
+from extproc.policies.linear import Linear, Scored, shipped
+from extproc.policies.placement import Placement, named
+from extproc.policies.scan import Pattern, compile_pattern, options
 from extproc.policies.verdict import ALLOW, Block, Finding, Phase, Place, Text, Verdict
-from extproc.policies.views import decoded, plain
+from extproc.policies.views import plain, views, written
 
 KIND = "prompt-injection"
 
 DEFAULT_THRESHOLD = 0.8
-# Of a longer text the first and last halves of this many characters are scored: an attack that is buried deeper than
-# that is not found, and 25 MB of text cost what 200 kB do.
-_MOST = 200_000
 # Who is not the operator.
 READ = Placement(frozenset({Phase.REQUEST}), frozenset({"user", "tool"}))
-# Of one signal's heads so many are looked behind: a text that repeats a head for ever costs no more.
-_MOST_HEADS = 64
-# Characters up to which a text that is about attacks is taken for a question.
-_SHORT = 600
-# How much of the evidence counts in a text that is about attacks, unless two families agree.
-_ABOUT_DISCOUNT = 0.75
 
+# Of a text with more characters than _MOST are scored: the first and the last _END, and _SLICES of _SLICE each, evenly
+# spread over what is between. 25 MB of text cost what 256 kB do; an attack between two slices is not found.
+_MOST = 256_000
+_END = 64_000
+_SLICES = 32
+_SLICE = 4_000
 
-@dataclass(frozen=True, slots=True)
-class _Scored:
-    score: float
-    family: str
-    start: int
-    end: int
+# What no user writes into a message by chance: the marks by which chat templates tell whose turn it is, with a role
+# that is not the user's.
+_FORGED_SCORE = 0.9
+_FORGED = re2.compile(
+    rb"<\|(?:im_start|start_header_id)\|>\s*(?:system|developer)|<\|(?:system|developer)\|>|<<sys>>",
+    options(),
+)
+# All such marks, which count for nothing where `reject_fake_boundaries` is off.
+_MARKS = re2.compile(
+    rb"<\|[a-z_]{2,30}\|>(?:\s*(?:system|developer|assistant|user))?|\[/?inst\]|<</?sys>>"
+    rb"|(?m:^\W*(?:system|developer|admin)(?: (?:message|prompt|override))?\s*(?:\]|>|:|#{2,}))",
+    options(),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class InjectionDetector:
     """The policy. `action`: `block` refuses; `log` and `escalate` report a finding and let the text pass.
 
-    `attack_patterns` are the user's: one match, in the text or in its plain view, scores 1.
+    `attack_patterns` are the user's: one match, in the text or in one of its views, scores 1. `thresholds` go before
+    `threshold`: by kind of tool text, or by role.
     """
 
     threshold: float = DEFAULT_THRESHOLD
+    thresholds: Mapping[str, float] = field(default_factory=dict)
     action: str = "block"
     message: str = ""
     attack_patterns: tuple[Pattern, ...] = ()
@@ -65,12 +70,13 @@ class InjectionDetector:
     detect_homoglyphs: bool = True
     boundaries: bool = True
     placement: Placement = READ
+    model: Linear = field(default_factory=shipped)
     kind: ClassVar[str] = KIND
     phases: ClassVar[frozenset[Phase]] = frozenset({Phase.REQUEST})
 
     def judge(self, texts: Sequence[Text]) -> Sequence[Verdict]:
-        """One verdict for each text, with its score; a finding's span is the strongest signal's."""
-        return [self._verdict(text.text) if self.placement.reads(text.place) else ALLOW for text in texts]
+        """One verdict for each text, with its score; a finding's span is that of the window that scored."""
+        return [self._verdict(text) if self.placement.reads(text.place) else ALLOW for text in texts]
 
     def rules(self, place: Place) -> Sequence[Rule]:
         """None: answers are not judged."""
@@ -81,10 +87,11 @@ class InjectionDetector:
         """0 to 1."""
         return self._scored(text).score
 
-    def _verdict(self, text: str) -> Verdict:
-        scored = self._scored(text)
-        scores = {KIND: round(scored.score, 4)}
-        if scored.score < self.threshold or not scored.family:
+    def _verdict(self, text: Text) -> Verdict:
+        scored = self._scored(text.text)
+        scores = {KIND: scored.score}
+        kind, role = named(text.place)
+        if scored.score < self.thresholds.get(kind, self.thresholds.get(role, self.threshold)) or not scored.family:
             return Verdict(scores=scores)
         finding = Finding(KIND, scored.family, scored.start, scored.end)
         if self.action != "block":
@@ -92,72 +99,61 @@ class InjectionDetector:
         block = Block(KIND, scored.family, refusal(KIND, scored.family, self.message))
         return Verdict((finding,), block, scores)
 
-    def _scored(self, text: str) -> _Scored:
+    def _scored(self, text: str) -> Scored:
         return max(self._views(text), key=lambda scored: scored.score)
 
-    def _views(self, text: str) -> Iterator[_Scored]:
+    def _views(self, text: str) -> Iterator[Scored]:
+        """The score of each view, with its span in the text as written."""
+        if self.attack_patterns and (match := self._matched(text)):
+            yield match
+        for first, part in _parts(text):
+            view = self._plain(part)
+            scored = self._weighed(view)
+            start, end = scored.start, scored.end
+            if scored.score >= self.threshold or self.thresholds:
+                before = view.encode("utf-8", "replace")[:end].decode("utf-8", "ignore")
+                start = len(view.encode("utf-8", "replace")[:start].decode("utf-8", "ignore"))
+                start, end = written(part, start, len(before), unicode=self.normalize_unicode) if before else (0, 0)
+            yield Scored(scored.score, scored.family, first + start, first + end)
+            for hidden, start, end in views(part, view, decode=self.decode_base64):
+                scored = self._weighed(hidden)
+                yield Scored(scored.score, scored.family, first + start, first + end)
+
+    def _plain(self, text: str) -> str:
+        return plain(text, unicode=self.normalize_unicode, lookalikes=self.detect_homoglyphs)
+
+    def _matched(self, text: str) -> Scored | None:
+        data = text.encode("utf-8", "replace")
         for pattern in self.attack_patterns:
-            if match := pattern.compiled.search(text.encode("utf-8", "replace")):
-                start = len(text.encode("utf-8", "replace")[: match.start()].decode())
-                yield _Scored(1.0, "attack_patterns", start, start + len(match.group().decode()))
-        part = text if len(text) <= _MOST else f"{text[: _MOST // 2]}\n{text[-_MOST // 2 :]}"
-        plainly = plain(part, unicode=self.normalize_unicode, lookalikes=self.detect_homoglyphs)
-        yield self._weighed(plainly, text)
-        if self.decode_base64:
-            for hidden in decoded(part):
-                yield self._weighed(plain(hidden), text)
-
-    def _weighed(self, view: str, text: str) -> _Scored:
-        data = view.encode("utf-8", "replace")
-        if any(pattern.compiled.search(data) for pattern in self.attack_patterns):
-            return _Scored(1.0, "attack_patterns", 0, len(text))
-        strongest: dict[str, tuple[float, int, int]] = {}
-        for index in candidates(_MACHINE.gates, data):
-            signal = SIGNALS[index]
-            if signal.weight <= strongest.get(signal.family, (0.0,))[0]:
-                continue
-            if signal.family == "boundary" and not self.boundaries:
-                continue
-            if span := _MACHINE.find(index, data):
-                strongest[signal.family] = (signal.weight, *span)
-        if not strongest:
-            return _Scored(0.0, "", 0, len(text))
-        doubt = 1.0
-        for weight, _, _ in strongest.values():
-            doubt *= 1 - weight
-        if len(strongest) == 1 and len(view) < _SHORT and _MACHINE.about.search(data):
-            doubt = 1 - (1 - doubt) * _ABOUT_DISCOUNT
-        family, (_, first, last) = max(strongest.items(), key=lambda item: item[1][0])
-        start, end = 0, len(text)
-        # Only a view that is the text itself in lower case tells where in the text the signal stands.
-        if len(view) == len(text) and view == text.lower():
-            start = len(data[:first].decode())
-            end = start + len(data[first:last].decode("utf-8", "ignore"))
-        return _Scored(1 - doubt, family, start, end)
-
-
-class _Machine:
-    """The built-in signals, compiled once."""
-
-    def __init__(self) -> None:
-        self.gates = gate([(signal.trigger or signal.head, 1000) for signal in SIGNALS])
-        self.heads = [re2.compile(signal.head.encode(), options()) for signal in SIGNALS]
-        self.tails = [re2.compile(signal.tail.encode(), options()) for signal in SIGNALS]
-        self.about = re2.compile(ABOUT.encode(), options())
-
-    def find(self, index: int, data: bytes) -> tuple[int, int] | None:
-        """The first place, in bytes, where the signal's head is followed by its tail."""
-        signal = SIGNALS[index]
-        for head in islice(self.heads[index].finditer(data), _MOST_HEADS):
-            if not signal.tail:
-                return head.start(), head.end()
-            # A cut inside a character only breaks that character.
-            if tail := self.tails[index].search(data, head.end(), head.end() + signal.reach):
-                return head.start(), tail.end()
+            if match := pattern.compiled.search(data):
+                start = len(data[: match.start()].decode())
+                return Scored(1.0, "attack_patterns", start, start + len(match.group().decode()))
         return None
 
+    def _weighed(self, view: str) -> Scored:
+        data = view.encode("utf-8", "replace")
+        if any(pattern.compiled.search(data) for pattern in self.attack_patterns):
+            return Scored(1.0, "attack_patterns", 0, len(data))
+        if not self.boundaries:
+            # As long as they were, so that positions stay.
+            return self.model.score(_MARKS.sub(lambda mark: b" " * len(mark.group()), data))
+        scored = self.model.score(data)
+        if b"<" in data and scored.score < _FORGED_SCORE and (forged := _FORGED.search(data)):
+            return Scored(_FORGED_SCORE, "boundary", *forged.span())
+        return scored
 
-_MACHINE = _Machine()
+
+def _parts(text: str) -> Iterator[tuple[int, str]]:
+    """The parts of a text that are scored, each with its first position."""
+    if len(text) <= _MOST:
+        yield 0, text
+        return
+    yield 0, text[:_END]
+    between = len(text) - 2 * _END
+    for number in range(_SLICES):
+        first = _END + (between - _SLICE) * number // (_SLICES - 1)
+        yield first, text[first : first + _SLICE]
+    yield len(text) - _END, text[-_END:]
 
 
 def build(settings: Mapping[str, Any]) -> InjectionDetector:
@@ -176,6 +172,7 @@ def build(settings: Mapping[str, Any]) -> InjectionDetector:
     action = settings.get("action") or response.get("action") or "block"
     return InjectionDetector(
         threshold=next((value for value in given if value is not None), DEFAULT_THRESHOLD),
+        thresholds=settings.get("thresholds") or {},
         action="log" if settings.get("mode") == "observe" else action,
         message=response.get("message") or "",
         attack_patterns=tuple(map(compile_pattern, patterns)),

@@ -54,16 +54,20 @@ class Placement:
         """Whether a text of that place is read."""
         if place.phase not in self.phases:
             return False
-        role = "system" if place.kind == "tool_definition" else _role(place.role)
-        if self.tools is not None:
-            # Whatever else a tool's message holds is the tool's word as well.
-            kind = "tool_result" if role == "tool" and place.kind != "tool_arguments" else place.kind
-            if kind in TOOL_TEXTS:
-                return kind in self.tools
+        kind, role = named(place)
+        if self.tools is not None and kind in TOOL_TEXTS:
+            return kind in self.tools
         return role in self.roles
 
 
 EVERYWHERE = Placement()
+
+
+def named(place: Place) -> tuple[str, str]:
+    """The kind and the role of a text in the words of `apply_to`."""
+    role = "system" if place.kind == "tool_definition" else _role(place.role)
+    # Whatever else a tool's message holds is the tool's word as well.
+    return "tool_result" if role == "tool" and place.kind != "tool_arguments" else place.kind, role
 
 
 def _role(role: str) -> str:

@@ -8,13 +8,13 @@ import hashlib
 import json
 import re
 import sys
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
-from counting import DISGUISES, Label, Tallies, Tally, disguised, families, findings, percentile
+from counting import DISGUISES, Label, Tallies, Tally, disguised, families, findings, percentile, timed
+from injecting import scored
 from processes import ROOT
 
 from extproc.policies import dlp
@@ -52,6 +52,15 @@ FLOORS: dict[str, tuple[str, float]] = {
     "us per clean 8 KB of ASCII, p99": ("<=", 200),
     "us per streamed token, p50": ("<=", 10),
     "us per streamed token with secrets, p50": ("<=", 10),
+    "injection false alarms on ordinary prompts": ("<=", 0.005),
+    "injection F1 on all sources at 0.8": (">=", 0.66),
+    "injection recall, overrides and jailbreaks": (">=", 0.60),
+    "injection held out: harmless_en, harmless": ("<=", 0.05),
+    "injection held out: attacks_other, attacks": (">=", 0.40),
+    "injection, of recall left in disguises": (">=", 0.80),
+    "injection false alarms on disguised texts": ("<=", 0.02),
+    "injection, of recall left in long texts": (">=", 0.50),
+    "us per KB for injection, p50": ("<=", 100),
 }
 
 Figures = dict[str, float]
@@ -71,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     prompts = ordinary(asked)
-    figures = {**personal(people, prompts), **secret(secrets, prompts), **cost(prompts_of(asked))}
+    figures = {**personal(people, prompts), **secret(secrets, prompts), **cost(prompts_of(asked)), **scored(asked)}
     failed = beyond(figures, FLOORS)
     print(json.dumps({"figures": figures, "failed": failed}, indent=2) if given.json else as_text(figures))
     return 1 if failed else 0
@@ -229,13 +238,6 @@ def streamed(chain: Chain, texts: Sequence[str]) -> float:
     return percentile(best(run), 50)
 
 
-def timed(action: Callable[[], Any]) -> float:
-    """Microseconds of one call."""
-    start = time.perf_counter()
-    action()
-    return (time.perf_counter() - start) * 1e6
-
-
 def best(run: Callable[[], list[float]]) -> list[float]:
     """Each time's best of some runs: what the machine does besides is not ours."""
     return [min(times) for times in zip(*(run() for _ in range(RUNS)), strict=True)]
@@ -265,7 +267,7 @@ def as_text(figures: Figures) -> str:
         )
         sign, bound = FLOORS.get(name, ("", 0.0))
         rows.append(
-            f"{name:<46}{shown:>9}  {f'{sign} {bound:g}' if sign else '':<9}{'FAILED' if name in failed else ''}"
+            f"{name:<58}{shown:>9}  {f'{sign} {bound:g}' if sign else '':<9}{'FAILED' if name in failed else ''}"
         )
     return "\n".join(row.rstrip() for row in rows)
 

@@ -72,3 +72,10 @@ def test_module_is_the_command():
     """`python -m extproc` is `kt`."""
     result = subprocess.run([sys.executable, "-m", "extproc", "--version"], capture_output=True, text=True, check=False)
     assert (result.returncode, result.stdout) == (0, f"kt {extproc.__version__}\n")
+
+
+def test_help_loads_no_model():
+    """What only the workers need, numpy and the weights, is not loaded to show a command's help."""
+    program = "import sys; from extproc.cli import command_line; command_line(); print('numpy' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout == "False\n"

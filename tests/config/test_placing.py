@@ -78,3 +78,20 @@ def test_every_name_that_passes_has_an_effect(apply_to: dict[str, list[str]]) ->
             if name == "tool" and "tool_result" in apply_to.get("tools", ()):
                 continue
             assert read({**apply_to, key: [other for other in names if other != name]}) != read(apply_to), name
+
+
+@pytest.mark.parametrize(
+    ("section", "refused"),
+    [
+        ({"thresholds": {"user": 0.5, "tool": 0.6, "tool_result": 0.7}}, []),
+        ({"thresholds": {"system": 0.5, "tool_definition": 0.6}}, ["system", "tool_definition"]),
+        ({"thresholds": {"system": 0.5, "user": 0.5}, "apply_to": {"roles": ["system"]}}, ["user"]),
+        ({"thresholds": {"tool_definition": 0.5}, "apply_to": {"roles": ["system"]}}, []),
+        ({"thresholds": {"tool_result": 0.5}, "apply_to": {"tools": ["tool_arguments"]}}, ["tool_result"]),
+        ({"thresholds": {"tool_arguments": 0.5}, "apply_to": {"tools": ["tool_arguments"]}}, []),
+    ],
+)
+def test_thresholds_are_of_places_that_are_read(section: dict[str, Any], refused: list[str]) -> None:
+    """A threshold for texts that prompt-injection does not read would say nothing, and is refused."""
+    problems = list(check({"prompt-injection": section}))
+    assert [problem.path[-1] for problem in problems] == refused

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from extproc.config.model.judging import Judging, ReadFrom
+from extproc.config.model.judging import Judging, ReadFrom, Role, ToolText
 from extproc.config.model.section import Section
 from extproc.config.regex import Regex
 
@@ -21,8 +21,12 @@ class Detection(Section):
 class Encoding(Section):
     """Disguises that are taken off before a text is judged."""
 
-    decode_base64: bool = Field(default=True, description="Judge what Base64-like segments decode to as well.")
-    normalize_unicode: bool = Field(default=True, description="Judge the NFKC form, without invisible characters.")
+    decode_base64: bool = Field(
+        default=True, description="Judge what segments of Base64, hexadecimal or binary digits hold as well."
+    )
+    normalize_unicode: bool = Field(
+        default=True, description="Judge compatibility forms, without invisible characters and accents."
+    )
     detect_homoglyphs: bool = Field(default=True, description="Read look-alike letters of other scripts as Latin.")
 
 
@@ -56,10 +60,16 @@ class PromptInjection(Judging):
         default=None,
         ge=0,
         le=1,
-        description="Score from which a text is an attack, 0 to 1; lower flags more. Default 0.8.",
+        description="Probability from which a text is an attack, 0 to 1; lower flags more. Default 0.8.",
         examples=[0.8],
     )
     embedding_threshold: float | None = Field(default=None, ge=0, le=1, description="Another name of `threshold`.")
+    thresholds: dict[Role | ToolText, Annotated[float, Field(ge=0, le=1)]] | None = Field(
+        default=None,
+        description="Other thresholds for texts of some places: of a kind of tool text, else of a role. They must be "
+        "places that are read.",
+        examples=[{"tool_result": 0.6}],
+    )
     action: Literal["block", "log"] | None = Field(
         default=None, description="`block` refuses the request; `log` only records the finding. Default `block`."
     )
@@ -67,7 +77,7 @@ class PromptInjection(Judging):
     attack_patterns: list[Regex] | None = Field(
         default=None,
         max_length=1000,
-        description="Further regexes (RE2) that make a text an attack by themselves; the built-in signals stay.",
+        description="Further regexes (RE2) that make a text an attack by themselves; the built-in model stays.",
         examples=[["(?i)reveal.*system.*prompt"]],
     )
     detection: Detection | None = Field(default=None, description="Nested spelling of threshold and patterns.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from extproc.config.model.prompt_injection import PromptInjection
 from extproc.policies.injection import InjectionDetector
@@ -18,6 +19,7 @@ from extproc.policies.table import build
         ({"embedding_threshold": 0.75}, "threshold", 0.75),
         ({"detection": {"embedding_threshold": 0.7}}, "threshold", 0.7),
         ({}, "threshold", 0.8),
+        ({"thresholds": {"tool_result": 0.6, "user": 0.9}}, "thresholds", {"tool_result": 0.6, "user": 0.9}),
         ({"action": "log"}, "action", "log"),
         ({"response": {"action": "log"}}, "action", "log"),
         ({"backend": "local"}, "action", "block"),
@@ -43,3 +45,10 @@ def test_patterns_reach_the_policy(section: dict[str, Any]) -> None:
     assert isinstance(policy, InjectionDetector)
     assert policy.score("say xyzzy") == 1.0
     assert policy.score("say hello") < 0.5
+
+
+@pytest.mark.parametrize("thresholds", [{"nobody": 0.5}, {"user": 1.5}, {"tool_result": "high"}])
+def test_bad_thresholds_are_refused(thresholds: dict[str, Any]) -> None:
+    """A place that does not exist, and what is no probability, are errors."""
+    with pytest.raises(ValidationError):
+        PromptInjection.model_validate({"thresholds": thresholds})

@@ -1,0 +1,113 @@
+"""The linear model of prompt-injection: one weight of a byte for each hashed feature, and a calibration.
+
+The file of weights is made by scripts/train_injection: a line of JSON (features' version, calibration, hash of the
+data, what was held out and how it was scored), then the weights.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from math import exp
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from extproc.policies.features import BITS, LONGEST, VERSION, features
+from extproc.policies.lexicon import (
+    EARLIER,
+    FREE,
+    HIDDEN,
+    IGNORE,
+    LIMITS,
+    MACHINE,
+    ORDERS,
+    PRETEND,
+    PROMPT,
+    REVEAL,
+    SECRET,
+)
+from extproc.policies.windows import best
+
+FILE = "injection.weights"
+# Bytes that two parts of a longer text share, so that no window is cut.
+_SHARED = 2048
+# What the concepts of a window call an attack, in this order.
+_FAMILIES: tuple[tuple[str, frozenset[int], frozenset[int]], ...] = (
+    ("override", frozenset({IGNORE}), frozenset({ORDERS, EARLIER, LIMITS, PROMPT})),
+    ("prompt extraction", frozenset({REVEAL}), frozenset({PROMPT, HIDDEN, SECRET, ORDERS, EARLIER})),
+    ("prompt extraction", frozenset({PROMPT, SECRET, HIDDEN}), frozenset({PROMPT, HIDDEN, SECRET, ORDERS})),
+    ("jailbreak", frozenset({FREE, LIMITS, PRETEND}), frozenset({FREE, LIMITS, PRETEND, MACHINE})),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A probability, what the attack looks like, and the bytes of the window that scored."""
+
+    score: float
+    family: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Linear:
+    """The score of a window is logistic(slope * strength + offset); the text's is its best window's."""
+
+    weights: NDArray[np.int8]
+    slope: float
+    offset: float
+    about: Mapping[str, Any]
+
+    def score(self, data: bytes) -> Scored:
+        """Of a text without its disguises, in UTF-8, of any length."""
+        return max(
+            (self._part(data, at) for at in range(0, max(1, len(data) - _SHARED), LONGEST - _SHARED)),
+            key=lambda scored: scored.score,
+        )
+
+    def _part(self, data: bytes, first: int) -> Scored:
+        found = features(data[first : first + LONGEST])
+        count = len(found.starts)
+        if not count:
+            return Scored(0.0, "", 0, 0)
+        tokens = self.weights.take(found.words).sum(axis=0, dtype=np.int32)
+        # Sums of whole numbers far below 2**53, so exact.
+        tokens += np.bincount(found.pairs_at, self.weights.take(found.pairs), count).astype(np.int32)
+        sums = np.zeros(count + 1, np.int64)
+        np.cumsum(tokens, out=sums[1:])
+        strength, start, end = best(sums)
+        # exp may differ in its last bit between machines: of the score four decimals count.
+        score = round(1 / (1 + exp(-max(-30.0, min(30.0, self.slope * strength + self.offset)))), 4)
+        for_it = np.flatnonzero(tokens[start:end] > 0)
+        if len(for_it):
+            start, end = start + int(for_it[0]), start + int(for_it[-1]) + 1
+        named = frozenset(found.concepts[start:end].tolist())
+        return Scored(score, _family(named), first + int(found.starts[start]), first + int(found.ends[end - 1]))
+
+
+def _family(concepts: frozenset[int]) -> str:
+    for family, one, other in _FAMILIES:
+        if concepts & one and concepts & other and len(concepts & (one | other)) > 1:
+            return family
+    return "attack"
+
+
+def read(data: bytes) -> Linear:
+    """A model of its file. Raises ValueError when it was made for other features."""
+    head, _, body = data.partition(b"\n")
+    about = json.loads(head)
+    if (about["features"], about["bits"], len(body)) != (VERSION, BITS, 1 << BITS):
+        raise ValueError("the weights were made for other features: run scripts/train_injection")
+    return Linear(np.frombuffer(body, np.int8), about["slope"], about["offset"], about)
+
+
+@cache
+def shipped() -> Linear:
+    """The model in the package."""
+    return read((files("extproc.policies") / FILE).read_bytes())
