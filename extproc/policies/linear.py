@@ -36,6 +36,10 @@ from extproc.policies.windows import best
 FILE = "injection.weights"
 # Bytes that two parts of a longer text share, so that no window is cut.
 _SHARED = 2048
+# A score from which on repetitions are looked for.
+_SUSPECT = 0.5
+# Tokens in which something comes for the third time. With more, repeated attacks lose more than repeated words.
+_SHORTLY = 48
 # What the concepts of a window call an attack, in this order.
 _FAMILIES: tuple[tuple[str, frozenset[int], frozenset[int]], ...] = (
     ("override", frozenset({IGNORE}), frozenset({ORDERS, EARLIER, LIMITS, PROMPT})),
@@ -79,16 +83,36 @@ class Linear:
         tokens = self.weights.take(found.words).sum(axis=0, dtype=np.int32)
         # Sums of whole numbers far below 2**53, so exact.
         tokens += np.bincount(found.pairs_at, self.weights.take(found.pairs), count).astype(np.int32)
-        sums = np.zeros(count + 1, np.int64)
-        np.cumsum(tokens, out=sums[1:])
-        strength, start, end = best(sums)
-        # exp may differ in its last bit between machines: of the score four decimals count.
-        score = round(1 / (1 + exp(-max(-30.0, min(30.0, self.slope * strength + self.offset)))), 4)
+        strength, start, end = _strongest(tokens)
+        score = self._probability(strength)
+        if score >= _SUSPECT:
+            # "No, no, no": evidence that is the same again is none. Most texts need not be looked at for that.
+            _once(tokens, found.words[2])
+            strength, start, end = _strongest(tokens)
+            score = self._probability(strength)
         for_it = np.flatnonzero(tokens[start:end] > 0)
         if len(for_it):
             start, end = start + int(for_it[0]), start + int(for_it[-1]) + 1
         named = frozenset(found.concepts[start:end].tolist())
         return Scored(score, _family(named), first + int(found.starts[start]), first + int(found.ends[end - 1]))
+
+    def _probability(self, strength: float) -> float:
+        # exp may differ in its last bit between machines: of the score four decimals count.
+        return round(1 / (1 + exp(-max(-30.0, min(30.0, self.slope * strength + self.offset)))), 4)
+
+
+def _strongest(tokens: NDArray[np.int32]) -> tuple[float, int, int]:
+    sums = np.zeros(len(tokens) + 1, np.int64)
+    np.cumsum(tokens, out=sums[1:])
+    return best(sums)
+
+
+def _once(tokens: NDArray[np.int32], pairs: NDArray[np.uint32]) -> None:
+    """Take the evidence from tokens that have stood twice behind the same token shortly before."""
+    order = np.argsort(pairs, kind="stable")
+    same = pairs[order[2:]] == pairs[order[:-2]]
+    again = order[2:][same & (order[2:] - order[:-2] <= _SHORTLY)]
+    tokens[again] = np.minimum(tokens[again], 0)
 
 
 def _family(concepts: frozenset[int]) -> str:
