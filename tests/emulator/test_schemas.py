@@ -21,7 +21,7 @@ CHAT = {"messages": [{"role": "user", "content": "x"}]}
         ({"prompt": ["x", "y"], "messages": []}, legacy_completions.complete),
         ({"prompt": "x", "messages": "no"}, legacy_completions.complete),
     ],
-    ids=str,
+    ids=lambda value: str(value) if isinstance(value, dict) else value.__module__.rpartition(".")[2],
 )
 def test_the_first_schema_that_fits_is_taken(document, answering) -> None:
     """Messages before a prompt; a field of another type does not fit."""
