@@ -49,4 +49,8 @@ def children(pid: int) -> list[int]:
 
 def is_envoy(pid: int) -> bool:
     """Whether a process runs an Envoy binary."""
-    return "envoy" in (PROC / str(pid) / "comm").read_text()
+    try:
+        return "envoy" in (PROC / str(pid) / "comm").read_text()
+    except FileNotFoundError:
+        # It has ended since it was listed.
+        return False
