@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from extproc import answer
+from extproc.routing.outcome import NO_HEALTHY_HOST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from extproc.events import AttemptOutcome, ResponseHeaders
 
-# attempt.lua's name for an attempt that found no host: nobody upstream has seen the request.
-NO_HEALTHY_HOST = "NoHealthyHost"
 # first_content.lua's names for streams that cannot be read, or ended without a word.
 _WORDLESS = ("BrokenStream", "NoContent")
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from extproc.attempts import NO_HEALTHY_HOST
+from extproc.routing.outcome import NO_HEALTHY_HOST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -38,7 +38,8 @@ TRIGGERS: Mapping[str, str] = MappingProxyType(
 
 # attempt.lua's code for an endpoint whose component has no copy.
 _ASLEEP = "NO_CAPACITY"
-_NO_HOST = "NoHealthyHost"
+# And its name for an attempt that found no host: nobody upstream has seen the request.
+NO_HEALTHY_HOST = "NoHealthyHost"
 _THROTTLES = frozenset({"ThrottlingException", "Throttling"})
 _SETUP = frozenset({"NO_SUCH_ENDPOINT", "INFERENCE_COMPONENT", "CLOCK_SKEW", "BEARER_REFUSED"})
 
@@ -48,7 +49,7 @@ def kind_of(outcome: AttemptOutcome) -> str:
     status, original = outcome.status, outcome.original_status
     if 200 <= status < 300:
         return SUCCESS
-    if status == 0 or outcome.error_type == _NO_HOST:
+    if status == 0 or outcome.error_type == NO_HEALTHY_HOST:
         return NO_ANSWER
     if outcome.error_code == _ASLEEP:
         return NO_CAPACITY
