@@ -25,7 +25,7 @@ def test_each_target_has_its_name_in_its_script():
 
 
 @pytest.mark.parametrize(
-    "name", [WORKERS, f"/{SERVICE}/{METHOD}", ATTEMPTS, PLAN, OUTCOMES, *SIGNATURE - {"authorization"}]
+    "name", [WORKERS, f"/{SERVICE}/{METHOD}", ATTEMPTS, PLAN, OUTCOMES, *sorted(SIGNATURE - {"authorization"})]
 )
 def test_the_script_and_the_rest_use_the_same_names(name):
     """Of the workers' cluster, the signer's method, the metadata, and the headers of a signature."""
