@@ -26,6 +26,7 @@ WORLD = frozenset({
 # Which core rooms may use which library; "" is the whole core. What is not listed is for the edges alone.
 LIBRARIES = {
     "orjson": ("",),
+    "cryptography": ("audit/",),
     "re2": ("policies/", "config/"),
     "numpy": ("policies/",),
     "phonenumbers": ("policies/",),

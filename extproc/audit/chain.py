@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
 
 import orjson
@@ -59,7 +60,7 @@ def certified(chain: str, public: bytes) -> bytes:
 
 def key_id(public: bytes) -> str:
     """A public key's name in records and messages: the first 16 hex digits of the SHA-256 of its 32 bytes."""
-    return merkle.sha256(public).hexdigest()[:16]
+    return sha256(public).hexdigest()[:16]
 
 
 class Chain:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Head:
     """A chain's last seal: the segment it stands in, its number and hash (hex).
 
-    `final` when its writer is gone: nothing can follow any more. Then `size` is the segment's in bytes, whatever a crash
+    `final` when its writer is gone: nothing can follow any more. Then `size` is the segment's in bytes, what a crash
     may have left behind the seal included.
     """
 

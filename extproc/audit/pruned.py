@@ -1,4 +1,4 @@
-"""What is removed when its retention has passed leaves a line behind: which segment, how far it went, how old it was."""
+"""What is removed when its retention has passed leaves a line behind: which segment, how far it went, how old it is."""
 
 from __future__ import annotations
 
