@@ -98,6 +98,7 @@ class Exchange:
     """One exchange. Feed it events in order, send what it answers.
 
     `record` is complete once `finished`. `deadline` (Unix seconds) is when to feed DeadlinePassed, None for never.
+    `asked` is the request as it goes upstream, None before the policies have passed it.
     """
 
     def __init__(self, runtime: Runtime, surroundings: Surroundings) -> None:
@@ -107,7 +108,7 @@ class Exchange:
         self._state = State.START
         self._session: sticky.Session | None = None
         self._client = b""
-        self._asked: Asked | None = None
+        self.asked: Asked | None = None
         self._target: Target | None = None
         self._head: ResponseHeaders | None = None
         self._stream: answer.StreamedAnswer | None = None
@@ -115,7 +116,8 @@ class Exchange:
         self.deadline: float | None = None
         self.record = ExchangeRecord(
             started=surroundings.now,
-            config={"pack": f"{runtime.pack.name}@{runtime.pack.version}", "hash": runtime.config_hash},
+            config=runtime.named,
+            policies=tuple(runtime.chain.order),
         )
 
     @property
@@ -172,7 +174,7 @@ class Exchange:
         self.record.request_bytes = len(event.body)
         if len(event.body) > self._runtime.limits.max_body_bytes:
             raise too_large(self._runtime.limits)
-        asked = self._asked = ask(
+        asked = self.asked = ask(
             event.body,
             endpoint=ENDPOINTS[self.record.path],
             runtime=self._runtime,
@@ -192,7 +194,7 @@ class Exchange:
         return (Replace(asked.body, asked.set_headers, metadata=asked.metadata),)
 
     def _on_response_headers(self, event: ResponseHeaders, now: float) -> tuple[Action, ...]:
-        record, asked = self.record, self._asked
+        record, asked = self.record, self.asked
         record.first_byte, record.attempts, record.attempt_count = now, event.outcomes, event.attempts
         self._head = event
         if attempts.trapped(event):
@@ -235,15 +237,15 @@ class Exchange:
         return (Continue(body_mode=BodyMode.BUFFERED),)
 
     def _on_whole(self, event: ResponseBody, now: float) -> tuple[Action, ...]:
-        if self._asked is None or self._target is None:
+        if self.asked is None or self._target is None:
             raise _broken("an answer to nothing asked")
         # Envoy holds answers to the larger of both limits: it has one buffer limit for requests and answers.
         if len(event.body) > self._runtime.limits.max_response_bytes:
             raise UpstreamFailed(
                 "The model's answer is larger than this gateway passes on.", detail="max_response_bytes"
             )
-        body = answer.whole(event.body, asked=self._asked, target=self._target, guard=self._guard, record=self.record)
-        headers = answer.EVENTS if self._asked.call.stream else (("content-type", "application/json"),)
+        body = answer.whole(event.body, asked=self.asked, target=self._target, guard=self._guard, record=self.record)
+        headers = answer.EVENTS if self.asked.call.stream else (("content-type", "application/json"),)
         return self._end((Replace(body, headers),), None, now)
 
     def _on_fault(self, event: ResponseBody, _: float) -> tuple[Action, ...]:
@@ -251,14 +253,14 @@ class Exchange:
         if head is None:
             raise _broken("a fault without a head")
         # Envoy's own reply to what it refused before we asked anything (a body over its limit, say).
-        if self._asked is None and head.headers.get(":status") == "413":
+        if self.asked is None and head.headers.get(":status") == "413":
             raise too_large(self._runtime.limits)
-        if self._asked is not None and self._target is not None and answer.streamed(head.headers):
+        if self.asked is not None and self._target is not None and answer.streamed(head.headers):
             # A stream that failed before its first content; attempt.lua gave it the status that this amounts to.
             raise answer.failure(
-                event.body, head.headers, asked=self._asked, target=self._target, guard=self._guard, record=self.record
+                event.body, head.headers, asked=self.asked, target=self._target, guard=self._guard, record=self.record
             )
-        targets = self._asked.targets if self._asked is not None else ()
+        targets = self.asked.targets if self.asked is not None else ()
         error = faults.classify(
             int(head.headers.get(":status", "0")),
             head.headers,
@@ -267,8 +269,8 @@ class Exchange:
             hide=tuple(name for target in targets for name in target.names),
             only_target=len(targets) == 1,
         )
-        if self._asked is not None:
-            context.locate(error, self._asked.call)
+        if self.asked is not None:
+            context.locate(error, self.asked.call)
         censor(error, self._guard)
         raise error
 

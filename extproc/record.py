@@ -62,7 +62,10 @@ class ExchangeRecord:
     """One exchange, filled in as it goes. Times are Unix seconds, sizes bytes, tokens counts.
 
     `audited` is False for what no audit line is owed (readiness probes, and reads of the model list
-    unless `log_all_access`). `finished` is None until the exchange has ended.
+    unless `log_all_access`). `finished` is None until the exchange has ended. `policies` are those that run, in their
+    order; `judged` says that they have seen the request, `reversible` that the answer
+    may hold again what they took out of it. `evidence` holds hashes and captured bodies
+    (audit/evidence.py).
     """
 
     started: float
@@ -72,6 +75,8 @@ class ExchangeRecord:
     path: str = ""
     source_address: str = ""
     client_request_id: str = ""
+    principal: str = ""
+    client_headers: Mapping[str, str] = field(default_factory=dict)
     model: str = ""
     stream: bool = False
     target: str = ""
@@ -86,7 +91,10 @@ class ExchangeRecord:
     detail: str = ""
     block: tuple[str, str, str] | None = None
     findings: Counter[tuple[str, str, str]] = field(default_factory=Counter)
-    redacted: bool = False
+    policies: tuple[str, ...] = ()
+    judged: bool = False
+    redacting: set[str] = field(default_factory=set)
+    reversible: bool = False
     scores: dict[str, float] = field(default_factory=dict)
     skipped_policies: set[str] = field(default_factory=set)
     prompt_tokens: int | None = None
@@ -99,17 +107,22 @@ class ExchangeRecord:
     first_byte: float | None = None
     finished: float | None = None
     audited: bool = True
+    evidence: Mapping[str, object] = field(default_factory=dict)
 
     def found(self, phase: Phase, findings: Iterable[Finding], scores: Mapping[str, float] | None = None) -> None:
         """Count findings by phase, policy and entity, and keep the highest score of each policy."""
+        self.judged = True
         for finding in findings:
             self.findings[phase.value, finding.policy, finding.entity] += 1
-            self.redacted = self.redacted or finding.replacement is not None
+            if finding.replacement is not None:
+                self.redacting.add(finding.policy)
+                self.reversible = self.reversible or finding.reversible
         for policy, score in (scores or {}).items():
             self.scores[policy] = max(score, self.scores.get(policy, 0.0))
 
     def blocked(self, phase: Phase, block: Block) -> None:
         """A policy refused."""
+        self.judged = True
         self.block = (phase.value, block.policy, block.rule)
 
     def finished_with(self, reasons: Iterable[object]) -> None:
@@ -133,7 +146,17 @@ class ExchangeRecord:
         """What the policies said in all: allow, redact or block."""
         if self.block is not None:
             return "block"
-        return "redact" if self.redacted else "allow"
+        return "redact" if self.redacting else "allow"
+
+    def verdict_of(self, policy: str) -> str:
+        """What one policy said in all: allow, observe (found and left), redact, block, or skipped (it failed)."""
+        if self.block is not None and self.block[1] == policy:
+            return "block"
+        if policy in self.skipped_policies:
+            return "skipped"
+        if policy in self.redacting:
+            return "redact"
+        return "observe" if any(found == policy for _, found, _ in self.findings) else "allow"
 
     def document(self) -> dict[str, object]:
         """The audit line as a JSON document. Fields that do not apply are left out; latencies are milliseconds."""
@@ -149,6 +172,8 @@ class ExchangeRecord:
             "path": self.path,
             "source_address": self.source_address,
             "client_request_id": self.client_request_id,
+            "principal": self.principal,
+            "client_headers": dict(self.client_headers),
             "model": self.model,
             "stream": self.stream,
             "target": self.target,
@@ -160,6 +185,7 @@ class ExchangeRecord:
                 {"phase": phase, "policy": policy, "entity": entity, "count": count}
                 for (phase, policy, entity), count in sorted(self.findings.items())
             ],
+            "policies": {policy: self.verdict_of(policy) for policy in self.policies} if self.judged else {},
             "scores": self.scores,
             "skipped_policies": sorted(self.skipped_policies),
             "error": {"type": self.error_type, "code": self.error_code} if self.error_type else None,
@@ -174,6 +200,7 @@ class ExchangeRecord:
                 if at is not None
             },
             "config": dict(self.config),
+            **self.evidence,
         }
         if self.block is not None:
             line["block"] = dict(zip(("phase", "policy", "rule"), self.block, strict=True))

@@ -44,6 +44,8 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     )
     # For the supervisor of `kt gateway run` alone: end with it, and load what it has accepted.
     serve.add_argument("--parent", type=int, metavar="PID", help=argparse.SUPPRESS)
+    serve.add_argument("--supervisor", default="", metavar="CHAIN", help=argparse.SUPPRESS)
+    serve.add_argument("--audit-down", type=Path, metavar="FILE", help=argparse.SUPPRESS)
     serve.add_argument("--copy", type=Path, metavar="FILE", help=argparse.SUPPRESS)
     serve.set_defaults(run=_serve)
 
@@ -82,6 +84,7 @@ def _serve(arguments: argparse.Namespace) -> int:
 
     from extproc.config.load import ConfigurationError
     from extproc.edge import logs
+    from extproc.edge.trail.keys import KeyUnusable
     from extproc.edge.worker import WorkerSettings, end_with, serve
 
     if arguments.parent is not None:
@@ -96,9 +99,11 @@ def _serve(arguments: argparse.Namespace) -> int:
         copy=arguments.copy,
         ticket_key=arguments.ticket_key,
         observations=arguments.observations,
+        supervisor=arguments.supervisor,
+        audit_down=arguments.audit_down,
     )
     try:
         return uvloop.run(serve(settings))
-    except (ConfigurationError, OSError) as error:
+    except (ConfigurationError, KeyUnusable, OSError) as error:
         print(f"kt: {error}", file=sys.stderr)
         return 2

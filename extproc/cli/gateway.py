@@ -120,6 +120,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from extproc.edge.envoy import EnvoyFailed
     from extproc.edge.envoy_binary import EnvoyNotFound, find_envoy, require_version
     from extproc.edge.gateway import GatewaySettings, run
+    from extproc.edge.trail.keys import KeyUnusable
     from extproc.edge.workers import WorkerNotStarted
 
     logs.configure()
@@ -136,6 +137,6 @@ def _run(arguments: argparse.Namespace) -> int:
             admin=arguments.admin,
         )
         return uvloop.run(run(settings))
-    except (ConfigurationError, EnvoyNotFound, EnvoyFailed, WorkerNotStarted, OSError) as error:
+    except (ConfigurationError, EnvoyNotFound, EnvoyFailed, KeyUnusable, WorkerNotStarted, OSError) as error:
         print(f"kt: {error}", file=sys.stderr)
         return 2

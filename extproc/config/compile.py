@@ -7,14 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from extproc.config import kinds, routing
+from extproc.config import auditing, kinds, routing
 from extproc.config.base_url import Origin, parse_base_url
 from extproc.config.jumpstart import CONTEXT_WINDOWS
-from extproc.config.model.audit_logger import AuditLogger
 from extproc.config.problem import Code, ConfigurationError, Path, Problem, Severity
 from extproc.config.provider import Endpoint, resolve
 from extproc.config.region import InvalidRegion, ProfileRegion, Region, Source, region_of
-from extproc.config.runtime import AuditSettings, Limits, Pack, Runtime
+from extproc.config.runtime import Limits, Pack, Runtime
 from extproc.policies.chain import Chain
 from extproc.policies.syntax import PatternError
 from extproc.policies.table import build
@@ -85,7 +84,7 @@ def compile_runtime(
         targets=targets,
         by_model={**by_model(targets), **groups.by_model},
         chain=chain,
-        audit=_audit(configuration, base_dir),
+        audit=auditing.settings_of(configuration, base_dir),
         limits=Limits(limits.max_body_bytes, limits.max_response_bytes),
         created=created,
         fail_open=fail_open,
@@ -280,14 +279,3 @@ def _chain(configuration: Configuration, *, fail_open: bool, problems: list[Prob
             # Every expression compiled by itself when the file was read; together they may still be too much.
             problems.append(Problem(Code.PATTERN, ("policy", kind), str(error)))
     return Chain(tuple(policies), fail_open=fail_open, fail=fail)
-
-
-def _audit(configuration: Configuration, base_dir: FilePath) -> AuditSettings:
-    settings = configuration.policy.audit_logger or AuditLogger()
-    return AuditSettings(
-        enabled="audit-logger" in configuration.policies.chain,
-        immutable=settings.immutable,
-        retention_days=settings.retention_days,
-        log_all_access=settings.log_all_access,
-        path=base_dir / (settings.path or "audit"),
-    )

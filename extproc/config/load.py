@@ -52,8 +52,17 @@ def load_runtime(path: Path | str, *, environ: Mapping[str, str] | None = None, 
     return inspected.runtime
 
 
-def inspect(path: Path | str, *, environ: Mapping[str, str] | None = None, fail_open: bool = False) -> Inspected:
-    """Read, validate and compile one file, whatever comes of it; arguments as of `load_runtime`. Never raises."""
+def inspect(
+    path: Path | str,
+    *,
+    environ: Mapping[str, str] | None = None,
+    fail_open: bool = False,
+    home: Path | None = None,
+) -> Inspected:
+    """Read, validate and compile one file, whatever comes of it; arguments as of `load_runtime`. Never raises.
+
+    `home` is what relative paths count from when the file is a copy that stands elsewhere.
+    """
     file = Path(path)
     environment = os.environ if environ is None else environ
     try:
@@ -68,7 +77,7 @@ def inspect(path: Path | str, *, environ: Mapping[str, str] | None = None, fail_
             configuration,
             environ=environment,
             profile_region=partial(profile_region, environ=environment),
-            base_dir=file.absolute().parent,
+            base_dir=home or file.absolute().parent,
             config_hash=hashlib.sha256(data).hexdigest(),
             created=modified,
             fail_open=fail_open,

@@ -33,14 +33,40 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class KeySource:
+    """Where a key is: `kind` is file, env or kms; `name` a path, a variable or a KMS key; `region` that of KMS."""
+
+    kind: str
+    name: str
+    region: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AuditSettings:
-    """What audit-logger asks for. `enabled` is False when it is not in the chain: then nothing is written."""
+    """What audit-logger asks for. `enabled` is False when it is not in the chain: then nothing is written.
+
+    `capture` is none, redacted or full, `capture_bytes` of each body at the most. `principal_header` and
+    `client_headers` are in lower case. `queue_records` waits without `immutable`; `max_batch` records are committed
+    together; a segment ends after `segment_bytes`.
+    """
 
     enabled: bool = True
     immutable: bool = True
     retention_days: int = 365
     log_all_access: bool = True
     path: Path | None = None
+    legal_hold: bool = False
+    signing_key: KeySource | None = None
+    hash_key: KeySource | None = None
+    encryption_key: KeySource | None = None
+    capture: str = "none"
+    capture_bytes: int = 65_536
+    principal_header: str = ""
+    client_headers: tuple[str, ...] = ()
+    max_batch: int = 1024
+    queue_records: int = 10_000
+    segment_bytes: int = 67_108_864
+    checkpoint_seconds: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +90,11 @@ class Runtime:
     routing: Routing = field(default_factory=Routing)
     fallbacks: Mapping[str, tuple[tuple[Target, ...], ...]] = field(default_factory=dict)
     groups: tuple[str, ...] = ()
+
+    @property
+    def named(self) -> dict[str, str]:
+        """What records say of the configuration they were made under."""
+        return {"pack": f"{self.pack.name}@{self.pack.version}", "hash": self.config_hash}
 
     def stages(self, model: str) -> tuple[tuple[Target, ...], ...]:
         """The targets that a name stands for: its group's, then those of each fallback group."""

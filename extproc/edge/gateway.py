@@ -20,13 +20,14 @@ from typing import TYPE_CHECKING
 
 from extproc import __version__
 from extproc.config.load import ConfigurationError, inspect
-from extproc.edge import listening, logs, snapshot
+from extproc.edge import listening, logs, metrics, snapshot
 from extproc.edge.admin import AdminListener
-from extproc.edge.audit import AuditTrail
 from extproc.edge.envoy import EnvoyFailed
 from extproc.edge.envoy_admin import AdminUnreachable
 from extproc.edge.front import Front, Wanted, merged
 from extproc.edge.observations import Peers
+from extproc.edge.trail.auditing import Auditing
+from extproc.edge.trail.keys import KeyUnusable
 from extproc.edge.unaudited import UnauditedLog
 from extproc.edge.workers import Worker, WorkerNotStarted, WorkerPool
 from extproc.record import fault
@@ -49,6 +50,11 @@ READY_POLL_SECONDS = 0.1
 MARGIN_SECONDS = 10.0
 # The directory of the workers' observations, in the run directory.
 OBSERVATIONS = "observations"
+# A file in the run directory while the audit trail does not work as a whole, and the processes' counters.
+AUDIT_DOWN = "audit.down"
+METRICS = "metrics"
+# The supervisor's name among the trail's writers.
+SUPERVISOR = "gateway"
 # sockaddr_un holds 107 bytes and a NUL; the longest name in the run directory is a worker's socket.
 LONGEST_DIRECTORY = 107 - len("/w999.999999.sock")
 
@@ -80,8 +86,9 @@ class Gateway:
         self._pool = WorkerPool(settings.workers, directory, self._on_workers)
         wanted = Wanted(self._runtime.targets, self._runtime.limits)
         self._front = Front(settings.envoy, settings.listen, directory, lambda: self._pool.sockets, wanted)
+        self._auditing = Auditing(self._runtime, SUPERVISOR, os.environ)
         self._unaudited = UnauditedLog(
-            self._front.access_log, self._trail(), _named(self._runtime), self._front.reopen_logs
+            self._front.access_log, self._auditing.trail, self._runtime.named, self._front.reopen_logs
         )
         self._reloading = asyncio.Lock()
         self._stopping = asyncio.Event()
@@ -123,12 +130,15 @@ class Gateway:
             await self._cancel_tasks()
             await self._front.envoy.stop()
             await self._pool.close(0)
+            await self._auditing.close()
 
     async def _start(self) -> None:
         listening.require_free(self._settings.listen, "--listen")
         if self._settings.admin is not None:
             listening.require_free(self._settings.admin, "--admin")
         logs.problems(self._accepted.problems, str(self._settings.policy_config))
+        # Before the workers: their chains name the supervisor's.
+        await self._auditing.open()
         self._pool.adopt(await self._pool.spawn(partial(self._worker_command, self._accepted.copy)))
         await self._front.start()
 
@@ -252,7 +262,7 @@ class Gateway:
             logs.problems(fresh.problems, str(self._settings.policy_config))
             try:
                 await self._switch(fresh)
-            except (EnvoyFailed, AdminUnreachable, WorkerNotStarted, OSError) as error:
+            except (EnvoyFailed, AdminUnreachable, KeyUnusable, WorkerNotStarted, OSError) as error:
                 fresh.copy.unlink(missing_ok=True)
                 logs.get().error("reload failed, the old configuration stays", why=why, error=str(error))
                 return str(error)
@@ -262,9 +272,13 @@ class Gateway:
 
     async def _switch(self, fresh: Snapshot) -> None:
         """Start the new workers; add new targets; let new workers and changed targets take over; the old retire."""
-        before, runtime = self._front.wanted, fresh.runtime
-        generation = await self._pool.spawn(partial(self._worker_command, fresh.copy))
+        before, runtime, auditing = self._front.wanted, fresh.runtime, self._auditing
+        if runtime.audit != self._runtime.audit:
+            self._auditing = Auditing(runtime, SUPERVISOR, os.environ)
+            await self._auditing.open()
+        generation = None
         try:
+            generation = await self._pool.spawn(partial(self._worker_command, fresh.copy))
             # Targets that only change stay as they are while workers plan and sign for the old ones.
             self._front.wanted = Wanted(merged(before.targets, runtime.targets), before.limits)
             await self._front.tell()
@@ -273,19 +287,25 @@ class Gateway:
         except BaseException:
             self._front.wanted = before
             self._front.outdated()
-            await self._pool.stop(generation.workers, number=signal.SIGKILL, within=MARGIN_SECONDS)
+            if generation is not None:
+                await self._pool.stop(generation.workers, number=signal.SIGKILL, within=MARGIN_SECONDS)
+            if self._auditing is not auditing:
+                await self._auditing.close()
+                self._auditing = auditing
             raise
         retired, old = self._pool.adopt(generation), self._accepted
         self._accepted = fresh
-        self._unaudited.use(self._trail(), _named(runtime))
+        self._unaudited.use(self._auditing.trail, runtime.named)
         old.copy.unlink(missing_ok=True)
         # Exchanges keep the configuration they started with: the old workers end when their last one has.
         self._retiring.append(old.runtime.targets)
-        self._spawn(self._retire(retired, old.runtime.targets))
+        self._spawn(self._retire(retired, old.runtime.targets, auditing))
 
-    async def _retire(self, retired: Sequence[Worker], targets: tuple[Target, ...]) -> None:
+    async def _retire(self, retired: Sequence[Worker], targets: tuple[Target, ...], auditing: Auditing) -> None:
         within = self._settings.drain_seconds + MARGIN_SECONDS
         await self._pool.stop(retired, number=signal.SIGTERM, within=within)
+        if auditing is not self._auditing:
+            await auditing.close()
         async with self._reloading:
             self._retiring.remove(targets)
             self._front.wanted = Wanted(merged(self._runtime.targets, *self._retiring), self._runtime.limits)
@@ -313,6 +333,8 @@ class Gateway:
             *("--drain-seconds", str(settings.drain_seconds)),
             *("--ticket-key", str(self._directory / "ticket.key")),
             *("--observations", str(self._directory / OBSERVATIONS)),
+            *("--supervisor", self._auditing.trail.chain or SUPERVISOR),
+            *("--audit-down", str(self._directory / AUDIT_DOWN)),
             *("--parent", str(os.getpid())),
         ]
 
@@ -333,10 +355,6 @@ class Gateway:
             environ=os.environ,
             fail_open=self._settings.fail_open,
         )
-
-    def _trail(self) -> AuditTrail:
-        audit = self._runtime.audit
-        return AuditTrail(audit.path if audit.enabled else None, "gateway")
 
     # Tasks.
 
@@ -366,17 +384,14 @@ async def run(settings: GatewaySettings) -> int:
     """Run a gateway in a private directory of its own (sockets, rendered documents, logs), removed at the end.
 
     Raises:
-        ConfigurationError: the configuration cannot be used.
+        ConfigurationError, KeyUnusable: the configuration cannot be used.
         WorkerNotStarted, EnvoyFailed, OSError: the gateway did not come up.
     """
     directory = Path(tempfile.mkdtemp(prefix="kt-"))
     try:
         if len(os.fsencode(directory)) > LONGEST_DIRECTORY:
             raise OSError(f"{directory} is too long for the path of a Unix socket; set TMPDIR to a shorter one")
+        metrics.share(directory / METRICS)
         return await Gateway(settings, directory).run()
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-
-
-def _named(runtime: Runtime) -> dict[str, str]:
-    return {"pack": f"{runtime.pack.name}@{runtime.pack.version}", "hash": runtime.config_hash}

@@ -10,14 +10,24 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from extproc._pb import ext_proc_pb2 as pb
+from extproc.actions import Release, Replace, Respond
+from extproc.audit.evidence import Evidence, EvidenceSettings
 from extproc.edge import logs, signer, wire
-from extproc.edge.audit import AuditFailed
 from extproc.edge.corrections import Corrections
 from extproc.edge.observations import own_ledger
 from extproc.edge.signer import Signer
+from extproc.edge.trail.writer import AuditFailed
 from extproc.edge.whole import whole
 from extproc.errors import GatewayUnavailable
-from extproc.events import Closed, DeadlinePassed, Event, RequestBody, ResponseBody, ResponseHeaders
+from extproc.events import (
+    Closed,
+    DeadlinePassed,
+    Event,
+    RequestBody,
+    RequestHeaders,
+    ResponseBody,
+    ResponseHeaders,
+)
 from extproc.exchange import Exchange, Surroundings
 from extproc.record import ABORTED, FAILED, SERVED, fault
 from extproc.routing.budget import RetryBudget
@@ -28,8 +38,8 @@ if TYPE_CHECKING:
 
     from extproc.actions import Action
     from extproc.config.runtime import Limits, Runtime
-    from extproc.edge.audit import AuditTrail
     from extproc.edge.credentials import CredentialKeeper
+    from extproc.edge.trail.writer import Trail
     from extproc.routing.ledger import Ledger
     from extproc.sagemaker.ticket import Tickets
 
@@ -38,6 +48,8 @@ SERVICE = "envoy.service.ext_proc.v3.ExternalProcessor"
 OFFLOAD_BYTES = 128 * 1024
 # What ext_proc adds to a body in its message, at the most: headers (60 KiB), attributes, framing.
 MESSAGE_OVERHEAD = 256 * 1024
+
+NO_EVIDENCE = EvidenceSettings()
 
 # grpc ships no types of its own; the messages' types are checked in wire.py.
 ServicerContext = Any
@@ -50,9 +62,11 @@ class ExternalProcessor:
         self,
         runtime: Callable[[], Runtime],
         keeper: CredentialKeeper,
-        trail: AuditTrail,
+        trail: Trail,
         tickets: Tickets,
         ledger: Ledger | None = None,
+        *,
+        evidence: EvidenceSettings = NO_EVIDENCE,
     ) -> None:
         self._runtime = runtime
         self._ledger = ledger or own_ledger(runtime())
@@ -62,6 +76,7 @@ class ExternalProcessor:
         self._tickets = tickets
         self.signer = Signer(runtime, keeper, self._corrections, tickets)
         self._budget = RetryBudget()
+        self._evidence = evidence
         self.open = 0
 
     async def process(self, _: object, context: ServicerContext) -> None:
@@ -76,7 +91,8 @@ class ExternalProcessor:
             observer=self._ledger,
             budget=self._budget,
         )
-        conversation = _Conversation(Exchange(runtime, surroundings), self._trail, context, Watch(self._ledger))
+        exchange, evidence = Exchange(runtime, surroundings), Evidence(self._evidence)
+        conversation = _Conversation(exchange, self._trail, context, Watch(self._ledger), evidence)
         self.open += 1
         try:
             while (message := await context.read()) is not grpc.aio.EOF:
@@ -102,16 +118,18 @@ class ExternalProcessor:
 class _Conversation:
     """One exchange's end of the gRPC stream."""
 
-    __slots__ = ("_audited", "_context", "_deadline", "_exchange", "_lock", "_timer", "_trail", "_watch")
+    __slots__ = ("_audited", "_context", "_deadline", "_evidence", "_exchange", "_lock", "_timer", "_trail", "_watch")
 
     def __init__(
         self,
         exchange: Exchange,
-        trail: AuditTrail,
+        trail: Trail,
         context: ServicerContext,
         watch: Watch,
+        evidence: Evidence,
     ) -> None:
         self._exchange = exchange
+        self._evidence = evidence
         self._watch = watch
         self._trail = trail
         self._context = context
@@ -131,8 +149,9 @@ class _Conversation:
             else:
                 actions = exchange.feed(event, time.time())
             self._watch.saw(event, exchange.record, time.time())
+            self._witness(event, actions)
             if exchange.finished and not self._audited:
-                actions = self._audit(actions)
+                actions = await self._audit(actions)
             for action in actions:
                 await self._context.write(wire.encode(action, event))
         if exchange.deadline is not None and self._timer is None:
@@ -156,20 +175,43 @@ class _Conversation:
             record.end(ABORTED, 499, now)
         self._exchange.feed(Closed(), now)
         self._watch.ended(record, now)
-        if not self._audited:
-            self._audit(())
+        if not self._audited and record.audited:
+            self._audited = True
+            # Nobody waits for it: nothing more is handed over.
+            self._trail.put(self._document())
 
-    def _audit(self, actions: tuple[Action, ...]) -> tuple[Action, ...]:
-        """Write the audit line of the finished exchange, before its last byte is sent."""
+    async def _audit(self, actions: tuple[Action, ...]) -> tuple[Action, ...]:
+        """Put the finished exchange on the trail, before its last byte is sent."""
         self._audited = True
-        record = self._exchange.record
-        if not record.audited:
+        if not self._exchange.record.audited:
             return actions
         try:
-            self._trail.write(record.document())
+            await self._trail.commit(self._document())
         except AuditFailed:
             return self._exchange.revoke(actions, time.time())
         return actions
+
+    def _witness(self, event: Event, actions: tuple[Action, ...]) -> None:
+        """Gather for the record what came and what goes."""
+        evidence, exchange = self._evidence, self._exchange
+        if isinstance(event, RequestHeaders):
+            evidence.headers(event.headers, exchange.record)
+        if not evidence.bodies:
+            return
+        if isinstance(event, RequestBody):
+            asked = exchange.asked
+            evidence.asked(event.body, None if asked is None else asked.call.document, exchange.record)
+        for action in actions:
+            if isinstance(action, Respond | Release) or (
+                isinstance(action, Replace) and isinstance(event, ResponseBody)
+            ):
+                evidence.answered(action.body)
+
+    def _document(self) -> dict[str, object]:
+        record = self._exchange.record
+        if self._evidence.bodies:
+            self._evidence.complete(record)
+        return record.document()
 
     def _on_deadline(self) -> None:
         self._deadline = asyncio.create_task(self._end_in_time(), name="deadline")

@@ -7,7 +7,7 @@ siblings, or, when the file is refused, not at all.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from extproc.config.document import MAX_BYTES
@@ -78,13 +78,7 @@ def load(
     Raises:
         ConfigurationError: it cannot be used.
     """
-    inspected = inspect(copy, environ=environ, fail_open=fail_open)
+    inspected = inspect(copy, environ=environ, fail_open=fail_open, home=original.absolute().parent)
     if inspected.runtime is None:
         raise ConfigurationError(inspected.problems, str(original))
-    runtime = inspected.runtime
-    home, path = copy.absolute().parent, runtime.audit.path
-    # The copy's directory is private: only a relative path can lead there.
-    if path is not None and path.is_relative_to(home):
-        path = original.absolute().parent / path.relative_to(home)
-        runtime = replace(runtime, audit=replace(runtime.audit, path=path))
-    return runtime, inspected.problems
+    return inspected.runtime, inspected.problems

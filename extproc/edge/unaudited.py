@@ -19,15 +19,15 @@ from typing import TYPE_CHECKING
 import orjson
 
 from extproc.edge import logs
-from extproc.edge.audit import AuditFailed
 from extproc.edge.envoy_admin import AdminUnreachable
+from extproc.edge.trail.writer import AuditFailed
 from extproc.record import FAILED, REJECTED
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from extproc.edge.audit import AuditTrail
+    from extproc.edge.trail.writer import Trail
 
 POLL_SECONDS = 0.25
 ROTATE_BYTES = 16 * 1024 * 1024
@@ -72,7 +72,7 @@ class UnauditedLog:
     """Follows Envoy's access log and audits what it tells of. `reopen` asks Envoy to open its log anew."""
 
     def __init__(
-        self, path: Path, trail: AuditTrail, config: dict[str, str], reopen: Callable[[], Awaitable[object]]
+        self, path: Path, trail: Trail, config: dict[str, str], reopen: Callable[[], Awaitable[object]]
     ) -> None:
         self._path = path
         self._renamed = path.with_name(path.name + ".old")
@@ -82,10 +82,8 @@ class UnauditedLog:
         self._offset = 0
         self._task: asyncio.Task[None] | None = None
 
-    def use(self, trail: AuditTrail, config: dict[str, str]) -> None:
-        """From now on: after a reload. The former trail is closed."""
-        if trail is not self._trail:
-            self._trail.close()
+    def use(self, trail: Trail, config: dict[str, str]) -> None:
+        """From now on: after a reload."""
         self._trail, self._config = trail, config
 
     def start(self) -> None:
@@ -98,10 +96,9 @@ class UnauditedLog:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
-        self._look()
-        self._trail.close()
+        await self._look()
 
-    def read(self) -> bool:
+    async def read(self) -> bool:
         """Audit every whole line since the last call; False when one could not be, which is tried again next time.
 
         Raises:
@@ -110,15 +107,15 @@ class UnauditedLog:
         if self._renamed.exists():
             # Asked before the rest is read: a file that was complete then has all its lines now.
             complete = self._path.exists()
-            if not self._read(self._renamed):
+            if not await self._read(self._renamed):
                 return False
             if not complete:
                 return True
             self._renamed.unlink()
             self._offset = 0
-        return self._read(self._path)
+        return await self._read(self._path)
 
-    def _read(self, path: Path) -> bool:
+    async def _read(self, path: Path) -> bool:
         try:
             log = path.open("rb")
         except FileNotFoundError:
@@ -131,38 +128,42 @@ class UnauditedLog:
                 log.seek(self._offset)
                 data = log.read(CHUNK_BYTES)
                 whole = data.rfind(b"\n") + 1 or (len(data) if len(data) == CHUNK_BYTES else 0)
-                for line in data[:whole].splitlines(keepends=True):
-                    if not self._audit(line):
-                        return False
-                    self._offset += len(line)
+                if not await self._audit(data[:whole]):
+                    return False
+                self._offset += whole
                 if len(data) < CHUNK_BYTES:
                     return True
 
-    def _audit(self, line: bytes) -> bool:
+    async def _audit(self, lines: bytes) -> bool:
+        """All of them, in one batch, or none."""
+        told = (self._told(line) for line in lines.splitlines())
         try:
-            told = orjson.loads(line)
-        except ValueError:
-            told = None
-        if not isinstance(told, dict):
-            # Of the line itself nothing is repeated: a path may stand in it.
-            logs.get().error("a line of Envoy's access log is not a JSON object", length=len(line))
-            return True
-        try:
-            self._trail.write(document(told, self._config))
+            await self._trail.commit(*(document(line, self._config) for line in told if line is not None))
         except AuditFailed:
             return False
         return True
 
-    def _look(self) -> bool:
+    def _told(self, line: bytes) -> dict[str, object] | None:
         try:
-            return self.read()
+            told = orjson.loads(line)
+        except ValueError:
+            told = None
+        if isinstance(told, dict):
+            return told
+        # Of the line itself nothing is repeated: a path may stand in it.
+        logs.get().error("a line of Envoy's access log is not a JSON object", length=len(line))
+        return None
+
+    async def _look(self) -> bool:
+        try:
+            return await self.read()
         except OSError as error:
             logs.get().error("Envoy's access log cannot be read", error=error.strerror)
             return False
 
     async def _follow(self) -> None:
         while True:
-            if self._look():
+            if await self._look():
                 await self._rotate()
             await asyncio.sleep(POLL_SECONDS)
 

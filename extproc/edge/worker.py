@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from google.protobuf.internal import api_implementation
 
 from extproc.edge import logs, observations, server, signer, snapshot
-from extproc.edge.audit import AuditTrail
 from extproc.edge.credentials import CredentialKeeper
+from extproc.edge.trail.auditing import Auditing
 from extproc.policies.verdict import Phase, Place
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ class WorkerSettings:
     `copy` is what to load in `policy_config`'s place: what the supervisor accepted, and has told the warnings about.
     `ticket_key` is a file with the secret that the workers behind one Envoy share; without one, each has its own.
     `observations` is the directory by which they share what they see of the targets; without one, each sees its own.
+    `supervisor` is the audit chain of the supervisor, which keeps the trail; without one this worker keeps it itself.
+    `audit_down` is a file that is there while the supervisor finds that the trail does not work as a whole.
     """
 
     policy_config: Path
@@ -46,6 +48,8 @@ class WorkerSettings:
     copy: Path | None = None
     ticket_key: Path | None = None
     observations: Path | None = None
+    supervisor: str = ""
+    audit_down: Path | None = None
 
 
 def end_with(parent: int) -> None:
@@ -67,6 +71,7 @@ async def serve(settings: WorkerSettings) -> int:
 
     Raises:
         ConfigurationError: the configuration cannot be used.
+        KeyUnusable: a key of the audit trail cannot be had.
         OSError: nobody can listen on the address, or the key for tickets cannot be had.
     """
     if api_implementation.Type() != "upb":
@@ -79,12 +84,15 @@ async def serve(settings: WorkerSettings) -> int:
     )
     if settings.copy is None:
         logs.problems(problems, str(settings.policy_config))
-    trail = AuditTrail(runtime.audit.path if runtime.audit.enabled else None, settings.writer)
+    auditing = Auditing(runtime, settings.writer, os.environ, supervisor=settings.supervisor, down=settings.audit_down)
+    await auditing.open(keep=not settings.supervisor)
     keeper = CredentialKeeper((target.identity for target in runtime.targets), os.environ)
     tickets = signer.tickets(settings.ticket_key)
     # Its file is given up with the process: handlers that are being cancelled write to it to the last.
     ledger, _ = observations.open_ledger(runtime, settings.observations)
-    processor = server.ExternalProcessor(lambda: runtime, keeper, trail, tickets, ledger)
+    processor = server.ExternalProcessor(
+        lambda: runtime, keeper, auditing.trail, tickets, ledger, evidence=auditing.evidence
+    )
     # Compiling a hold-back takes milliseconds, which the first stream would wait for.
     runtime.chain.window(Place(Phase.RESPONSE, "assistant"))
     grpc_server, health = server.build(runtime, processor, settings.address)
@@ -111,7 +119,7 @@ async def serve(settings: WorkerSettings) -> int:
     await grpc_server.stop(settings.drain_seconds)
     renewing.cancel()
     await keeper.stop()
-    trail.close()
+    await auditing.close()
     return 0
 
 

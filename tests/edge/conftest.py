@@ -20,10 +20,10 @@ from extproc._pb import ext_proc_pb2 as pb
 from extproc.config.load import load_runtime
 from extproc.edge import gateway as gateway_module
 from extproc.edge import server, signer, wire
-from extproc.edge.audit import AuditFailed
 from extproc.edge.envoy_binary import find_envoy
 from extproc.edge.gateway import Gateway, GatewaySettings
 from extproc.edge.listening import free_port
+from extproc.edge.trail.writer import AuditFailed
 from extproc.emulator.framing import payload_part
 from extproc.render.settings import Address
 from extproc.routing.targets import Credentials, Identity
@@ -50,12 +50,18 @@ class Sink:
     def __init__(self):
         self.lines, self.order, self.failed, self.full = [], [], False, False
 
-    def write(self, document):
-        """Take a line, or refuse it."""
+    def put(self, document):
+        """Take a line that nobody waits for."""
         self.order.append("audit")
+        if not self.full:
+            self.lines.append(orjson.loads(orjson.dumps(document)))
+
+    async def commit(self, *documents):
+        """Take lines, or refuse them."""
+        for document in documents:
+            self.put(document)
         if self.full:
             raise AuditFailed("No space left on device")
-        self.lines.append(orjson.loads(orjson.dumps(document)))
 
 
 def runtime(tmp_path, timeout=60, fail_open=False):

@@ -1,0 +1,162 @@
+"""One chain on the disk: its segments, each locked while it is written, each batch one write and one fdatasync."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import secrets
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from extproc.audit.chain import Chain
+from extproc.audit.segment import Segment
+from extproc.edge.trail.keys import Ed25519SessionKey
+from extproc.record import timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from extproc.edge.trail.keys import Voucher
+
+
+class Session:
+    """Opens a chain of its own in `directory` with the first batch that is written.
+
+    `durable`: a batch is forced to the disk before `write` returns; otherwise when its segment ends. A segment ends
+    after `segment_bytes`, and with its UTC day.
+
+    Raises:
+        KeyUnusable: the signing key cannot be had.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        writer: str,
+        header: Mapping[str, object],
+        *,
+        voucher: Voucher | None,
+        segment_bytes: int,
+        durable: bool,
+    ) -> None:
+        self._directory = directory
+        self._segment_bytes = segment_bytes
+        self._durable = durable
+        name, key = f"{writer}.{secrets.token_hex(6)}", Ed25519SessionKey()
+        certificate = None if voucher is None else voucher.certify(name, key.public)
+        self.chain = Chain(name, key, header, certificate)
+        self._descriptor = -1
+        self._path = directory
+        self._day = ""
+        self._size = 0
+
+    def write(self, documents: Sequence[Mapping[str, object]]) -> list[Exception | None]:
+        """Put one batch on the trail; per document None, or why it alone could not be (it is no JSON).
+
+        Raises:
+            OSError: the batch is not on the trail; this session can only be abandoned.
+        """
+        now = time.time()
+        self._turn(now)
+        refused: list[Exception | None] = []
+        for document in documents:
+            try:
+                self.chain.append(document)
+            except TypeError as error:
+                refused.append(error)
+            else:
+                refused.append(None)
+        if self.chain.pending:
+            data = self.chain.seal(now)
+            _write(self._descriptor, data)
+            if self._durable:
+                os.fdatasync(self._descriptor)
+            self._size += len(data)
+            self.chain.settle()
+        return refused
+
+    def close(self) -> None:
+        """End the chain in order.
+
+        Raises:
+            OSError: its end is not on the trail.
+        """
+        if self._descriptor >= 0:
+            try:
+                self.write([{"time": timestamp(time.time()), "event": "closed"}])
+                os.fdatasync(self._descriptor)
+            finally:
+                self._release()
+
+    def abandon(self) -> None:
+        """Give the chain up after an error: what of the last batch is on the disk is cut off, if it can be."""
+        self.chain.rewind()
+        if self._descriptor >= 0:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._descriptor, self._size)
+                if self._size == 0:
+                    self._path.unlink()
+            self._release()
+
+    def _turn(self, now: float) -> None:
+        """Begin the next segment when it is time to, or when the present one is no file of the trail any more."""
+        day = datetime.fromtimestamp(now, UTC).date().isoformat()
+        if self._descriptor < 0:
+            self._begin(day, now)
+        elif os.fstat(self._descriptor).st_nlink == 0:
+            # Lines would go on being taken, which nobody will ever read.
+            raise OSError(errno.ENOENT, "the segment was deleted")
+        elif self._size >= self._segment_bytes or day != self._day:
+            former = self._descriptor
+            self._begin(day, now)
+            try:
+                if not self._durable:
+                    os.fdatasync(former)
+            finally:
+                os.close(former)
+
+    def _begin(self, day: str, now: float) -> None:
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self._directory / Segment(self.chain.name, self.chain.segment + 1, day).name
+        # Under its own name only once it is locked: a segment without a lock is that of a writer that is gone.
+        opening = path.with_name(f".{path.name}")
+        descriptor = os.open(opening, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            opening.rename(path)
+            if self._durable:
+                _sync_directory(self._directory)
+        except OSError:
+            os.close(descriptor)
+            for name in (opening, path):
+                name.unlink(missing_ok=True)
+            raise
+        self._descriptor, self._path, self._day, self._size = descriptor, path, day, 0
+        self.chain.open_segment(now)
+
+    def _release(self) -> None:
+        descriptor, self._descriptor = self._descriptor, -1
+        with contextlib.suppress(OSError):
+            os.close(descriptor)
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    """All of it: a kernel may take less than it was given. Raises OSError."""
+    while data:
+        written = os.write(descriptor, data)
+        if written == 0:
+            raise OSError(errno.EIO, "nothing was written")
+        data = data[written:]
+
+
+def _sync_directory(directory: Path) -> None:
+    """Force a new name to the disk: fsync(2) of a file does not."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
