@@ -136,7 +136,7 @@ class UnauditedLog:
 
     async def _audit(self, lines: bytes) -> bool:
         """All of them, in one batch, or none."""
-        told = (self._told(line) for line in lines.splitlines())
+        told = (self._told(line) for line in lines.splitlines(keepends=True))
         try:
             await self._trail.commit(*(document(line, self._config) for line in told if line is not None))
         except AuditFailed:

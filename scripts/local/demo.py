@@ -107,8 +107,9 @@ def show_failover(client: openai.OpenAI) -> None:
 def show_audit(directory: Path) -> None:
     """The failover's line of the trail, which each worker writes in a file of its own."""
     lines = [json.loads(line) for path in directory.rglob("*.jsonl") for line in path.read_text().splitlines()]
-    last = max(lines, key=lambda line: str(line["time"]))
-    print(f"5. The audit trail has {len(lines)} lines, the last of them\n   {json.dumps(last)}\n")
+    records = [line for line in lines if line["event"] == "exchange"]
+    last = max(records, key=lambda line: str(line["time"]))
+    print(f"5. The audit trail has {len(records)} records, the last of them\n   {json.dumps(last)}\n")
 
 
 if __name__ == "__main__":

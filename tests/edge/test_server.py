@@ -16,8 +16,9 @@ from google.protobuf import json_format
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from extproc._pb import ext_proc_pb2 as pb
+from extproc.config.runtime import AuditSettings
 from extproc.edge import server, signer, wire
-from extproc.edge.audit import AuditTrail
+from extproc.edge.trail.writer import Trail
 from extproc.exchange import Exchange
 from extproc.sagemaker.ticket import SIGNATURE
 
@@ -213,7 +214,7 @@ def test_an_address_in_use_is_an_error(stage):
     async def main():
         compiled = stage.runtime()
         processor = server.ExternalProcessor(
-            lambda: compiled, stage.Keeper(), AuditTrail(None, "w0"), signer.tickets(None)
+            lambda: compiled, stage.Keeper(), Trail(AuditSettings(enabled=False), "w0", {}), signer.tickets(None)
         )
         for port in itertools.count(20_000 + time.monotonic_ns() % 10_000):
             with contextlib.suppress(OSError):

@@ -85,6 +85,12 @@ def status(opened):
     return health_pb2_grpc.HealthStub(opened).Check(health_pb2.HealthCheckRequest(), timeout=30).status
 
 
+def outcomes(trail):
+    """Of the exchanges in a segment."""
+    lines = (orjson.loads(line) for line in trail.read_bytes().splitlines())
+    return [line["outcome"] for line in lines if line["event"] == "exchange"]
+
+
 def exchange(opened):
     """An exchange that is under way: its call, and its first answer."""
     message = pb.ProcessingRequest()
@@ -121,8 +127,8 @@ def test_it_serves_when_it_says_so(serve, tmp_path):
     assert "Loaded declarative config tests@1.0.0" in {line["event"] for line in log}
     assert {line["worker"] for line in log} == {"w7"}
     [trail] = (tmp_path / "audit").iterdir()
-    assert trail.name.endswith(".w7.jsonl")
-    assert orjson.loads(trail.read_bytes())["outcome"] == "aborted"
+    assert ".w7." in trail.name
+    assert outcomes(trail) == ["aborted"]
 
 
 def test_sigterm_is_announced_to_envoy_first(serve):
@@ -164,7 +170,7 @@ def test_exchanges_that_never_end_are_cut_after_the_drain(serve, tmp_path):
         assert ended(process)[0] == 0
         done.set()
     [trail] = (tmp_path / "audit").iterdir()
-    assert orjson.loads(trail.read_bytes())["outcome"] == "aborted"
+    assert outcomes(trail) == ["aborted"]
 
 
 def test_a_copy_is_loaded_in_the_files_place(serve, config, tmp_path):

@@ -45,6 +45,10 @@ policy:
 EVERY_TIME = "circuit_breaker: {enabled: false}\n"
 
 
+# Lines by which the trail proves itself.
+BOOKKEEPING = {"opened", "seal", "checkpoint", "closed"}
+
+
 def free_port() -> int:
     """A port that was free a moment ago."""
     with socket.socket() as listener:
@@ -184,12 +188,16 @@ class Gateway:
         """What it wrote on standard error so far."""
         return self.stderr.read_text(errors="replace")
 
-    def audit(self) -> list[dict]:
+    def trail(self) -> list[dict]:
         """Every line of the audit trail, by start time."""
         lines = []
         for path in sorted((self.directory / "audit").glob("*.jsonl")):
-            lines += [json.loads(line) for line in path.read_text().splitlines() if line]
+            lines += [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]
         return sorted(lines, key=lambda line: line.get("time") or "")
+
+    def audit(self) -> list[dict]:
+        """Every record of the audit trail, by start time: what it says of itself is left out."""
+        return [line for line in self.trail() if line["event"] not in BOOKKEEPING]
 
     def audited(self, request_id: str) -> dict:
         """The one audit line of a request; waits for it, and fails when there are two."""

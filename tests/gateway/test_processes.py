@@ -253,7 +253,7 @@ def test_an_audit_trail_that_cannot_be_written_refuses_requests(gateways, region
     def resumed():
         # Each worker writes a trail of its own, and notices when it is next asked.
         chat(gateway)
-        return [line for line in gateway.audit() if line["event"] == "audit_resumed" and line["lost"] >= 1]
+        return [line for line in gateway.trail() if line.get("resumed", {}).get("lost", 0) >= 1]
 
     assert launch.eventually(resumed)
 

@@ -60,6 +60,8 @@ class Session:
         Raises:
             OSError: the batch is not on the trail; this session can only be abandoned.
         """
+        if not documents and self._descriptor >= 0:
+            return []
         now = time.time()
         self._turn(now)
         refused: list[Exception | None] = []
@@ -123,7 +125,7 @@ class Session:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self._directory / Segment(self.chain.name, self.chain.segment + 1, day).name
         # Under its own name only once it is locked: a segment without a lock is that of a writer that is gone.
-        opening = path.with_name(f".{path.name}")
+        opening = path.with_name(f".{path.name}.opening")
         descriptor = os.open(opening, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -13,6 +13,7 @@ import queue
 import threading
 import time
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from extproc.edge import logs
@@ -21,7 +22,7 @@ from extproc.edge.trail.session import Session
 from extproc.record import fault, timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from extproc.config.runtime import AuditSettings
@@ -40,13 +41,13 @@ class AuditFailed(Exception):
 
 @dataclass(slots=True)
 class _Item:
-    document: Mapping[str, object]
+    documents: tuple[Mapping[str, object], ...]
     waiting: asyncio.Future[None] | None = None
     loop: asyncio.AbstractEventLoop | None = None
 
 
 # Ends the thread.
-_END = _Item({})
+_END = _Item(())
 
 
 class Trail:
@@ -108,13 +109,13 @@ class Trail:
         if not self._settings.immutable and self._queue.qsize() >= self._settings.queue_records:
             self._drop(1)
             return
-        self._queue.put(_Item(document))
+        self._queue.put(_Item((document,)))
 
     async def commit(self, *documents: Mapping[str, object]) -> None:
-        """Hand records over; with `immutable` they are durable when this returns.
+        """Hand records over, all or none; with `immutable` they are durable when this returns.
 
         Raises:
-            AuditFailed: at least one is not on the trail.
+            AuditFailed: they are not on the trail.
         """
         if self._thread is None:
             return
@@ -126,11 +127,9 @@ class Trail:
             self._lose(len(documents))
             raise AuditFailed("the trail cannot be written")
         loop = asyncio.get_running_loop()
-        waiting = [loop.create_future() for _ in documents]
-        for document, future in zip(documents, waiting, strict=True):
-            self._queue.put(_Item(document, future, loop))
-        for future in waiting:
-            await future
+        waiting = loop.create_future()
+        self._queue.put(_Item(documents, waiting, loop))
+        await waiting
 
     def close(self) -> None:
         """Write what waits and end the chain; blocks until that is done, or given up. Later records are lost."""
@@ -184,9 +183,9 @@ class Trail:
             if self._session is None:
                 self._session = self._open(self._directory)
             notes, dropped = self._notes()
-            documents = [*notes, *(item.document for item in batch)]
-            # An opened session writes its first line with its first batch.
-            refused = self._session.write(documents)[len(notes) :]
+            documents = [document for item in batch for document in item.documents]
+            # A session writes its first line with its first batch, whatever else that holds.
+            refused = self._session.write([*notes, *documents])[len(notes) :]
         except (OSError, KeyUnusable) as error:
             self._note_failure(error)
             return self._break(batch)
@@ -194,12 +193,13 @@ class Trail:
         if self._broken:
             self._mend()
         if self._meter is not None:
-            self._meter.committed(len(batch), time.perf_counter() - began)
+            self._meter.committed(len(documents), time.perf_counter() - began)
         for wrong in refused:
             if wrong is not None:
                 # A fault of ours in one line (orjson knows the kind only by its message), not of the trail.
                 logs.get().error("a record cannot be put on the audit trail", fault=fault(wrong))
-        _tell(batch, refused)
+        outcome = iter(refused)
+        _tell(batch, [_first(islice(outcome, len(item.documents))) for item in batch])
         return []
 
     def _open(self, directory: Path) -> Session:
@@ -264,10 +264,10 @@ class Trail:
         self._broken = True
         if self._meter is not None:
             self._meter.down(down=True)
+        held = [item for item in batch if item.waiting is None]
+        self._lose(sum(len(item.documents) for item in batch if item.waiting is not None))
         failed = AuditFailed("the trail cannot be written")
         _tell(batch, [failed] * len(batch))
-        held = [item for item in batch if item.waiting is None]
-        self._lose(len(batch) - len(held))
         over = len(held) - self._settings.queue_records
         if over > 0:
             self._drop(over)
@@ -294,6 +294,10 @@ def _tell(batch: Sequence[_Item], refused: Sequence[Exception | None]) -> None:
         # A loop that is closed has nobody left who waits.
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(_resolve, results)
+
+
+def _first(errors: Iterable[Exception | None]) -> Exception | None:
+    return next((error for error in errors if error is not None), None)
 
 
 def _resolve(results: Sequence[tuple[asyncio.Future[None], Exception | None]]) -> None:
