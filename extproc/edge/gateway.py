@@ -8,14 +8,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from extproc import __version__
@@ -26,6 +23,7 @@ from extproc.edge.envoy import EnvoyFailed
 from extproc.edge.envoy_admin import AdminUnreachable
 from extproc.edge.front import Front, Wanted, merged
 from extproc.edge.observations import Peers
+from extproc.edge.run_directory import run_directory
 from extproc.edge.trail.auditing import Auditing
 from extproc.edge.trail.keys import KeyUnusable
 from extproc.edge.unaudited import UnauditedLog
@@ -36,6 +34,7 @@ from extproc.routing.row import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
+    from pathlib import Path
 
     from extproc.config.runtime import Runtime
     from extproc.edge.snapshot import Content, Snapshot
@@ -50,13 +49,10 @@ READY_POLL_SECONDS = 0.1
 MARGIN_SECONDS = 10.0
 # The directory of the workers' observations, in the run directory.
 OBSERVATIONS = "observations"
-# A file in the run directory while the audit trail does not work as a whole, and the processes' counters.
+# A file in the run directory while the audit trail does not work as a whole.
 AUDIT_DOWN = "audit.down"
-METRICS = "metrics"
 # The supervisor's name among the trail's writers.
 SUPERVISOR = "gateway"
-# sockaddr_un holds 107 bytes and a NUL; the longest name in the run directory is a worker's socket.
-LONGEST_DIRECTORY = 107 - len("/w999.999999.sock")
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +215,10 @@ class Gateway:
             return report(self._runtime.targets, routing, lambda target: peers.row(key_of(target), now), now)
         finally:
             peers.close()
+
+    def metrics(self) -> bytes:
+        """What the workers, past ones too, and the supervisor have counted."""
+        return metrics.exposition()
 
     # Reload: the new configuration is loaded and checked whole; nothing changes when it is refused.
 
@@ -387,11 +387,5 @@ async def run(settings: GatewaySettings) -> int:
         ConfigurationError, KeyUnusable: the configuration cannot be used.
         WorkerNotStarted, EnvoyFailed, OSError: the gateway did not come up.
     """
-    directory = Path(tempfile.mkdtemp(prefix="kt-"))
-    try:
-        if len(os.fsencode(directory)) > LONGEST_DIRECTORY:
-            raise OSError(f"{directory} is too long for the path of a Unix socket; set TMPDIR to a shorter one")
-        metrics.share(directory / METRICS)
+    with run_directory() as directory:
         return await Gateway(settings, directory).run()
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)

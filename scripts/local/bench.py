@@ -1,13 +1,14 @@
 """scripts/bench: bare Envoy, the gateway without policies and with enterprise.yaml's, side by side in one run.
 
-All three stand at the same time and are loaded in turns of a few seconds, so that whatever else this machine does falls
-on each alike. CPU is what the kernel accounts to the processes, so it holds even where the load generator or the
+All of them stand at the same time and are loaded in turns of a few seconds, so that whatever else the machine does
+falls on each alike. CPU is what the kernel accounts to the processes, so it holds even where the load generator or the
 emulator is what limits the requests per second.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import subprocess
 import sys
@@ -53,6 +54,9 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=6.0, metavar="S", help="of load for each figure (default 6)")
     parser.add_argument("--prompt-bytes", type=int, default=1000, metavar="N", help="of each request (default 1000)")
     parser.add_argument("--workers", type=int, metavar="N", help="of each gateway (default: one per core)")
+    parser.add_argument(
+        "--audit", action="store_true", help="without policies, one gateway for each level of the audit's durability"
+    )
     given = parser.parse_args()
     rounds = 3 if given.seconds >= 3 else 1
     with tempfile.TemporaryDirectory(prefix="kt-bench-") as name, processes(Path(name)) as running:
@@ -85,13 +89,15 @@ def start(running: Processes, directory: Path, given: argparse.Namespace) -> lis
     )
     running.wait_http("sagemaker", f"http://127.0.0.1:{port}/emulator/health")
     calls = {kind: call(kind, given.prompt_bytes) for kind in ("unary", "stream")}
-    return [
-        bare(running, directory, port, calls),
-        *(
-            gateway(running, directory, name, config, upstream=port, calls=calls, workers=given.workers)
-            for name, config in (("no policies", NO_POLICIES), ("enterprise.yaml", ENTERPRISE))
-        ),
+    configs = {"no policies": NO_POLICIES, "enterprise.yaml": ENTERPRISE}
+    if given.audit:
+        configs = {name: audited(settings) for name, settings in AUDIT.items()}
+    gateways = [
+        gateway(running, directory, name, config, upstream=port, calls=calls, workers=given.workers)
+        for name, config in configs.items()
     ]
+    # Ratios are to the first: of the audit's levels, to none at all.
+    return gateways if given.audit else [bare(running, directory, port, calls), *gateways]
 
 
 def call(kind: str, prompt_bytes: int) -> bytes:
@@ -179,6 +185,22 @@ NO_POLICIES = {"pack": {"name": "bench", "version": "1.0.0", "enabled": True}, "
                "providers": {"targets": [{"id": "sagemaker", "provider": f"sagemaker:chat:{MODEL}"}]}}  # fmt: skip
 ENTERPRISE = yaml.safe_load((ROOT / "tests" / "data" / "configs" / "enterprise.yaml").read_text(encoding="utf-8"))
 
+# The audit's levels of durability; the signing key is the session's own in all of them.
+AUDIT: dict[str, dict[str, Any] | None] = {
+    "no audit": None,
+    "queued": {"immutable": False},
+    "on disk": {"immutable": True},
+    "on disk, one by one": {"immutable": True, "max_batch": 1},
+}
+
+
+def audited(settings: dict[str, Any] | None) -> dict[str, Any]:
+    """A configuration without policies but the audit's."""
+    config = copy.deepcopy(NO_POLICIES)
+    if settings is not None:
+        config |= {"policies": {"chain": ["audit-logger"]}, "policy": {"audit-logger": settings}}
+    return config
+
 
 def gateway(
     running: Processes,
@@ -194,7 +216,7 @@ def gateway(
     port = free_port()
     place = {"base_url": f"http://127.0.0.1:{upstream}", "aws_region": REGION}
     config["providers"]["targets"] = [{**target, **place} for target in config["providers"]["targets"]]
-    folder = directory / name.replace(" ", "-")
+    folder = directory / name.replace(" ", "-").replace(",", "")
     folder.mkdir()
     (folder / "policy-config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     command = kt("gateway", "run", "--listen", f"127.0.0.1:{port}", "--policy-config", folder / "policy-config.yaml")

@@ -48,6 +48,10 @@ class Supervisor:
         """What is known of the targets."""
         return {"targets": [{"id": "east", "in_flight": 2}]}
 
+    def metrics(self):
+        """What was counted."""
+        return b"kt_audit_records_total 7.0\n"
+
     async def reload(self, why):
         """Count, and refuse if asked to."""
         assert why
@@ -71,7 +75,15 @@ async def ask(port, request):
         await writer.wait_closed()
     head, _, body = data.partition(b"\r\n\r\n")
     first, *fields = head.decode().split("\r\n")
-    return first, dict(field.lower().split(": ", 1) for field in fields), json.loads(body) if body else None
+    return first, dict(field.lower().split(": ", 1) for field in fields), _read(body)
+
+
+def _read(body):
+    """JSON, or the text itself."""
+    try:
+        return json.loads(body) if body else None
+    except ValueError:
+        return body.decode()
 
 
 @pytest.fixture
@@ -141,7 +153,14 @@ def test_a_refused_reload_says_why(listen, supervisor):
     assert document["error"]["message"] == supervisor.refusal
 
 
-@pytest.mark.parametrize("path", ["/", "/metrics", "/keeptrusts/providers", "/health/"])
+def test_metrics_are_text(listen):
+    """In the format that Prometheus scrapes, and named as such."""
+    told, fields, body = listen("GET /metrics")
+    assert (told, body) == ("HTTP/1.1 200 OK", "kt_audit_records_total 7.0\n")
+    assert fields["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+
+
+@pytest.mark.parametrize("path", ["/", "/metric", "/keeptrusts/providers", "/health/"])
 def test_what_is_not_there_yet(listen, path):
     """404 that names what there is."""
     told, _, document = listen(f"GET {path}")

@@ -61,9 +61,9 @@ def disk(monkeypatch):
     return plan
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def impatient(monkeypatch):
-    """A trail that fails is tried again at once."""
+    """A trail that fails is tried again at once, unless a test wants to see it failed."""
     monkeypatch.setattr(writer, "RETRY_SECONDS", 0.01)
 
 
@@ -163,8 +163,8 @@ def test_a_batch_has_an_end(directory, opened):
         [("sync", OSError(errno.EIO, "Input/output error"))],
     ],
 )
-def test_after_a_failure_a_new_chain_says_what_it_goes_on_from(directory, opened, disk, impatient, trouble):
-    """Whoever waits is told, the old chain ends at its last seal, the new one names it and the number of lost records."""
+def test_after_a_failure_a_new_chain_says_what_it_goes_on_from(directory, opened, disk, trouble):
+    """Whoever waits is told, the old chain ends at its last seal, the new one names it and says how much is lost."""
     trail = opened()
 
     async def play():
@@ -190,8 +190,9 @@ def test_after_a_failure_a_new_chain_says_what_it_goes_on_from(directory, opened
     assert [line["log_level"] for line in logged] == ["error", "info"]
 
 
-def test_while_it_fails_records_are_refused_at_once(opened, disk):
+def test_while_it_fails_records_are_refused_at_once(opened, disk, monkeypatch):
     """Nobody waits for a disk that is known to be broken, and `failed` says so before a request is taken."""
+    monkeypatch.setattr(writer, "RETRY_SECONDS", 1.0)
     trail = opened()
 
     async def play():
@@ -205,7 +206,7 @@ def test_while_it_fails_records_are_refused_at_once(opened, disk):
     asyncio.run(play())
 
 
-def test_a_directory_that_cannot_be_made_is_tried_again(directory, opened, impatient):
+def test_a_directory_that_cannot_be_made_is_tried_again(directory, opened):
     """The gateway starts, takes nothing, and goes on by itself when the way is free."""
     directory.parent.mkdir()
     directory.write_text("in the way")
@@ -223,8 +224,8 @@ def test_a_directory_that_cannot_be_made_is_tried_again(directory, opened, impat
     assert lines(directory)[0]["resumed"] == {"lost": 0}
 
 
-def test_a_segment_that_somebody_deletes_is_noticed(directory, opened, impatient):
-    """Its file would take lines that nobody will ever read: the next record goes to a new chain, which names the old."""
+def test_a_segment_that_somebody_deletes_is_noticed(directory, opened):
+    """Its file would take lines that nobody will ever read: the next record goes to a new chain that names it."""
     trail = opened()
     [old] = directory.glob("*.jsonl")
     chain = trail.chain
@@ -274,7 +275,7 @@ def test_without_immutable_nobody_waits_and_overflow_is_counted_on_the_trail(dir
     assert len(logged) == 1
 
 
-def test_without_immutable_a_broken_disk_refuses_nothing(directory, opened, disk, impatient):
+def test_without_immutable_a_broken_disk_refuses_nothing(directory, opened, disk):
     """Records wait in the queue until it can be written again."""
     trail = opened(immutable=False)
     disk.extend([OSError(errno.ENOSPC, "full")])
