@@ -134,7 +134,7 @@ class Kms(BaseHTTPRequestHandler):
     asked: list  # (operation, document); the class is made anew for each server
     refuse = ""
 
-    def do_POST(self):  # noqa: N802 - http.server's name
+    def do_POST(self):
         """GetPublicKey and Sign."""
         operation = self.headers["x-amz-target"].rpartition(".")[2]
         document = json.loads(self.rfile.read(int(self.headers["content-length"])))

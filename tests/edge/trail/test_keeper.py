@@ -1,0 +1,205 @@
+"""What keeps a trail: checkpoints of all chains, reads that were made, and the end in order."""
+
+import asyncio
+import json
+from dataclasses import replace
+
+import pytest
+from structlog.testing import capture_logs
+
+from extproc.audit import checkpoint
+from extproc.config.runtime import AuditSettings
+from extproc.edge.trail import access
+from extproc.edge.trail.keeper import TrailKeeper
+from extproc.edge.trail.writer import AuditFailed, Trail
+
+
+class Place:
+    """A directory with a keeper's trail and those of workers."""
+
+    def __init__(self, directory, **settings):
+        self.directory = directory
+        self.settings = replace(AuditSettings(path=directory, checkpoint_seconds=0.01), **settings)
+        self.trail = self.open("gateway")
+        self.keeper = TrailKeeper(self.settings, self.trail)
+
+    def open(self, name):
+        """A writer's trail."""
+        trail = Trail(self.settings, name, {})
+        trail.start()
+        return trail
+
+    def lines(self, event):
+        """All lines of a kind."""
+        found = []
+        for path in sorted(self.directory.glob("*.jsonl")):
+            found += [json.loads(line) for line in path.read_bytes().splitlines()]
+        return [line for line in found if line["event"] == event]
+
+    def heads(self):
+        """What checkpoints say, chain → its heads in order."""
+        told = {}
+        for line in self.lines("checkpoint"):
+            for head in checkpoint.heads(line):
+                told.setdefault(head.chain, []).append(head)
+        return told
+
+    async def until(self, condition):
+        """Wait for it."""
+        async with asyncio.timeout(20):
+            while not condition():  # noqa: ASYNC110 - a thread's doing
+                await asyncio.sleep(0.005)
+
+
+@pytest.fixture
+def place(tmp_path):
+    """One with a keeper."""
+    place = Place(tmp_path / "audit")
+    yield place
+    place.trail.close()
+
+
+def test_checkpoints_follow_the_chains_to_their_ends(place):
+    """Each time one has grown, and as final when its writer has ended; the keeper's own chain is left out."""
+
+    async def play():
+        worker = place.open("w0")
+        place.keeper.start()
+        await worker.commit({"event": "exchange"})
+        await place.until(lambda: any(head.seq == 3 for head in place.heads().get(worker.chain, ())))
+        name = worker.chain
+        await asyncio.to_thread(worker.close)
+        await place.keeper.stop()
+        return name
+
+    name = asyncio.run(play())
+    heads = place.heads()
+    assert set(heads) == {name}
+    assert [head.final for head in heads[name]][-2:] == [False, True]
+    assert heads[name][-1].seq == 5
+
+
+def test_a_keeper_without_news_writes_nothing(place):
+    """An idle gateway's trail does not grow."""
+
+    async def play():
+        place.keeper.start()
+        await asyncio.sleep(0.1)
+        await place.keeper.stop()
+
+    asyncio.run(play())
+    assert place.lines("checkpoint") == []
+
+
+def test_chains_of_the_past_are_found_at_the_start(place):
+    """Those of a gateway that crashed: what they had is signed for by this one."""
+    old = place.open("w0")
+    name = old.chain
+    old._session._release()
+
+    async def play():
+        place.keeper.start()
+        await place.keeper.stop()
+
+    asyncio.run(play())
+    [head] = place.heads()[name]
+    assert head.final
+
+
+def test_reads_are_recorded(place):
+    """Who read what, when and by which filters; the note is gone then."""
+    assert access.note(place.directory, "audit show", {"request_id": "r-1", "model": None})
+
+    async def play():
+        place.keeper.start()
+        await place.until(lambda: place.lines("access"))
+        await place.keeper.stop()
+
+    asyncio.run(play())
+    [line] = place.lines("access")
+    assert (line["what"], line["filters"]) == ("audit show", {"request_id": "r-1"})
+    assert {"user", "host", "time"} <= set(line)
+    assert list((place.directory / access.NOTES).iterdir()) == []
+
+
+def test_reads_are_not_recorded_unless_asked_for(tmp_path):
+    """`log_all_access: false`."""
+    place = Place(tmp_path / "audit", log_all_access=False)
+    access.note(place.directory, "audit show", {})
+
+    async def play():
+        place.keeper.start()
+        await asyncio.sleep(0.05)
+        await place.keeper.stop()
+
+    asyncio.run(play())
+    assert place.lines("access") == []
+    place.trail.close()
+
+
+@pytest.mark.parametrize("junk", [b"", b"[1]", b"\xff", b'{"a":' + b"1" * access.MAX_BYTES + b"}"])
+def test_a_note_that_is_none_is_removed(place, junk):
+    """Whoever can write there cannot put anything else on the trail, or hold the others up."""
+    access.note(place.directory, "audit tail", {})
+    (place.directory / access.NOTES / "0.json").write_bytes(junk)
+    [(path, document)] = access.collect(place.directory)
+    assert (path.name != "0.json", document["what"]) == (True, "audit tail")
+    assert not (place.directory / access.NOTES / "0.json").exists()
+
+
+def test_a_note_cannot_pretend_to_be_something_else(place):
+    """An access it is and stays."""
+    (place.directory / access.NOTES).mkdir()
+    (place.directory / access.NOTES / "1.json").write_bytes(b'{"event":"checkpoint","chains":[]}')
+    [(_, document)] = access.collect(place.directory)
+    assert document["event"] == "access"
+
+
+def test_where_nothing_can_be_written_no_note_is_left(tmp_path):
+    """An auditor's copy is read all the same."""
+    (tmp_path / "file").write_text("x")
+    assert access.note(tmp_path / "file", "audit show", {}) is False
+    assert access.collect(tmp_path) == []
+
+
+def test_what_a_checkpoint_could_not_say_is_said_later(place, monkeypatch):
+    """A trail that fails for a while leaves no gap in what is joined."""
+    commit, refuse = place.trail.commit, [True]
+
+    async def failing(document):
+        if refuse[0]:
+            raise AuditFailed("full")
+        await commit(document)
+
+    monkeypatch.setattr(place.trail, "commit", failing)
+
+    async def play():
+        worker = place.open("w0")
+        place.keeper.start()
+        await asyncio.sleep(0.05)
+        refuse[0] = False
+        await place.until(lambda: worker.chain in place.heads())
+        await asyncio.to_thread(worker.close)
+        await place.keeper.stop()
+
+    asyncio.run(play())
+    assert len(place.heads()) == 1
+
+
+def test_a_directory_that_is_gone_is_told_once(place):
+    """The keeper goes on, and sees it when it is back."""
+    hidden = place.directory.with_name("hidden")
+
+    async def play():
+        worker = place.open("w0")
+        place.directory.rename(hidden)
+        place.keeper.start()
+        await asyncio.sleep(0.05)
+        hidden.rename(place.directory)
+        await place.until(lambda: worker.chain in place.heads())
+        await asyncio.to_thread(worker.close)
+        await place.keeper.stop()
+
+    with capture_logs() as logged:
+        asyncio.run(play())
+    assert [line["event"] for line in logged] == ["the audit trail cannot be looked at"]
