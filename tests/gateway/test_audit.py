@@ -95,7 +95,7 @@ def test_a_client_that_leaves_is_on_record(gateway):
     with gateway.http().stream(
         "POST",
         "/v1/chat/completions",
-        json={"model": "m", "messages": MESSAGES, "stream": True, "emulator": {"tokens": 500, "interval": 0.05}},
+        json={"model": "m", "messages": MESSAGES, "stream": True, "emulator": {"tokens": 500, "delay_ms": 20}},
     ) as answer:
         next(answer.iter_raw())
     line = gateway.audited(answer.headers["x-request-id"])
