@@ -62,8 +62,8 @@ def parse(line: Mapping[str, object]) -> Opened:
     if line.get("format") != FORMAT:
         raise ValueError(f"its format is {line.get('format')!r}; this program knows {FORMAT}")
     chain, number, time = line.get("chain"), line.get("segment"), line.get("time")
-    if not isinstance(chain, str) or not isinstance(number, int) or not isinstance(time, str):
-        raise ValueError("its chain, segment or time is missing")
+    if not (isinstance(chain, str) and isinstance(number, int) and isinstance(time, str)):
+        raise ValueError("its chain, segment or time is missing")  # noqa: TRY004 - values of the line, as the next
     public = signature.decoded(line.get("public_key"), signature.PUBLIC_KEY_BYTES)
     if public is None or signature.loaded(public) is None:
         raise ValueError("it holds no public key")

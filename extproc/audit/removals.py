@@ -68,14 +68,14 @@ class Removals:
 
     def finish(self, walks: Mapping[str, Walk]) -> None:
         """Judge gaps, and what is told of segments that are still here."""
-        for walk in walks.values():
+        for each in walks.values():
             for gap in walk.gaps:
-                self._judge(walk, gap)
+                self._judge(each, gap)
         for chain, told in self._told.items():
-            walk = walks.get(chain)
-            if walk is None:
+            if chain not in walks:
                 self._whole(chain, told)
                 continue
+            walk = walks[chain]
             for number, removal in told.items():
                 self._still_here(walk, number, removal)
                 if walk.opened is not None and walk.opened.retention_days > removal.days:
@@ -98,13 +98,9 @@ class Removals:
                 self._find("pruned", told[number].place, f"{removed.segment} does not follow what was before it")
             seq, hashed = removed.last + 1, removed.hash
         if (gap.next, gap.prev) != (seq, hashed):
-            self._report.find(
-                "missing-lines", name, "it does not follow the segment that was removed before it", line=1
-            )
+            self._report.find("missing-lines", name, "it does not follow what was removed before it", line=1)
         elif lowest > gap.low:
-            text = (
-                f"segments 1 to {lowest - 1} of chain {walk.chain} were removed before the oldest line that could tell"
-            )
+            text = f"what told of the removal of segments 1 to {lowest - 1} of chain {walk.chain} was removed itself"
             self._report.note("removed-earlier", name, text)
 
     def _whole(self, chain: str, told: dict[int, _Removal]) -> None:

@@ -108,7 +108,7 @@ class Totals:
 
 @dataclass(slots=True)
 class Report:
-    """The result. `vouched` counts chains by the id of the public key that vouches for them, "" for none of those given.
+    """The result. `vouched` counts chains by the id of the public key that vouches for them, "" for none.
 
     `claimed` counts chains by the key that their certificates name, whether or not it was given.
     """

@@ -62,9 +62,7 @@ def verify(
     for walk in walks.values():
         _judge_end(walk, claims, report, closed=closed)
     if not keys:
-        text = (
-            "no public key was given: the session keys are those that the trail itself names; nobody vouches for them"
-        )
+        text = "no public key was given: seals were checked against keys that the trail itself names, and nobody vouches for"
         report.note("no-public-key", ".", text)
     return report
 

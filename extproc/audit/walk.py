@@ -198,9 +198,7 @@ class Walk:
         self.trusted = bool(signer) or not self._keys
         if not self.trusted:
             named = opened.certificate
-            text = (
-                "has no certificate" if named is None else f"has a certificate of key {named.key[:64]!r}, which fails"
-            )
+            text = "has no certificate" if named is None else f"is not vouched for by key {named.key[:64]!r}"
             self._report.find("not-vouched", source.name, f"the session key {text}", line=1)
 
     def _seal(self, source: Source, number: int, line: bytes, parsed: dict[str, Any]) -> Seal:
