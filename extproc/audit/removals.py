@@ -69,7 +69,7 @@ class Removals:
     def finish(self, walks: Mapping[str, Walk]) -> None:
         """Judge gaps, and what is told of segments that are still here."""
         for each in walks.values():
-            for gap in walk.gaps:
+            for gap in each.gaps:
                 self._judge(each, gap)
         for chain, told in self._told.items():
             if chain not in walks:

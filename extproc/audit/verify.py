@@ -62,7 +62,7 @@ def verify(
     for walk in walks.values():
         _judge_end(walk, claims, report, closed=closed)
     if not keys:
-        text = "no public key was given: seals were checked against keys that the trail itself names, and nobody vouches for"
+        text = "no public key was given: the trail's own keys were used, for which nobody vouches"
         report.note("no-public-key", ".", text)
     return report
 
