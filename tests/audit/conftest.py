@@ -65,7 +65,7 @@ class Writer:
 
     def rotate(self) -> None:
         """Begin the next segment; its first line waits for `write`."""
-        self.opened = self.now
+        self.opened, self.batch_begins = self.now, 0
         self.chain.open_segment(self.now)
         self.starts[self.chain.segment] = self.chain.seq - 1
         self.trail.files[self.file] = b""

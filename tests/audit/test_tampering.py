@@ -387,7 +387,9 @@ class Bench:
         """
         differing = [name for name in {*files, *self.base} if files.get(name) != self.base.get(name)]
         for name in differing:
-            old, new = self.base.get(name, b""), files.get(name, b"")
+            if name not in files or name not in self.base:
+                return False
+            old, new = self.base[name], files[name]
             sealed = borders(old, seals=True)[-1]
             if len(old) != len(new) or old[:sealed] != new[:sealed]:
                 return False
