@@ -92,12 +92,13 @@ class Links:
             troubles.append(Trouble("batch", f"the seal is for {told!r} lines; since the seal before are {len(batch)}"))
         elif placed is None and parsed.get("root") != merkle.root(batch).hex():
             troubles.append(Trouble("batch", f"the {len(batch)} lines before the seal are not those that were sealed"))
-        if key is not None and not self._signed(line, key):
+        if key is not None and not self.signed(line, key):
             troubles.append(Trouble("signature", "the seal's signature is not the session key's"))
         return troubles
 
     @staticmethod
-    def _signed(line: bytes, key: Ed25519PublicKey) -> bool:
+    def signed(line: bytes, key: Ed25519PublicKey) -> bool:
+        """Whether a seal's line, as it stands, is signed with this key."""
         unsigned, member, rest = line.rpartition(SIGNATURE_MEMBER)
         if not member or not rest.startswith(b'"') or not rest.endswith(_END):
             return False

@@ -8,22 +8,21 @@ back as a whole to an older state is not the newest one. An auditor who wants to
 
 from __future__ import annotations
 
-import heapq
 from typing import TYPE_CHECKING
 
 from extproc.audit import checkpoint
 from extproc.audit.claims import Claim, Claims
-from extproc.audit.links import document
+from extproc.audit.merge import begin, side_by_side
 from extproc.audit.removals import Removals
 from extproc.audit.report import Place, Report
-from extproc.audit.source import LineTooLong, Source, lines
 from extproc.audit.walk import Walk
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable
 
     from extproc.audit.checkpoint import Head
-    from extproc.audit.walk import Seal, Told
+    from extproc.audit.source import Source
+    from extproc.audit.walk import Told
 
 
 def verify(
@@ -52,7 +51,10 @@ def verify(
     claims = Claims(walks, removals, report)
     for head, place in expected:
         claims.add(Claim(head, place))
-    for chain, seal in _side_by_side(walks, claims):
+    for chain, seal in side_by_side({chain: (begin(walk.sources[0]), walk.seals()) for chain, walk in walks.items()}):
+        if seal is None:
+            claims.ended(chain)
+            continue
         claims.sealed(chain, seal)
         if walks[chain].trusted:
             for told in seal.told:
@@ -65,33 +67,6 @@ def verify(
         text = "no public key was given: the trail's own keys were used, for which nobody vouches"
         report.note("no-public-key", ".", text)
     return report
-
-
-def _side_by_side(walks: dict[str, Walk], claims: Claims) -> Iterator[tuple[str, Seal]]:
-    """The seals of all chains, as good as possible in order of time; a chain is begun when its time has come."""
-    waiting: list[tuple[str, str, Iterator[Seal]]] = []
-    for chain, walk in walks.items():
-        heapq.heappush(waiting, (_begin(walk.sources[0]), chain, walk.seals()))
-    while waiting:
-        _, chain, seals = waiting[0]
-        seal = next(seals, None)
-        if seal is None:
-            heapq.heappop(waiting)
-            claims.ended(chain)
-        else:
-            heapq.heapreplace(waiting, (seal.time, chain, seals))
-            yield chain, seal
-
-
-def _begin(source: Source) -> str:
-    """The time of a segment's first line; the day that its name tells, when the line does not."""
-    try:
-        for _, line, _ in lines(source.chunks()):
-            time = document(line).get("time")
-            return time if isinstance(time, str) else source.segment.date
-    except LineTooLong:
-        pass
-    return source.segment.date
 
 
 def _hear(walk: Walk, told: Told, claims: Claims, removals: Removals, report: Report) -> None:
