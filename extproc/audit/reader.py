@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from extproc.audit import opened as opening
 from extproc.audit import signature
 from extproc.audit.links import Links, document
+from extproc.audit.merge import begin, side_by_side
 from extproc.audit.source import LineTooLong, Source, lines
 
 if TYPE_CHECKING:
@@ -125,3 +126,16 @@ def _behind(rest: bytes, chunks: Iterable[bytes]) -> Iterator[bytes]:
     if rest:
         yield rest
     yield from chunks
+
+
+def in_order(sources: Iterable[Source], doubts: list[str]) -> Iterator[Batch]:
+    """The batches of all segments, as good as possible in order of time, each chain in its own."""
+    chains: dict[str, list[Source]] = {}
+    for source in sources:
+        chains.setdefault(source.segment.chain, []).append(source)
+    streams: dict[str, tuple[str, Iterator[Batch]]] = {}
+    for chain, listed in chains.items():
+        listed.sort(key=lambda source: source.segment.number)
+        given = (batch for source in listed for batch in batches(source, doubts))
+        streams[chain] = begin(listed[0]), given
+    return (batch for _, batch in side_by_side(streams) if batch is not None)

@@ -33,7 +33,8 @@ def about(sources: Iterable[Source], request_id: str, doubts: list[str]) -> Iter
 def _holds(chunks: Iterable[bytes], needle: bytes) -> bool:
     end = b""
     for chunk in chunks:
-        if needle in end + chunk:
+        piece = end + chunk
+        if needle in piece:
             return True
-        end = chunk[-len(needle) :]
+        end = piece[-len(needle) :]
     return False

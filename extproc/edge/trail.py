@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -47,11 +49,13 @@ class Listing:
         for found, parts, size in self._segments(path, report):
             name = str(parts[0].path.relative_to(self._root)) if len(parts) == 1 else found.name
             claims_until = before.get(parts[-1].path, 0)
-            self.sources.append(Source(found, name, size, _Chunks(parts), claims_until))
+            self.sources.append(Source(found, name, size, Chunks(parts), claims_until))
 
     def _segments(self, path: Path, report: Report | None) -> Iterator[tuple[segment.Segment, list[_Part], int]]:
         if self.alone and not path.exists():
-            raise FileNotFoundError(2, "No such file or directory", str(path))
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+        if self.alone and segment.parse(path.name) is None:
+            raise NotADirectoryError(errno.ENOTDIR, "Neither a directory nor a segment", str(path))
         for each in [path] if self.alone else sorted(path.iterdir()):
             found = segment.parse(each.name)
             if found is None or found.name != each.name or each.is_symlink() or not (each.is_file() or each.is_dir()):
@@ -85,16 +89,22 @@ class Listing:
         return parts
 
 
-class _Chunks:
+class Chunks:
     """The bytes of files one after another, as many as they had when they were listed."""
 
     def __init__(self, parts: list[_Part]) -> None:
         self._parts = parts
 
-    def __call__(self) -> Iterator[bytes]:
+    def __call__(self, skip: int = 0) -> Iterator[bytes]:
+        """Read them, but for the first `skip`. Raises OSError."""
         for part in self._parts:
-            left = part.size
+            if skip >= part.size:
+                skip -= part.size
+                continue
+            left = part.size - skip
             with part.path.open("rb", buffering=0) as file:
+                file.seek(skip)
+                skip = 0
                 while left and (chunk := file.read(min(left, _CHUNK))):
                     left -= len(chunk)
                     yield chunk

@@ -1,4 +1,4 @@
-"""Crashes: whatever a kill leaves of the batches under way, the trail verifies up to the last durable one and says so."""
+"""Crashes: whatever a kill leaves of a batch, the trail verifies up to the last durable one and says so."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CRASHES = 300
 
 
 def running(dice: random.Random, trails: Any, keys: Any) -> tuple[Any, list[Any]]:
-    """A trail that is being written, its gateway's chain first; each writer's last batch came after the last checkpoint."""
+    """A trail that is being written, and its writers, the gateway first; of their last batches no checkpoint tells."""
     trail = trails(signing=keys("signing"))
     gateway = trail.writer("gateway")
     workers = [trail.writer(f"w{index}", supervisor=gateway.name) for index in range(3)]
@@ -53,7 +53,9 @@ def cut(dice: random.Random, writer: Any) -> Head:
     name, line = lines[-1]
     parsed = document(line)
     number = int(name.split(".")[-2])
-    return Head(writer.name, number, parsed["seq"], merkle.leaf(line).hex(), final=True, size=len(writer.trail.files[name]))
+    return Head(
+        writer.name, number, parsed["seq"], merkle.leaf(line).hex(), final=True, size=len(writer.trail.files[name])
+    )
 
 
 def _seals(writer: Any, name: str) -> list[tuple[str, bytes]]:
@@ -69,7 +71,7 @@ def seen(directory: Path, trail: Any, *, closed: bool = False) -> Report:
 
 @pytest.mark.parametrize("part", range(3))
 def test_crash_gives_no_alarm(tmp_path, trails, keys, part):
-    """Several writers are cut off at once, at any byte: no finding; each chain is said to be open, and each tail told."""
+    """Several writers are cut off at once, at any byte: no finding; open chains and tails are told."""
     dice = random.Random(part)
     for number in range(CRASHES // 3):
         trail, writers = running(dice, trails, keys)

@@ -244,13 +244,15 @@ class Mutations:
         name = some(self.dice, files)
         first, *rest = split(files[name])
         document = orjson.loads(first)
-        field, value = self.dice.choice((
-            ("public_key", base64.b64encode(self.key.public).decode()),
-            ("retention_days", 1),
-            ("supervisor", "nobody.000000000000"),
-            ("log_all_access", "no"),
-            ("segment", document["segment"] + 1),
-        ))
+        field, value = self.dice.choice(
+            (
+                ("public_key", base64.b64encode(self.key.public).decode()),
+                ("retention_days", 1),
+                ("supervisor", "nobody.000000000000"),
+                ("log_all_access", "no"),
+                ("segment", document["segment"] + 1),
+            )
+        )
         document[field] = value
         files[name] = b"".join([orjson.dumps(document) + b"\n", *rest])
 
@@ -291,28 +293,32 @@ class Mutations:
         name = some(self.dice, files)
         found = segment.parse(name)
         writer, session = found.chain.rsplit(".", 1)
-        new = self.dice.choice((
-            f"2026-03-02.{found.chain}.{found.number:06d}.jsonl",
-            f"{found.date}.x{writer}.{session}.{found.number:06d}.jsonl",
-            f"{found.date}.{writer}.{session[::-1]}.{found.number:06d}.jsonl",
-            f"{found.date}.{found.chain}.{found.number + 1:06d}.jsonl",
-            f"{found.date}.{found.chain}.{found.number:07d}.jsonl",
-            f"{name}.bak",
-            name.upper(),
-        ))
+        new = self.dice.choice(
+            (
+                f"2026-03-02.{found.chain}.{found.number:06d}.jsonl",
+                f"{found.date}.x{writer}.{session}.{found.number:06d}.jsonl",
+                f"{found.date}.{writer}.{session[::-1]}.{found.number:06d}.jsonl",
+                f"{found.date}.{found.chain}.{found.number + 1:06d}.jsonl",
+                f"{found.date}.{found.chain}.{found.number:07d}.jsonl",
+                f"{name}.bak",
+                name.upper(),
+            )
+        )
         files[new] = files.pop(name)
 
     def file_added(self, files: Files) -> None:
         """A file of the attacker's, or a copy of one."""
         name = some(self.dice, files)
         found = segment.parse(name)
-        new = self.dice.choice((
-            "notes.txt",
-            f".{name}",
-            f"{found.date}.{found.chain}.{found.number + 3:06d}.jsonl",
-            f"2026-03-05.{found.chain}.{found.number:06d}.jsonl",
-            f"{found.date}.w9.0123456789ab.000001.jsonl",
-        ))
+        new = self.dice.choice(
+            (
+                "notes.txt",
+                f".{name}",
+                f"{found.date}.{found.chain}.{found.number + 3:06d}.jsonl",
+                f"2026-03-05.{found.chain}.{found.number:06d}.jsonl",
+                f"{found.date}.w9.0123456789ab.000001.jsonl",
+            )
+        )
         files[new] = self.dice.choice((files[name], b"", b"\n"))
 
     def time_changed(self, files: Files) -> None:
