@@ -46,6 +46,9 @@ class Claims:
         self._removals = removals
         self._report = report
         self._seals: dict[str, dict[int, tuple[str, int]]] = {chain: {} for chain in walks}
+        # Up to where each chain was given: its walk may be further.
+        self._reached: dict[str, int] = {}
+        self._ended: set[str] = set()
         self._waiting: dict[str, dict[tuple[int, str], Claim]] = {}
         # Of lines that are not here, the last one that is claimed: those before it went with it.
         self._below: dict[str, Claim] = {}
@@ -58,7 +61,7 @@ class Claims:
     def add(self, claim: Claim) -> None:
         """A checkpoint's, or one that an auditor kept."""
         head = claim.head
-        walk = self._walks.get(head.chain)
+        walk, reached = self._walks.get(head.chain), self._reached.get(head.chain)
         if head.final:
             self._finals.setdefault(head.chain, {}).setdefault(head, claim)
         if head.seq == NEVER and head.hash == GENESIS and walk is not None:
@@ -67,9 +70,9 @@ class Claims:
             self._keep(self._beyond, claim)
         elif walk.first is not None and head.seq < walk.first:
             self._keep(self._below, claim)
-        elif walk.last is not None and head.seq <= walk.last.seq:
+        elif reached is not None and head.seq <= reached:
             self._look_up(claim, self._seals[head.chain])
-        elif walk.ended:
+        elif head.chain in self._ended:
             self._keep(self._beyond, claim)
         else:
             self._waiting.setdefault(head.chain, {})[head.seq, head.hash] = claim
@@ -87,6 +90,7 @@ class Claims:
         """A chain was read on to this seal."""
         seals = self._seals[chain]
         seals[seal.seq] = (seal.hash, seal.segment)
+        self._reached[chain] = seal.seq
         if len(seals) > SEALS_KEPT:
             del seals[next(iter(seals))]
         waiting = self._waiting.get(chain)
@@ -96,6 +100,7 @@ class Claims:
 
     def ended(self, chain: str) -> None:
         """A chain was read to its end: only its last seal is likely to be asked for from now on."""
+        self._ended.add(chain)
         for claim in self._waiting.pop(chain, {}).values():
             self.add(claim)
         seals = self._seals[chain]

@@ -24,18 +24,22 @@ def side_by_side(chains: Mapping[str, tuple[str, Iterator[T]]]) -> Iterator[tupl
     """Each chain's name with what it gives next, and once with None when it has ended.
 
     `chains` are by name: the time at which one begins (RFC 3339), and what it gives. It is not asked before that time
-    has come, so no more files are open at once than writers were at work.
+    has come, so no more files are open at once than writers were at work. Of each chain the next one is held.
     """
-    waiting = [(begin, chain, given) for chain, (begin, given) in chains.items()]
-    heapq.heapify(waiting)
+    waiting: list[tuple[str, str, T | None, Iterator[T]]] = []
+    for chain, (begins, given) in chains.items():
+        heapq.heappush(waiting, (begins, chain, None, given))
     while waiting:
-        _, chain, given = waiting[0]
-        one = next(given, None)
-        if one is None:
+        _, chain, one, given = waiting[0]
+        following = next(given, None)
+        if following is None:
             heapq.heappop(waiting)
         else:
-            heapq.heapreplace(waiting, (one.time, chain, given))
-        yield chain, one
+            heapq.heapreplace(waiting, (following.time, chain, following, given))
+        if one is not None:
+            yield chain, one
+        if following is None:
+            yield chain, None
 
 
 def begin(source: Source) -> str:

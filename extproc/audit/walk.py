@@ -92,7 +92,6 @@ class Walk:
         self.gaps: list[Gap] = []
         self.closed = False
         self.tail: Tail | None = None
-        self.ended = False
         self._keys = keys
         self._report = report
         self._links = Links(chain)
@@ -116,7 +115,6 @@ class Walk:
             elif not self._stopped:
                 yield from self._segment(source, before=number)
                 number = source.segment.number
-        self.ended = True
 
     def _segment(self, source: Source, before: int) -> Iterator[Seal]:
         if self.tail is not None:

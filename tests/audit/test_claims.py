@@ -101,7 +101,7 @@ def test_chain_that_was_never_sealed(trail, two, tmp_path):
 
 def test_old_seals_are_looked_up(trail, two, tmp_path, monkeypatch):
     """A seal that is not remembered any more is read again: it is found when it is there, and missed when it is not."""
-    gateway, worker, first, _ = two
+    gateway, _, first, _ = two
     monkeypatch.setattr(claims, "SEALS_KEPT", 1)
     gateway.now += 100
     gateway.checkpoint(first)

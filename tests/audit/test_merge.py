@@ -26,7 +26,7 @@ def test_all_in_order_of_time(chains):
     given_ = {name: (times[0] if times else "0", iter(list(map(One, times)))) for name, times in chains.items()}
     merged = list(side_by_side(given_))
     times = [one.time for _, one in merged if one is not None]
-    assert times == sorted(sum(chains.values(), []))
+    assert times == sorted(time for own in chains.values() for time in own)
     for name, own in chains.items():
         assert [one and one.time for chain, one in merged if chain == name] == [*own, None]
 
@@ -40,9 +40,9 @@ def test_chain_is_not_begun_before_its_time():
         yield One("5")
 
     merged = side_by_side({"a": ("1", iter([One("1"), One("4"), One("9")])), "b": ("5", late())})
-    assert [next(merged)[1].time for _ in range(2)] == ["1", "4"]
+    assert next(merged)[1].time == "1"
     assert not begun
-    assert [one.time for _, one in merged if one] == ["5", "9"]
+    assert [one.time for _, one in merged if one] == ["4", "5", "9"]
 
 
 def test_begin_of_a_segment():

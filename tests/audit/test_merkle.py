@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from extproc.audit import merkle
 
-# The leaves and roots of certificate-transparency's tests (merkletree/merkle_tree_test.cc), which RFC 6962 is tested by.
+# The leaves and roots of Certificate Transparency's own tests (merkletree/merkle_tree_test.cc).
 LEAVES = [
     bytes.fromhex(text)
     for text in ("", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f")

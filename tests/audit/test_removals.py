@@ -95,7 +95,7 @@ def test_retention_of_the_rest_counts(trails, keys, tmp_path):
 
 def test_crash_between_line_and_removal(old, tmp_path):
     """A segment that is told to be removed and is here is noted; other lines than told are found."""
-    trail, writer, gateway, removals = old
+    trail, _, gateway, removals = old
     gateway.write(pruned.document(removals[:1], gateway.now))
     assert outcome(trail, gateway, tmp_path) == ([], ["not-removed"])
 

@@ -48,11 +48,11 @@ def found(trail, writer, keys=None):
 
 def test_whole_chain(written):
     """Nothing is found in what a writer wrote; its ends, its segments and its counts are known."""
-    trail, writer, names = written
+    trail, writer, _ = written
     walk, seals, report = walked(trail, writer)
     assert report.findings == []
     assert [(seal.seq, seal.segment) for seal in seals] == [(3, 1), (7, 2), (11, 3), (13, 3)]
-    assert (walk.first, walk.last.hash, walk.closed, walk.tail, walk.ended) == (0, writer.chain.head, True, None, True)
+    assert (walk.first, walk.last.hash, walk.closed, walk.tail) == (0, writer.chain.head, True, None)
     assert [(span.first, span.seal.seq) for span in walk.spans.values()] == [(0, 3), (4, 7), (8, 13)]
     assert (report.totals.segments, report.totals.lines, report.totals.records) == (3, 14, 6)
     assert report.totals.bytes == sum(map(len, trail.files.values()))
