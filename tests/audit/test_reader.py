@@ -75,7 +75,7 @@ def test_chunks_do_not_matter(written, data):
     ],
 )
 def test_what_does_not_hold_is_not_given(written, old, new, given_):
-    """A batch with a changed line, count or signature is told with its place; what follows a seal that holds is given."""
+    """A batch with a changed line, count or signature is told with its place, and not given."""
     trail, names = written
     data, doubts = trail.files[names[0]].replace(old, new, 1), []
     found = list(batches(source(names[0], data), doubts))

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-MUTATIONS = 1600
+MUTATIONS = 2000
 CRASHES = 300
-SEEDS = (1, 2)
+SEEDS = (1, 2, 3)
 
 Files = dict[str, bytes]
 
