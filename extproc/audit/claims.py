@@ -173,12 +173,11 @@ class Claims:
         if (NEVER if last is None else last.seq) > head.seq:
             self._report.find("beyond-final", name, f"{claim} as its end; more follows")
         elif (NEVER if last is None else last.seq) == head.seq:
-            sizes = {source.segment.number: source.size for source in walk.sources}
-            size = sizes.get(head.segment)
-            if size is not None and size != head.size:
-                text = f"the segment has {size} bytes; {claim} as the end of {head.size}"
-                file = next(source.name for source in walk.sources if source.segment.number == head.segment)
-                self._report.find("size", file, text)
+            for source in walk.sources:
+                shorter = source.uploaded and walk.tail is None and source.size < head.size
+                if source.segment.number == head.segment and source.size != head.size and not shorter:
+                    text = f"the segment has {source.size} bytes; {claim} as the end of {head.size}"
+                    self._report.find("size", source.name, text)
 
     def _find(self, code: str, claim: Claim, text: str) -> None:
         self._report.find(code, claim.place.file, text, line=claim.place.line)

@@ -27,7 +27,8 @@ class Source:
     """One segment. `name` is what messages call it, `size` how many bytes `chunks` gives, from its begin each time.
 
     What lines at or behind `claims_until` say of other chains is not asked for: in a trail that is being written, those
-    chains may have been looked at before (None: nothing is being written).
+    chains may have been looked at before (None: nothing is being written). `uploaded`: it is a copy in pieces that end at
+    seals, without what a crash may have left behind the last one.
     """
 
     segment: Segment
@@ -35,6 +36,7 @@ class Source:
     size: int
     chunks: Callable[[], Iterator[bytes]]
     claims_until: int | None = None
+    uploaded: bool = False
 
 
 def lines(chunks: Iterable[bytes], limit: int = MAX_LINE) -> Iterator[tuple[int, bytes, bool]]:

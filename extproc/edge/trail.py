@@ -49,7 +49,9 @@ class Listing:
         for found, parts, size in self._segments(path, report):
             name = str(parts[0].path.relative_to(self._root)) if len(parts) == 1 else found.name
             claims_until = before.get(parts[-1].path, 0)
-            self.sources.append(Source(found, name, size, Chunks(parts), claims_until))
+            self.sources.append(
+                Source(found, name, size, Chunks(parts), claims_until, parts[0].path.parent.name == found.name)
+            )
 
     def _segments(self, path: Path, report: Report | None) -> Iterator[tuple[segment.Segment, list[_Part], int]]:
         if self.alone and not path.exists():

@@ -22,9 +22,10 @@ class Counted:
 
     def _source(self, name, data):
         def chunks():
-            yield data[:200]
+            first = data.index(b"\n") + 1
+            yield data[:first]
             self.read[name] += 1
-            yield data[200:]
+            yield data[first:]
 
         return Source(parse(name), name, len(data), chunks)
 
