@@ -61,9 +61,20 @@ def heads(line: dict[str, object]) -> tuple[Head, ...]:
         named = tuple(Head(**entry) for entry in chains)
     except TypeError:
         raise ValueError("a checkpoint's chains are not as they should be") from None
+    if not all(_typed(head) for head in named):
+        raise ValueError("a checkpoint's chains are not as they should be")
     if merkle.root([leaf(head) for head in named]).hex() != line.get("root"):
         raise ValueError("a checkpoint's root is not that of its chains")
     return named
+
+
+def _typed(head: Head) -> bool:
+    numbers, texts = (head.segment, head.seq, head.size), (head.chain, head.hash)
+    return (
+        all(type(number) is int for number in numbers)
+        and all(isinstance(text, str) for text in texts)
+        and isinstance(head.final, bool)
+    )
 
 
 def _entry(head: Head) -> dict[str, object]:

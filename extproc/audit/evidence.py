@@ -127,4 +127,4 @@ class Evidence:
         text = data[:most].decode("utf-8", "replace")
         if settings.encryption_key is None or settings.nonce is None:
             return {**kept, "text": text}
-        return {**kept, **body.sealed(text, settings.encryption_key, settings.nonce(), request_id, name)}
+        return {**kept, **body.seal(settings.encryption_key, settings.nonce(), request_id, name, text)}

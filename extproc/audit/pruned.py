@@ -52,6 +52,14 @@ def parse(line: dict[str, object]) -> tuple[Removed, ...]:
     if not isinstance(removed, list):
         raise ValueError("a pruned line without segments")  # noqa: TRY004 - a value of the line, as the next one
     try:
-        return tuple(Removed(**entry) for entry in removed)
+        listed = tuple(Removed(**entry) for entry in removed)
     except TypeError:
         raise ValueError("a pruned line's segments are not as they should be") from None
+    if not all(_typed(one) for one in listed):
+        raise ValueError("a pruned line's segments are not as they should be")
+    return listed
+
+
+def _typed(one: Removed) -> bool:
+    numbers, texts = (one.first, one.last, one.retention_days), (one.segment, one.hash, one.last_time)
+    return all(type(number) is int for number in numbers) and all(isinstance(text, str) for text in texts)

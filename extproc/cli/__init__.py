@@ -11,7 +11,7 @@ from extproc import __version__
 
 # Module name under extproc.cli: imported only when its verb is asked for would save time but hide it from --help;
 # each module therefore keeps heavy imports inside its run function.
-COMMANDS = ("gateway", "extproc", "envoy", "policy", "explain", "sagemaker", "healthcheck")
+COMMANDS = ("gateway", "extproc", "envoy", "policy", "explain", "audit", "sagemaker", "healthcheck")
 
 
 def command_line() -> argparse.ArgumentParser:

@@ -194,7 +194,9 @@ def crash(directory: Path, kills: int, seed: int, mix: Sequence[str] = MIX) -> O
     with processes(directory) as running:
         upstream = free_port()
         running.start(
-            "sagemaker", kt("sagemaker", "emulate", "--listen", f"127.0.0.1:{upstream}", "--region", REGION), environment()
+            "sagemaker",
+            kt("sagemaker", "emulate", "--listen", f"127.0.0.1:{upstream}", "--region", REGION),
+            environment(),
         )
         running.wait_http("sagemaker", f"http://127.0.0.1:{upstream}/emulator/health")
         for number, begun in enumerate(range(0, kills, KILLS_PER_TRAIL)):

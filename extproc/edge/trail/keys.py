@@ -6,9 +6,6 @@ A secret is given as {file: PATH} or {env: NAME}; the signing key also as {kms: 
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,14 +13,13 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from extproc.audit.body import KEY_BYTES, parse_key
 from extproc.audit.chain import Certificate, certified, key_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from extproc.config.runtime import KeySource
-
-SECRET_BYTES = 32
 
 
 class KeyUnusable(Exception):
@@ -123,7 +119,7 @@ def secret(source: KeySource | None, environ: Mapping[str, str], field: str) -> 
     data = _read(source, environ, field)
     found = _bytes(data)
     if found is None:
-        raise KeyUnusable(f"audit-logger.{field} must hold {SECRET_BYTES} bytes: raw, as 64 hex digits or as base64")
+        raise KeyUnusable(f"audit-logger.{field} must hold {KEY_BYTES} bytes: raw, as 64 hex digits or as base64")
     return found
 
 
@@ -174,16 +170,10 @@ def _read(source: KeySource, environ: Mapping[str, str], field: str) -> bytes:
 
 
 def _bytes(data: bytes) -> bytes | None:
-    if len(data) == SECRET_BYTES:
-        return data
-    text = data.strip()
-    if re.fullmatch(rb"[0-9A-Fa-f]{64}", text):
-        return bytes.fromhex(text.decode())
     try:
-        decoded = base64.b64decode(text, validate=True)
-    except binascii.Error:
+        return parse_key(data)
+    except ValueError:
         return None
-    return decoded if len(decoded) == SECRET_BYTES else None
 
 
 def _raw(key: Ed25519PublicKey) -> bytes:
