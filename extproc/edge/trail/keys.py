@@ -73,8 +73,8 @@ class KmsVoucher:
     def certify(self, chain: str, public: bytes) -> Certificate:
         """See Voucher."""
         # botocore takes a quarter of a second to import: only where it is needed.
-        import botocore.session  # noqa: PLC0415
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+        import botocore.session  # noqa: PLC0415 - see above
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - see above
 
         try:
             client = botocore.session.get_session().create_client(

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from extproc.audit.report import Report
 
 _CHUNK = 2**18
+# Beside the segments, without a line of the trail: notes of readers, how far sinks have come, and a segment that is
+# being opened.
+BESIDE = frozenset({".access", ".delivered"})
+_OPENING = re.compile(r"\..+\.jsonl\.opening")
 # A piece is an object of the S3 sink: named by the offset of its first byte in the segment.
 _PIECE = re.compile(r"(\d{12})\.jsonl")
 
@@ -59,8 +63,7 @@ class Listing:
         if self.alone and segment.parse(path.name) is None:
             raise NotADirectoryError(errno.ENOTDIR, "Neither a directory nor a segment", str(path))
         for each in [path] if self.alone else sorted(path.iterdir()):
-            if each.name.startswith("."):
-                # Notes of readers, how far sinks have come, a segment that is being opened: no line of the trail.
+            if each.name in BESIDE or _OPENING.fullmatch(each.name):
                 continue
             found = segment.parse(each.name)
             if found is None or found.name != each.name or each.is_symlink() or not (each.is_file() or each.is_dir()):

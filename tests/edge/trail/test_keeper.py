@@ -137,31 +137,6 @@ def test_reads_are_not_recorded_unless_asked_for(tmp_path):
     place.trail.close()
 
 
-@pytest.mark.parametrize("junk", [b"", b"[1]", b"\xff", b'{"a":' + b"1" * access.MAX_BYTES + b"}"])
-def test_a_note_that_is_none_is_removed(place, junk):
-    """Whoever can write there cannot put anything else on the trail, or hold the others up."""
-    access.note(place.directory, "audit tail", {})
-    (place.directory / access.NOTES / "0.json").write_bytes(junk)
-    [(path, document)] = access.collect(place.directory)
-    assert (path.name != "0.json", document["what"]) == (True, "audit tail")
-    assert not (place.directory / access.NOTES / "0.json").exists()
-
-
-def test_a_note_cannot_pretend_to_be_something_else(place):
-    """An access it is and stays."""
-    (place.directory / access.NOTES).mkdir()
-    (place.directory / access.NOTES / "1.json").write_bytes(b'{"event":"checkpoint","chains":[]}')
-    [(_, document)] = access.collect(place.directory)
-    assert document["event"] == "access"
-
-
-def test_where_nothing_can_be_written_no_note_is_left(tmp_path):
-    """An auditor's copy is read all the same."""
-    (tmp_path / "file").write_text("x")
-    assert access.note(tmp_path / "file", "audit show", {}) is False
-    assert access.collect(tmp_path) == []
-
-
 def test_what_a_checkpoint_could_not_say_is_said_later(place, monkeypatch):
     """A trail that fails for a while leaves no gap in what is joined."""
     commit, refuse = place.trail.commit, [True]
