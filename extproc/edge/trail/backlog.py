@@ -134,8 +134,7 @@ class Backlog:
         part.tried, part.failures, part.not_before = 0, 0, 0.0
         while part.marks and part.marks[0][0] <= part.delivered:
             part.marks.popleft()
-        if part.delivered > part.size:
-            part.size = part.delivered
+        part.size = max(part.size, part.delivered)
 
     def forget(self, part: Part) -> None:
         """The segment is not there any more."""
@@ -150,9 +149,18 @@ class Backlog:
         """How many bytes wait."""
         return sum(part.pending for part in self._waiting())
 
-    def since(self, *, fresh_only: bool = False) -> float | None:
-        """When the oldest bytes that wait were first seen, or last could have been written; None when none do."""
-        return min((part.since for part in self._waiting() if part.fresh or not fresh_only), default=None)
+    def since(self, *, fresh: bool) -> float | None:
+        """When the oldest bytes that wait were first seen (monotonic seconds); None when none do.
+
+        With `fresh` of those that came after the start, else of those that were there, by when they could last have
+        been written.
+        """
+        return min((part.since for part in self._waiting() if part.fresh is fresh), default=None)
+
+    def hurry(self) -> None:
+        """What has failed may be tried again at once."""
+        for part in self._waiting():
+            part.not_before = 0.0
 
     def _waiting(self) -> Iterable[Part]:
         return (part for parts in self._chains.values() for part in parts.values() if part.pending)

@@ -52,7 +52,7 @@ def save(directory: Path, sink: str, delivered: Mapping[str, int]) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    new.replace(path)
+    os.replace(new, path)  # noqa: PTH105 - one library for one sequence of calls
     sync_directory(path.parent)
 
 

@@ -18,6 +18,10 @@ class Oversized(Exception):
     """A batch of lines that no seal ends within sealed.MOST_BYTES: no writer of ours makes it."""
 
 
+class Misplaced(Exception):
+    """The offset is in the middle of a line: it is none that a sink was ever at."""
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """The bytes from `offset` of the segment at `path`: whole lines, the last of which is a seal.
@@ -48,10 +52,13 @@ def read(path: Path, offset: int, most_bytes: int, most_records: int) -> Piece:
 
     Raises:
         OSError: the segment cannot be read.
-        Oversized: see there.
+        Oversized, Misplaced: see there.
     """
     with path.open("rb", buffering=0) as file:
-        file.seek(offset)
+        if offset:
+            file.seek(offset - 1)
+            if file.read(1) != b"\n":
+                raise Misplaced
         data = _up_to(file.read, b"", most_bytes)
         end = sealed.last_end(data)
         while not end and len(data) >= most_bytes:
@@ -64,7 +71,7 @@ def read(path: Path, offset: int, most_bytes: int, most_records: int) -> Piece:
             if len(data) == before:
                 break
     cut = _within(data, end, most_records)
-    return Piece(path, offset, data[:cut], offset + len(data), more=cut < end or len(data) >= most_bytes)
+    return Piece(path, offset, data[:cut], offset + len(data), more=cut > 0 and (cut < end or len(data) >= most_bytes))
 
 
 def _up_to(read: Callable[[int], bytes | None], data: bytes, size: int) -> bytes:

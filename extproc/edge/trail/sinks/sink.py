@@ -36,6 +36,10 @@ class Sink(Protocol):
     def settings(self) -> SinkSettings:
         """What it was built from."""
 
+    @property
+    def rejected(self) -> int:
+        """How many records were delivered, but not kept by the other side, which says that they never will be."""
+
     def prepare(self) -> None:
         """Called until it succeeds, before anything is delivered.
 

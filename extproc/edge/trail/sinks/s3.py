@@ -1,0 +1,192 @@
+"""Amazon S3 with Object Lock: pieces of segments that nobody can change or delete before their time.
+
+A piece becomes the object `<prefix><segment>/<offset, 12 digits>.jsonl`. Put together in the order of their names, the
+objects below `<prefix><segment>/` are the segment's sealed part.
+"""
+
+from __future__ import annotations
+
+import base64
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from extproc.edge import logs
+from extproc.edge.trail import sealed
+from extproc.edge.trail.sinks.sink import Undelivered
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from extproc.config.sinks import S3Settings
+    from extproc.edge.trail.piece import Piece
+
+_READ = 1_048_576
+# Codes of https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html in our words; others by their status.
+_KINDS = {
+    "AccessDenied": "access denied",
+    "InvalidAccessKeyId": "access denied",
+    "SignatureDoesNotMatch": "access denied",
+    "ExpiredToken": "expired credentials",
+    "NoSuchBucket": "no such bucket",
+    "ObjectLockConfigurationNotFoundError": "no object lock",
+    "SlowDown": "throttled",
+    "RequestTimeTooSkewed": "wrong clock",
+    "EntityTooLarge": "http 413",
+}
+
+
+class S3:
+    """Puts objects.
+
+    An object is put only where there is none yet (If-None-Match), so that a repetition makes no second version. What
+    is there already counts if it is what this piece begins with, or goes on from it, and is locked; otherwise the piece
+    is put over it as a new version, and the old one stays below it.
+    """
+
+    rejected = 0
+
+    def __init__(self, settings: S3Settings, _environ: Mapping[str, str]) -> None:
+        self.settings = settings
+        self._client: Any = None
+        self._conditional = True
+        self._retention: tuple[str, int] = ("", 0)
+
+    def prepare(self) -> None:
+        """See that the bucket has Object Lock enabled, if objects are to be locked.
+
+        Raises:
+            Undelivered: it has not, or this cannot be asked.
+        """
+        if not (self.settings.object_lock or self.settings.legal_hold):
+            return
+        answer = self._call("get_object_lock_configuration", Bucket=self.settings.bucket)
+        if answer.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled") != "Enabled":
+            raise Undelivered("no object lock")
+
+    def deliver(self, piece: Piece) -> int:
+        """Put it. Raises Undelivered."""
+        digest = base64.b64encode(sha256(piece.data).digest()).decode()
+        wanted = {
+            "Bucket": self.settings.bucket,
+            "Key": f"{self.settings.prefix}{piece.path.name}/{piece.offset:012d}.jsonl",
+            "Body": piece.data,
+            "ContentType": "application/x-ndjson",
+            "ChecksumAlgorithm": "SHA256",
+            "ChecksumSHA256": digest,
+            **self._lock(piece),
+        }
+        if self._conditional:
+            try:
+                self._call("put_object", IfNoneMatch="*", **wanted)
+            except _PreconditionFailed:
+                there = self._there(piece, wanted)
+                if there:
+                    return there
+                logs.get().warning("an object of the trail was not ours; put over it", sink=self.settings.name)
+            except _NotImplemented:
+                # A store that has no conditional writes; a repetition makes a second version there.
+                self._conditional = False
+            else:
+                return len(piece.data)
+        self._call("put_object", **wanted)
+        return len(piece.data)
+
+    def _lock(self, piece: Piece) -> dict[str, Any]:
+        lock: dict[str, Any] = {"ObjectLockLegalHoldStatus": "ON"} if self.settings.legal_hold else {}
+        if self.settings.object_lock:
+            newest = datetime.fromisoformat(sealed.last_time(piece.data))
+            lock["ObjectLockMode"] = self.settings.object_lock
+            lock["ObjectLockRetainUntilDate"] = newest + timedelta(days=self._retention_days(piece))
+        return lock
+
+    def _retention_days(self, piece: Piece) -> int:
+        """The segment's own, or the setting's if that is longer."""
+        if self._retention[0] != piece.path.name:
+            own = sealed.opened(piece.path).get("retention_days")
+            self._retention = (piece.path.name, own if isinstance(own, int) else 0)
+        return max(self._retention[1], self.settings.retention_days)
+
+    def _there(self, piece: Piece, wanted: Mapping[str, Any]) -> int:
+        """The size of the object that is there already; 0 unless it holds the segment's bytes and is locked."""
+        head = self._call("head_object", Bucket=wanted["Bucket"], Key=wanted["Key"], ChecksumMode="ENABLED")
+        size = int(head["ContentLength"])
+        if head.get("ChecksumSHA256") != _digest(piece, size):
+            return 0
+        if "ObjectLockMode" in wanted:
+            until = head.get("ObjectLockRetainUntilDate")
+            needed = wanted["ObjectLockRetainUntilDate"]
+            # A shorter piece has an older newest line: it is locked for as long as that one asks.
+            if size < len(piece.data):
+                newest = datetime.fromisoformat(sealed.last_time(piece.data[:size]))
+                needed = newest + timedelta(days=self._retention_days(piece))
+            # S3 keeps the date in milliseconds, some stores in seconds.
+            if head.get("ObjectLockMode") != wanted["ObjectLockMode"] or until is None:
+                return 0
+            if until < needed - timedelta(seconds=1):
+                return 0
+        return size if not self.settings.legal_hold or head.get("ObjectLockLegalHoldStatus") == "ON" else 0
+
+    def _call(self, operation: str, **arguments: Any) -> dict[str, Any]:
+        """One request. Raises Undelivered, _PreconditionFailed, _NotImplemented."""
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - see _connect
+
+        try:
+            if self._client is None:
+                self._client = self._connect()
+            answer: dict[str, Any] = getattr(self._client, operation)(**arguments)
+        except ClientError as error:
+            code = str(error.response.get("Error", {}).get("Code", ""))
+            status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+            if status == 412:
+                raise _PreconditionFailed from None
+            if status == 501 and "IfNoneMatch" in arguments:
+                raise _NotImplemented from None
+            raise Undelivered(_KINDS.get(code) or f"http {status}", too_large=code == "EntityTooLarge") from None
+        except BotoCoreError as error:
+            # Credentials and profiles among them: a client is made anew, which reads them anew.
+            self._client = None
+            raise Undelivered(type(error).__name__) from None
+        return answer
+
+    def _connect(self) -> Any:
+        # Imported here: 0.3 s and 35 MB that a process without this sink need not pay.
+        from botocore.config import Config  # noqa: PLC0415 - see above
+        from botocore.session import Session  # noqa: PLC0415 - see above
+
+        settings = self.settings
+        return Session(profile=settings.aws_profile).create_client(
+            "s3",
+            region_name=settings.region,
+            endpoint_url=settings.endpoint_url,
+            config=Config(
+                connect_timeout=min(5.0, settings.timeout),
+                read_timeout=settings.timeout,
+                # The shipping repeats, with its own pauses.
+                retries={"total_max_attempts": 1, "mode": "standard"},
+                s3={"addressing_style": "path"} if settings.endpoint_url else None,
+            ),
+        )
+
+
+class _PreconditionFailed(Exception):
+    """412: there is an object already."""
+
+
+class _NotImplemented(Exception):
+    """501: the store does not know a header."""
+
+
+def _digest(piece: Piece, size: int) -> str:
+    """S3's checksum of the segment's `size` bytes from the piece's offset on; "" if they do not end with a seal."""
+    if size <= len(piece.data):
+        data = piece.data[:size]
+        return base64.b64encode(sha256(data).digest()).decode() if sealed.last_end(data) == size else ""
+    hashed, left, tail = sha256(), size, b""
+    with piece.path.open("rb") as file:
+        file.seek(piece.offset)
+        while left and (data := file.read(min(left, _READ))):
+            hashed.update(data)
+            left -= len(data)
+            tail = data
+    return base64.b64encode(hashed.digest()).decode() if not left and tail.endswith(b"}\n") else ""
