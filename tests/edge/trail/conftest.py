@@ -124,6 +124,10 @@ class Receiver:
 
             protocol_version = "HTTP/1.1"
 
+            def do_PUT(self):
+                """Answer it."""
+                self.do_POST()
+
             def do_POST(self):
                 """Answer it."""
                 body = self.rfile.read(int(self.headers["content-length"]))
@@ -144,6 +148,8 @@ class Receiver:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        # A client that does not read an answer to its end is no fault of the server's.
+        self._server.handle_error = lambda *_: None
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
@@ -169,7 +175,7 @@ def directory(tmp_path):
 
 
 @pytest.fixture
-def trail(directory):
+def trail():
     """What a test of trails needs: `Writing`, `Memory`, `until`, NOON."""
     return SimpleNamespace(Writing=Writing, Memory=Memory, Undelivered=Undelivered, until=until, NOON=NOON)
 

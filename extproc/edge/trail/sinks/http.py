@@ -90,7 +90,8 @@ def _kind(error: HTTPError) -> str:
 
 _KINDS: tuple[tuple[tuple[type[HTTPError], ...], str], ...] = (
     ((SSLError,), "tls"),
-    ((ConnectTimeoutError, ReadTimeoutError), "timeout"),
+    # The next two are kinds of ConnectTimeoutError.
     ((NameResolutionError,), "name not found"),
     ((NewConnectionError,), "connection refused"),
+    ((ConnectTimeoutError, ReadTimeoutError), "timeout"),
 )
