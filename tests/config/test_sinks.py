@@ -205,32 +205,14 @@ policy:
 @pytest.mark.parametrize(
     ("entry", "problem"),
     [
-        (
-            b"{type: s4}",
-            (
-                "7:16: policy.audit-logger.sinks[0].type: expected one of [stdout, s3, otlp, webhook], "
-                "found 's4'; did you mean s3?"
-            ),
-        ),
-        (b"{bucket: audit}", "7:9: policy.audit-logger.sinks[0].type: is required"),
-        (
-            b"{type: 3}",
-            (
-                "7:16: policy.audit-logger.sinks[0].type: expected one of [stdout, s3, otlp, webhook], "
-                "found the number 3"
-            ),
-        ),
-        (b"stdout", "7:9: policy.audit-logger.sinks[0]: expected a section of keys and values, found text"),
-        (b"{type: s3}", "7:9: policy.audit-logger.sinks[0].bucket: is required; for example audit-archive"),
-        (
-            b"{type: s3, buckt: abc, bucket: abc}",
-            ("7:20: policy.audit-logger.sinks[0].buckt: unknown key; did you mean bucket?"),
-        ),
-        (
-            b"{type: otlp, endpoint: x, resource: {a: 1}}",
-            ("7:49: policy.audit-logger.sinks[0].resource.a: expected text, found the number 1; put it in quotes"),
-        ),
-        (b"{type: otlp, endpoint: x, resource: {a b: c}}", "7:51: policy.audit-logger.sinks[0].resource"),
+        (b"{type: s4}", "7:16: .type: expected one of [stdout, s3, otlp, webhook], found 's4'"),
+        (b"{type: 3}", "7:16: .type: expected one of [stdout, s3, otlp, webhook], found the number 3"),
+        (b"{bucket: audit}", "7:9: .type: is required"),
+        (b"stdout", "7:9: : expected a section of keys and values, found text"),
+        (b"{type: s3}", "7:9: .bucket: is required; for example audit-archive"),
+        (b"{type: s3, buckt: abc, bucket: abc}", "7:20: .buckt: unknown key; did you mean bucket?"),
+        (b"{type: otlp, endpoint: x, resource: {a: 1}}", "7:49: .resource.a: expected text, found the number 1"),
+        (b"{type: otlp, endpoint: x, resource: {a b: c}}", "7:51: .resource.'a b': 'a b' does not have the required"),
     ],
 )
 def test_problems_are_placed(entry: bytes, problem: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -239,6 +221,9 @@ def test_problems_are_placed(entry: bytes, problem: str, monkeypatch: pytest.Mon
     policy = create_model("Policy", __base__=Policy, audit_logger=(logger | None, Policy.model_fields["audit_logger"]))
     configuration = create_model("Configuration", __base__=Configuration, policy=(policy, policy()))
     monkeypatch.setattr(validate, "Configuration", configuration)
-    found = [each.render("").removeprefix(":") for each in validate.validate(TEXT % entry)[2]]
+    found = [
+        each.render("").removeprefix(":").replace("policy.audit-logger.sinks[0]", "")
+        for each in validate.validate(TEXT % entry)[2]
+    ]
     assert len(found) == 1
     assert found[0].startswith(problem)
