@@ -54,10 +54,10 @@ class Delivery:
         self._directory = directory
         self._sink = sink
         self._settings = sink.settings
-        self._name = self._settings.name
-        self._backlog = Backlog(self._settings, cursor.load(directory, self._name))
+        self.name = self._settings.name
+        self._backlog = Backlog(self._settings, {})
         self._wake = threading.Condition()
-        self._thread = threading.Thread(target=self._run, name=f"audit-{self._name}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"audit-{self.name}", daemon=True)
         self._deadline: float | None = None
         self._most_bytes = self._settings.batch_bytes
         self._bytes = self._records = self._failures = 0
@@ -67,7 +67,12 @@ class Delivery:
         self._moved_at = time.monotonic()
 
     def start(self) -> None:
-        """Begin."""
+        """Begin where the cursor is.
+
+        Raises:
+            OSError: it cannot be read; nothing has begun.
+        """
+        self._backlog = Backlog(self._settings, cursor.load(self._directory, self.name))
         self._moved_at = time.monotonic()
         self._thread.start()
 
@@ -97,7 +102,7 @@ class Delivery:
         with self._wake:
             waiting = [since for fresh in (True, False) if (since := self._backlog.since(fresh=fresh)) is not None]
             return Status(
-                name=self._name,
+                name=self.name,
                 required=self._settings.required,
                 delivered_bytes=self._bytes,
                 delivered_records=self._records,
@@ -199,11 +204,11 @@ class Delivery:
         try:
             return read(path, part.delivered, most, self._settings.batch_records)
         except FileNotFoundError:
-            logs.get().warning("a segment was removed before its delivery", sink=self._name, segment=part.segment.name)
+            logs.get().warning("a segment was removed before its delivery", sink=self.name, segment=part.segment.name)
             with self._wake:
                 self._backlog.forget(part)
         except Misplaced:
-            logs.get().warning("an audit sink's cursor is not at a line", sink=self._name, segment=part.segment.name)
+            logs.get().warning("an audit sink's cursor is not at a line", sink=self.name, segment=part.segment.name)
             with self._wake:
                 part.delivered = part.looked = part.tried = 0
         return None
@@ -216,7 +221,7 @@ class Delivery:
             self._error = kind
             self._failures += 1
         if new:
-            logs.get().warning("audit sink fails", sink=self._name, kind=kind)
+            logs.get().warning("audit sink fails", sink=self.name, kind=kind)
         asked = error.retry_after if isinstance(error, Undelivered) else 0.0
         return max(_back_off(self._failures), min(asked, MOST_RETRY_AFTER))
 
@@ -224,7 +229,7 @@ class Delivery:
         with self._wake:
             failed, self._failures, self._error = self._failures, 0, ""
         if failed:
-            logs.get().info("audit sink delivers again", sink=self._name, after=failed)
+            logs.get().info("audit sink delivers again", sink=self.name, after=failed)
 
     def _wait(self, seconds: float) -> None:
         """Wait so long, less when it is to finish, and not beyond the deadline."""
@@ -245,11 +250,11 @@ class Delivery:
             delivered, self._unsaved = self._backlog.cursor(), False
             self._saved_at = time.monotonic()
         try:
-            cursor.save(self._directory, self._name, delivered)
+            cursor.save(self._directory, self.name, delivered)
         except OSError as error:
             # Later again. Until then the cursor is older than it could be, so that a crash delivers more twice.
             self._unsaved = True
-            logs.get().warning("an audit sink's cursor is not written", sink=self._name, error=error.strerror)
+            logs.get().warning("an audit sink's cursor is not written", sink=self.name, error=error.strerror)
 
 
 def _back_off(failures: int) -> float:

@@ -117,12 +117,19 @@ class Receiver:
     def __init__(self):
         self.requests = []
         self.answers = []
+        self.heads = []
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
             """One request."""
 
             protocol_version = "HTTP/1.1"
+
+            def do_HEAD(self):
+                """Answer with `heads`' next."""
+                self.send_response(receiver.heads.pop(0))
+                self.send_header("content-length", "0")
+                self.end_headers()
 
             def do_PUT(self):
                 """Answer it."""

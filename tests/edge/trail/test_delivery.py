@@ -2,6 +2,7 @@
 
 import errno
 import os
+import threading
 import time
 
 import pytest
@@ -21,8 +22,8 @@ def run(directory, soon):  # noqa: ARG001 - what it changes lasts as long
         directory.mkdir(exist_ok=True)
         made, watch = Delivery(directory, sink), Watch(directory)
         made.look = lambda: made.note(watch.look(whole=True))
-        made.look()
         made.start()
+        made.look()
         started.append((made, sink))
         return made
 
@@ -171,20 +172,19 @@ def test_a_cursor_within_a_line_begins_again(trail, directory, run):
     assert [line["event"] for line in logged] == ["an audit sink's cursor is not at a line"]
 
 
-@pytest.mark.usefixtures("soon")
-def test_a_segment_that_is_gone_holds_nothing_up(trail, directory):
+def test_a_segment_that_is_gone_holds_nothing_up(trail, directory, run):
     """One removed by hand before its delivery is told of, and the next is delivered."""
     writing = trail.Writing(directory)
     writing.batch()
     writing.segment()
     writing.batch()
     sink = trail.Memory()
-    sink.unprepared = [trail.Undelivered("not yet")]
+    ready = threading.Event()
+    sink.prepare = ready.wait
     with capture_logs() as logged:
-        made = Delivery(directory, sink)
-        made.note(Watch(directory).look())
+        made = run(sink)
         writing.paths[0].unlink()
-        made.start()
+        ready.set()
         assert ended(made)
     assert sink.got() == {writing.paths[1].name: writing.written(2)}
     assert "a segment was removed before its delivery" in [line["event"] for line in logged]

@@ -9,7 +9,7 @@ import threading
 import pytest
 from structlog.testing import capture_logs
 
-from extproc.edge.trail import cursor
+from extproc.edge.trail import cursor, watch
 from extproc.edge.trail.shipper import Shipper
 
 
@@ -107,6 +107,45 @@ def test_delivered_is_what_every_required_sink_has(trail, directory, ship):
     assert Shipper(directory, [other]).delivered is None
 
 
+def test_one_process_ships_and_the_next_takes_over(trail, directory, ship):
+    """Two shippers of one directory deliver nothing twice; when the first ends, the second goes on from its cursor."""
+    writing = trail.Writing(directory)
+    first = writing.batch()
+    one, two = trail.Memory(), trail.Memory()
+    shipping = ship(one)
+    trail.until(lambda: one.pieces)
+    waiting = ship(two)
+    assert waiting.status()[0].last_error == "not shipped by this process"
+    assert (waiting.failed, waiting.delivered) == ((), {})
+    assert shipping.stop(60.0) == ()
+    second = writing.batch()
+    trail.until(lambda: two.pieces)
+    assert ([piece.data for piece in one.pieces], [piece.data for piece in two.pieces]) == ([first], [second])
+    assert waiting.status()[0].last_error == ""
+
+
+def test_what_has_not_begun_can_be_stopped(trail, directory):
+    """Stopping without a start, twice, or before there is a trail is no error."""
+    shipper = Shipper(directory, [trail.Memory()])
+    assert shipper.stop(1.0) == ()
+    shipper.start()
+    assert (shipper.stop(1.0), shipper.stop(1.0)) == ((), ())
+
+
+def test_a_fault_of_ours_is_not_silence(trail, directory, ship, monkeypatch):
+    """When following the trail fails in a way that nobody thought of, required sinks count as failed in the end."""
+
+    def fault(*_, **__):
+        raise ValueError("secret")
+
+    monkeypatch.setattr(watch.Watch, "look", fault)
+    trail.Writing(directory).batch()
+    with capture_logs() as logged:
+        shipper = ship(trail.Memory(max_lag=0.05))
+        trail.until(lambda: shipper.failed == ("memory",))
+    assert [line.get("error") for line in logged] == ["ValueError"]
+
+
 def test_without_sinks_nothing_runs(directory):
     """A trail without sinks costs no thread, and has nothing to fail."""
     before = threading.active_count()
@@ -123,7 +162,7 @@ def test_a_trail_that_cannot_be_read_fails_in_the_end(trail, directory, ship):
         trail.until(lambda: shipper.failed == ("memory",))
         directory.unlink()
         trail.until(lambda: shipper.failed == ())
-    assert [line["event"] for line in logged] == ["the audit trail cannot be read"]
+    assert [line["event"] for line in logged] == ["the audit trail cannot be followed"]
 
 
 # Appends what it gets to a file and dies by SIGKILL at a moment of its own.

@@ -7,6 +7,7 @@ objects below `<prefix><segment>/` are the segment's sealed part.
 from __future__ import annotations
 
 import base64
+import time
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -22,11 +23,15 @@ if TYPE_CHECKING:
     from extproc.edge.trail.piece import Piece
 
 _READ = 1_048_576
+# A lock that would end within this time is none: S3 refuses dates that have passed.
+_SOON_SECONDS = 60.0
+_DENIED = "access denied"
 # Codes of https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html in our words; others by their status.
 _KINDS = {
-    "AccessDenied": "access denied",
-    "InvalidAccessKeyId": "access denied",
-    "SignatureDoesNotMatch": "access denied",
+    "AccessDenied": _DENIED,
+    "InvalidAccessKeyId": _DENIED,
+    "SignatureDoesNotMatch": _DENIED,
+    "403": _DENIED,  # HEAD has no body, so no code
     "ExpiredToken": "expired credentials",
     "NoSuchBucket": "no such bucket",
     "ObjectLockConfigurationNotFoundError": "no object lock",
@@ -42,6 +47,8 @@ class S3:
     An object is put only where there is none yet (If-None-Match), so that a repetition makes no second version. What
     is there already counts if it is what this piece begins with, or goes on from it, and is locked; otherwise the piece
     is put over it as a new version, and the old one stays below it.
+
+    What is older than its retention when it is delivered (a sink that was added late) is put without a lock.
     """
 
     rejected = 0
@@ -83,7 +90,7 @@ class S3:
                 there = self._there(piece, wanted)
                 if there:
                     return there
-                logs.get().warning("an object of the trail was not ours; put over it", sink=self.settings.name)
+                logs.get().warning("an object was there and not seen to be ours; put over it", sink=self.settings.name)
             except _NotImplemented:
                 # A store that has no conditional writes; a repetition makes a second version there.
                 self._conditional = False
@@ -94,11 +101,14 @@ class S3:
 
     def _lock(self, piece: Piece) -> dict[str, Any]:
         lock: dict[str, Any] = {"ObjectLockLegalHoldStatus": "ON"} if self.settings.legal_hold else {}
-        if self.settings.object_lock:
-            newest = datetime.fromisoformat(sealed.last_time(piece.data))
-            lock["ObjectLockMode"] = self.settings.object_lock
-            lock["ObjectLockRetainUntilDate"] = newest + timedelta(days=self._retention_days(piece))
+        until = self._until(piece, piece.data)
+        if self.settings.object_lock and until.timestamp() > time.time() + _SOON_SECONDS:
+            lock |= {"ObjectLockMode": self.settings.object_lock, "ObjectLockRetainUntilDate": until}
         return lock
+
+    def _until(self, piece: Piece, data: bytes) -> datetime:
+        """Until when `data` is to be kept: the newest line of the piece or of its beginning decides."""
+        return datetime.fromisoformat(sealed.last_time(data)) + timedelta(days=self._retention_days(piece))
 
     def _retention_days(self, piece: Piece) -> int:
         """The segment's own, or the setting's if that is longer."""
@@ -109,21 +119,20 @@ class S3:
 
     def _there(self, piece: Piece, wanted: Mapping[str, Any]) -> int:
         """The size of the object that is there already; 0 unless it holds the segment's bytes and is locked."""
-        head = self._call("head_object", Bucket=wanted["Bucket"], Key=wanted["Key"], ChecksumMode="ENABLED")
+        try:
+            head = self._call("head_object", Bucket=wanted["Bucket"], Key=wanted["Key"], ChecksumMode="ENABLED")
+        except Undelivered as error:
+            if error.kind == _DENIED:
+                return 0
+            raise
         size = int(head["ContentLength"])
         if head.get("ChecksumSHA256") != _digest(piece, size):
             return 0
         if "ObjectLockMode" in wanted:
             until = head.get("ObjectLockRetainUntilDate")
-            needed = wanted["ObjectLockRetainUntilDate"]
-            # A shorter piece has an older newest line: it is locked for as long as that one asks.
-            if size < len(piece.data):
-                newest = datetime.fromisoformat(sealed.last_time(piece.data[:size]))
-                needed = newest + timedelta(days=self._retention_days(piece))
-            # S3 keeps the date in milliseconds, some stores in seconds.
-            if head.get("ObjectLockMode") != wanted["ObjectLockMode"] or until is None:
-                return 0
-            if until < needed - timedelta(seconds=1):
+            # A shorter one has an older newest line. S3 keeps the date in milliseconds, some stores in seconds.
+            needed = self._until(piece, piece.data[:size]) - timedelta(seconds=1)
+            if head.get("ObjectLockMode") != wanted["ObjectLockMode"] or until is None or until < needed:
                 return 0
         return size if not self.settings.legal_hold or head.get("ObjectLockLegalHoldStatus") == "ON" else 0
 

@@ -1,5 +1,6 @@
 """S3 with Object Lock, enforced by a real server over HTTP."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import boto3
@@ -110,6 +111,11 @@ def ship_to(sink, ship):
     return lambda **settings: ship(sink(**settings))
 
 
+def now():
+    """The present: a store refuses locks that end in the past."""
+    return float(int(time.time()))
+
+
 def whole(path):
     """All that is sealed of a segment."""
     return read(path, 0, 1_000_000_000, 1_000_000)
@@ -135,7 +141,8 @@ def test_each_object_is_locked_for_as_long_as_its_lines_are_kept(trail, director
     """The lock lasts from the newest line on, for the longer of the segment's and the configured days."""
     store.bucket()
     for chain, days, expected in (("short.0123456789ab", 10, 30), ("long.0123456789ab", 400, 400)):
-        writing = trail.Writing(directory, chain, days=days)
+        began = now()
+        writing = trail.Writing(directory, chain, days=days, now=began)
         writing.batch()
         writing.now += 3600
         writing.batch()
@@ -146,7 +153,7 @@ def test_each_object_is_locked_for_as_long_as_its_lines_are_kept(trail, director
         head = store.client.head_object(
             Bucket=BUCKET, Key=f"{writing.paths[0].name}/000000000000.jsonl", ChecksumMode="ENABLED"
         )
-        newest = datetime.fromtimestamp(trail.NOON + 3600, UTC)
+        newest = datetime.fromtimestamp(began + 3600, UTC)
         assert head["ObjectLockMode"] == "COMPLIANCE"
         assert abs(head["ObjectLockRetainUntilDate"] - (newest + timedelta(days=expected))) < timedelta(seconds=1)
         assert head["ContentType"] == "application/x-ndjson"
@@ -158,7 +165,7 @@ def test_each_object_is_locked_for_as_long_as_its_lines_are_kept(trail, director
 def test_a_locked_version_cannot_be_deleted(trail, directory, store, sink, settings):
     """The store refuses it, under retention as under a legal hold; the object is still there."""
     store.bucket()
-    writing = trail.Writing(directory, now=datetime.now(UTC).timestamp())
+    writing = trail.Writing(directory, now=now())
     writing.batch()
     sink(**settings).deliver(whole(writing.paths[0]))
     ((key, version),) = store.versions()
@@ -168,10 +175,23 @@ def test_a_locked_version_cannot_be_deleted(trail, directory, store, sink, setti
     assert store.joined() == {writing.paths[0].name: writing.written()}
 
 
+def test_what_is_past_its_retention_is_put_without_a_lock(trail, directory, store, sink):
+    """S3 takes no lock that has ended; a legal hold holds all the same."""
+    store.bucket()
+    writing = trail.Writing(directory, days=10, now=now() - 11 * 86_400)
+    writing.batch()
+    for hold in (False, True):
+        sink(retention_days=10, prefix=f"{hold}/", legal_hold=hold).deliver(whole(writing.paths[0]))
+    for key, _ in store.versions():
+        head = store.client.head_object(Bucket=BUCKET, Key=key)
+        assert "ObjectLockMode" not in head
+        assert head.get("ObjectLockLegalHoldStatus", "OFF") == ("ON" if key.startswith("True/") else "OFF")
+
+
 def test_a_legal_hold_is_put_on_each_object(trail, directory, store, sink):
     """While it is set, beside the retention."""
     store.bucket()
-    writing = trail.Writing(directory)
+    writing = trail.Writing(directory, now=now())
     writing.batch()
     sink(legal_hold=True, object_lock="GOVERNANCE").deliver(whole(writing.paths[0]))
     head = store.client.head_object(Bucket=BUCKET, Key=store.versions()[0][0])
@@ -281,13 +301,14 @@ FOREIGN = {
 def test_what_is_there_but_not_ours_is_put_over(trail, directory, store, sink, case):
     """An object that is not the segment's, or could be deleted too soon, becomes an old version below ours."""
     store.bucket()
-    writing = trail.Writing(directory)
+    began = now()
+    writing = trail.Writing(directory, now=began)
     data = writing.batch()
     key = f"{writing.paths[0].name}/000000000000.jsonl"
     planted = {"Body": data[:-9] if case == "half a batch" else data, "days": 365, "lock": True, **FOREIGN[case]}
     days, lock = planted.pop("days"), planted.pop("lock")
     if lock:
-        until = datetime.fromtimestamp(trail.NOON, UTC) + timedelta(days=days)
+        until = datetime.fromtimestamp(began, UTC) + timedelta(days=days)
         planted |= {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": until}
     store.client.put_object(Bucket=BUCKET, Key=key, ChecksumAlgorithm="SHA256", **planted)
     with capture_logs() as logged:
@@ -295,8 +316,22 @@ def test_what_is_there_but_not_ours_is_put_over(trail, directory, store, sink, c
     assert [line["log_level"] for line in logged] == ["warning"]
     assert store.joined() == {writing.paths[0].name: data}
     head = store.client.head_object(Bucket=BUCKET, Key=key)
-    assert head["ObjectLockRetainUntilDate"] > datetime.fromtimestamp(trail.NOON, UTC) + timedelta(days=364)
+    assert head["ObjectLockRetainUntilDate"] > datetime.fromtimestamp(began, UTC) + timedelta(days=364)
     assert len(store.versions()) == 2
+
+
+@pytest.mark.usefixtures("credentials")
+def test_what_may_not_be_looked_at_is_put_over(trail, directory, receiver):
+    """Without the right to read, nobody can say whether what is there is ours: a second version is harmless."""
+    writing = trail.Writing(directory)
+    writing.batch()
+    settings = S3Settings(name="s3", bucket=BUCKET, region="us-east-1", endpoint_url=receiver.url)
+    receiver.answers = [(412, {}, b"<Error><Code>PreconditionFailed</Code></Error>")]
+    receiver.heads = [403]
+    with capture_logs() as logged:
+        assert S3(settings, {}).deliver(whole(writing.paths[0])) == len(writing.written())
+    assert [headers.get("If-None-Match") for _, headers, _ in receiver.requests] == ["*", None]
+    assert [line["log_level"] for line in logged] == ["warning"]
 
 
 @pytest.mark.usefixtures("credentials")
