@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 from pydantic import TypeAdapter, create_model
 
 from extproc.config import sinks, validate
@@ -189,6 +192,17 @@ def test_names_are_unique() -> None:
 def test_without_sinks_there_is_nothing_to_say(root: dict[str, Any]) -> None:
     """Whatever stands in their place."""
     assert list(sinks.check(root)) == []
+
+
+def test_the_example_of_the_readme() -> None:
+    """It is right as it is printed, and has one sink of each kind."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (block,) = [block for block in re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL) if "sinks:" in block]
+    root = yaml.safe_load(block)
+    assert list(sinks.check(root)) == []
+    settings = compiled(*root["policy"]["audit-logger"]["sinks"], days=2555)
+    assert [each.required for each in settings] == [True, False, True, False]
+    assert {type(each) for each in settings} == {S3Settings, OtlpSettings, WebhookSettings, StdoutSettings}
 
 
 TEXT = b"""\

@@ -1,7 +1,9 @@
 """Webhooks, received by a real server."""
 
 import hmac
+import re
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 
@@ -58,6 +60,21 @@ def test_without_a_secret_nothing_is_signed(trail, directory, receiver):
     sink = Webhook(WebhookSettings(name="webhook", url=receiver.url), {})
     sink.deliver(read(writing.paths[0], 0, 1_000_000, 1000))
     assert "x-kt-signature" not in receiver.requests[0][1]
+
+
+def test_the_receiver_of_the_readme_believes_us_and_nobody_else():
+    """The example takes what we sign, and neither another body, secret or time."""
+    readme = (Path(__file__).parents[4] / "README.md").read_text(encoding="utf-8")
+    (program,) = [block for block in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "def genuine" in block]
+    names = {}
+    exec(program, names)
+    header = signature(b"k", b"body", 1000)
+    genuine = names["genuine"]
+    assert genuine(b"body", header, b"k", 1200.0)
+    assert not genuine(b"bodY", header, b"k", 1200.0)
+    assert not genuine(b"body", header, b"K", 1200.0)
+    assert not genuine(b"body", header, b"k", 1300.0)
+    assert not genuine(b"body", header.replace("1000", "1200"), b"k", 1200.0)
 
 
 def test_the_signature_covers_the_time():
