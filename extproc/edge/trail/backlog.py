@@ -80,12 +80,12 @@ class Backlog:
         self._started = False
         self._old_next = False
 
-    def note(self, seen: Seen, now: float, wall: float) -> None:
-        """What the watch has seen; `now` in monotonic, `wall` in Unix seconds."""
-        for name in seen.gone:
-            part = self._parts.pop(name, None)
-            if part is not None:
-                self._chains.get(part.segment.chain, {}).pop(part.segment.number, None)
+    def note(self, seen: Seen, now: float, wall: float) -> tuple[str, ...]:
+        """What the watch has seen; `now` in monotonic, `wall` in Unix seconds. The segments that went undelivered."""
+        gone = [part for name in seen.gone if (part := self._parts.get(name)) is not None]
+        lost = tuple(sorted(part.segment.name for part in gone if part.pending))
+        for part in gone:
+            self.forget(part)
         for growth in seen.grown:
             name = growth.segment.name
             part = self._parts.get(name)
@@ -103,6 +103,7 @@ class Backlog:
         if not self._started:
             self._started = True
             self._cursor.clear()
+        return lost
 
     def next(self, now: float, *, flush: bool = False) -> tuple[Part | None, float | None]:
         """The part to deliver from now, or none and when there may be one without anything new (monotonic seconds)."""

@@ -79,9 +79,11 @@ class Delivery:
     def note(self, seen: Seen) -> None:
         """The directory has changed so."""
         with self._wake:
-            self._backlog.note(seen, time.monotonic(), time.time())
+            lost = self._backlog.note(seen, time.monotonic(), time.time())
             self._unsaved = self._unsaved or bool(seen.gone)
             self._wake.notify()
+        for name in lost:
+            self._tell_lost(name)
 
     def finish(self, deadline: float) -> None:
         """Deliver what is there without waiting for more, and end; at `deadline` (monotonic seconds) at the latest."""
@@ -204,7 +206,7 @@ class Delivery:
         try:
             return read(path, part.delivered, most, self._settings.batch_records)
         except FileNotFoundError:
-            logs.get().warning("a segment was removed before its delivery", sink=self.name, segment=part.segment.name)
+            self._tell_lost(part.segment.name)
             with self._wake:
                 self._backlog.forget(part)
         except Misplaced:
@@ -212,6 +214,9 @@ class Delivery:
             with self._wake:
                 part.delivered = part.looked = part.tried = 0
         return None
+
+    def _tell_lost(self, segment: str) -> None:
+        logs.get().warning("a segment was removed before its delivery", sink=self.name, segment=segment)
 
     def _failed(self, error: Exception) -> float:
         """Take note of a failure; how long to wait (seconds)."""

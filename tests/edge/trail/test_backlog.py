@@ -179,11 +179,12 @@ def test_a_cursor_behind_the_end_begins_again():
 
 
 def test_what_is_gone_is_forgotten():
-    """A removed segment is neither waited for nor in the cursor."""
+    """A removed segment is neither waited for nor in the cursor; it is said which had not been delivered."""
     waiting = backlog()
     waiting.note(seen(("a", 1, 100), ("b", 1, 100)), 50.0, WALL)
     take(waiting, waiting.next(60.0)[0])
-    waiting.note(seen(gone=[part_of("a").name, part_of("b").name]), 70.0, WALL)
+    lost = waiting.note(seen(gone=[part_of("a").name, part_of("b").name]), 70.0, WALL)
+    assert lost == (part_of("b").name,)
     assert (waiting.next(80.0), waiting.cursor(), waiting.size()) == ((None, None), {}, 0)
 
 

@@ -190,6 +190,24 @@ def test_a_segment_that_is_gone_holds_nothing_up(trail, directory, run):
     assert "a segment was removed before its delivery" in [line["event"] for line in logged]
 
 
+def test_a_segment_that_is_seen_to_be_gone_is_told_of(trail, directory, run):
+    """A sink that is not required may lose segments to retention, but not in silence."""
+    writing = trail.Writing(directory)
+    writing.batch()
+    sink = trail.Memory()
+    ready = threading.Event()
+    sink.prepare = ready.wait
+    with capture_logs() as logged:
+        made = run(sink)
+        writing.paths[0].unlink()
+        made.look()
+        ready.set()
+        assert ended(made)
+    assert [(line["event"], line["segment"]) for line in logged] == [
+        ("a segment was removed before its delivery", writing.paths[0].name)
+    ]
+
+
 def test_the_end_does_not_wait_for_a_dead_sink(trail, directory, run):
     """At the deadline a sink that fails or hangs is left, and it is said that it has not got it all."""
     trail.Writing(directory).batch()

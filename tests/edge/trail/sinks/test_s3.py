@@ -1,5 +1,7 @@
 """S3 with Object Lock, enforced by a real server over HTTP."""
 
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -287,6 +289,36 @@ def test_a_larger_object_than_is_offered_counts_too(trail, directory, store, sin
     assert ship(sink(batch_bytes=len(writing.written()) // 3)) == ()
     assert store.joined() == {writing.paths[0].name: writing.written()}
     assert len(store.versions()) == 1
+
+
+# Dies when it would write the cursor for the first time: what it has put is not in there.
+KILLED = """
+import os, sys, time
+from pathlib import Path
+from extproc.config.sinks import S3Settings
+from extproc.edge.trail import cursor
+from extproc.edge.trail.shipper import Shipper
+from extproc.edge.trail.sinks import build_sinks
+cursor.save = lambda *_: os.kill(os.getpid(), 9)
+settings = S3Settings(name="s3", bucket=sys.argv[2], region="us-east-1", endpoint_url=sys.argv[3], interval=0.0)
+Shipper(Path(sys.argv[1]), build_sinks([settings], {})).start()
+time.sleep(60)
+"""
+
+
+def test_a_process_killed_between_object_and_cursor(trail, directory, store, ship_to):
+    """Each that comes next finds what the last one put, and puts what is new: no second version, nothing left out."""
+    store.bucket()
+    writing = trail.Writing(directory, now=now())
+    for _ in range(3):
+        writing.batch()
+        killed = subprocess.run([sys.executable, "-c", KILLED, str(directory), BUCKET, store.url], check=False)
+        assert killed.returncode == -9
+        assert not (directory / ".delivered" / "s3.json").exists()
+    assert ship_to() == ()
+    assert store.joined() == {writing.paths[0].name: writing.written()}
+    keys = [key for key, _ in store.versions()]
+    assert len(keys) == len(set(keys))
 
 
 FOREIGN = {
