@@ -85,6 +85,16 @@ def test_each_line_is_a_log_record(receiver, sink, piece):
     }
 
 
+@pytest.mark.parametrize("count", [1, 13, 14, 15, 30, 200])
+def test_pieces_of_any_length_arrive_whole(trail, directory, receiver, sink, count):
+    """A request that is made in parts is one document, with every line once and in order."""
+    writing = trail.Writing(directory)
+    writing.batch(count)
+    sink.deliver(read(writing.paths[0], 0, 1_000_000, 1000))
+    ((scope_logs,),) = [each.scope_logs for each in exported(receiver).resource_logs]
+    assert [record.body.string_value.encode() for record in scope_logs.log_records] == writing.written().splitlines()
+
+
 @pytest.mark.parametrize(
     ("line", "severity"),
     [
