@@ -78,7 +78,6 @@ class Otlp:
             logs.get().warning("a collector has rejected audit records", sink=self.settings.name, records=refused)
         return len(piece.data)
 
-
     def _request(self, piece: Piece) -> Iterator[bytes]:
         """An ExportLogsServiceRequest, compressed; part by part, so that other threads are not kept waiting."""
         observed = str(time.time_ns())

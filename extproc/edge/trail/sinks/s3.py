@@ -108,7 +108,9 @@ class S3:
 
     def _until(self, piece: Piece, data: bytes) -> datetime:
         """Until when `data` is to be kept: the newest line of the piece or of its beginning decides."""
-        return datetime.fromisoformat(sealed.last_time(data)) + timedelta(days=self._retention_days(piece))
+        newest = datetime.fromisoformat(sealed.last_time(data))
+        # Dates are sent in whole seconds, which botocore rounds down; never sooner means up.
+        return newest.replace(microsecond=0) + timedelta(days=self._retention_days(piece), seconds=1)
 
     def _retention_days(self, piece: Piece) -> int:
         """The segment's own, or the setting's if that is longer."""
@@ -130,8 +132,8 @@ class S3:
             return 0
         if "ObjectLockMode" in wanted:
             until = head.get("ObjectLockRetainUntilDate")
-            # A shorter one has an older newest line. S3 keeps the date in milliseconds, some stores in seconds.
-            needed = self._until(piece, piece.data[:size]) - timedelta(seconds=1)
+            # A shorter one has an older newest line.
+            needed = self._until(piece, piece.data[:size])
             if head.get("ObjectLockMode") != wanted["ObjectLockMode"] or until is None or until < needed:
                 return 0
         return size if not self.settings.legal_hold or head.get("ObjectLockLegalHoldStatus") == "ON" else 0

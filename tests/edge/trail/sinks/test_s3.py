@@ -146,7 +146,7 @@ def test_each_object_is_locked_for_as_long_as_its_lines_are_kept(trail, director
         began = now()
         writing = trail.Writing(directory, chain, days=days, now=began)
         writing.batch()
-        writing.now += 3600
+        writing.now += 3600.75
         writing.batch()
         piece = whole(writing.paths[0])
         made = sink(retention_days=30)
@@ -155,9 +155,10 @@ def test_each_object_is_locked_for_as_long_as_its_lines_are_kept(trail, director
         head = store.client.head_object(
             Bucket=BUCKET, Key=f"{writing.paths[0].name}/000000000000.jsonl", ChecksumMode="ENABLED"
         )
-        newest = datetime.fromtimestamp(began + 3600, UTC)
+        newest = datetime.fromtimestamp(began + 3600.75, UTC)
         assert head["ObjectLockMode"] == "COMPLIANCE"
-        assert abs(head["ObjectLockRetainUntilDate"] - (newest + timedelta(days=expected))) < timedelta(seconds=1)
+        over = head["ObjectLockRetainUntilDate"] - (newest + timedelta(days=expected))
+        assert timedelta(0) <= over <= timedelta(seconds=1)
         assert head["ContentType"] == "application/x-ndjson"
         assert "ObjectLockLegalHoldStatus" not in head
         assert head["ChecksumSHA256"]
@@ -341,7 +342,7 @@ def test_what_is_there_but_not_ours_is_put_over(trail, directory, store, sink, c
     days, lock = planted.pop("days"), planted.pop("lock")
     if lock:
         until = datetime.fromtimestamp(began, UTC) + timedelta(days=days)
-        planted |= {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": until}
+        planted |= {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": until + timedelta(seconds=1)}
     store.client.put_object(Bucket=BUCKET, Key=key, ChecksumAlgorithm="SHA256", **planted)
     with capture_logs() as logged:
         assert sink().deliver(whole(writing.paths[0])) == len(data)
