@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from extproc.config.model.audit_logger import AuditLogger, SecretSource, SigningKey
 from extproc.config.problem import Code, Path, Problem
 from extproc.config.runtime import AuditSettings, KeySource
+from extproc.config.sinks import compile_sinks
 
 if TYPE_CHECKING:
     from pathlib import Path as FilePath
@@ -74,6 +75,7 @@ def settings_of(configuration: Configuration, base_dir: FilePath) -> AuditSettin
         queue_records=settings.queue_records,
         segment_bytes=settings.segment_bytes,
         checkpoint_seconds=settings.checkpoint_seconds,
+        sinks=compile_sinks(settings.sinks, retention_days=settings.retention_days, legal_hold=settings.legal_hold),
     )
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from extproc.config import auditing, broad, known, placing, references, reversible
+from extproc.config import auditing, broad, known, placing, references, reversible, sinks
 from extproc.config.base_url import parse_base_url
 from extproc.config.model.target import DEFAULT_TIMEOUT, ENVIRONMENT_NAME
 from extproc.config.problem import Code, Path, Problem, Severity, did_you_mean, dotted
@@ -36,6 +36,7 @@ def check(value: dict[str, Any]) -> Iterator[Problem]:
     yield from placing.check(value.get("policy"))
     yield from reversible.check(value)
     yield from auditing.check(value)
+    yield from sinks.check(value)
     for place in broad.PLACES:
         for path, pattern in _values(value, place):
             yield from broad.check(path, pattern)

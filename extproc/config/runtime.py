@@ -11,6 +11,7 @@ from extproc.routing.settings import Routing
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from extproc.config.sinks import SinkSettings
     from extproc.policies.chain import Chain
     from extproc.routing.targets import Target
 
@@ -67,6 +68,7 @@ class AuditSettings:
     queue_records: int = 10_000
     segment_bytes: int = 67_108_864
     checkpoint_seconds: float = 1.0
+    sinks: tuple[SinkSettings, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

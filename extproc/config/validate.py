@@ -83,7 +83,8 @@ def _told_already(problem: Problem, told: set[Path]) -> bool:
 
 def _translate(details: ErrorDetails) -> Problem:
     """One of pydantic's errors in the words of the format."""
-    path: Path = details["loc"]
+    location: Path = details["loc"]
+    path = _untagged(location)
     at_key = False
     kind = details["type"]
     value = details["input"]
@@ -91,11 +92,16 @@ def _translate(details: ErrorDetails) -> Problem:
     if path[-1:] == ("[key]",):
         path, at_key = path[:-1], True
     if kind == "missing":
-        return Problem(Code.MISSING, path, "is required", _example(path), at_key=True)
+        return Problem(Code.MISSING, path, "is required", _example(location), at_key=True)
     if kind == "extra_forbidden":
         return Problem(
-            Code.UNKNOWN_KEY, path, "unknown key", did_you_mean(str(path[-1]), keys_at(path[:-1])), at_key=True
+            Code.UNKNOWN_KEY, path, "unknown key", did_you_mean(str(path[-1]), keys_at(location[:-1])), at_key=True
         )
+    if kind == "union_tag_not_found":
+        return Problem(Code.MISSING, (*path, _TAG), "is required", at_key=True)
+    if kind == "union_tag_invalid":
+        tags = [tag.strip("'") for tag in context["expected_tags"].split(", ")]
+        return _not_one_of((*path, _TAG), value[_TAG], tags, at_key=False)
     if kind == "literal_error":
         expected = str(context["expected"]).replace(" or ", ", ").split(", ")
         return _not_one_of(path, value, [name.strip("'") for name in expected], at_key=at_key)
@@ -105,7 +111,7 @@ def _translate(details: ErrorDetails) -> Problem:
         return Problem(Code.NOT_ALLOWED, path, _BOUNDS[kind].format(**context))
     if kind == "string_pattern_mismatch":
         shown = "" if path[-1] in _NEVER_SHOWN else f"{_shown(value)} "
-        return Problem(Code.NOT_ALLOWED, path, f"{shown}does not have the required form", _example(path))
+        return Problem(Code.NOT_ALLOWED, path, f"{shown}does not have the required form", _example(location))
     if kind == REFUSED:
         return Problem(Code.PATTERN, path, f"not a pattern that can be run: {details['msg']}")
     wanted = _TYPES.get(kind)
@@ -116,6 +122,8 @@ def _translate(details: ErrorDetails) -> Problem:
     return Problem(Code.WRONG_TYPE, path, f"expected {wanted}, found {_kind_of(value)}", advice)
 
 
+# The key by which a section of several kinds says which it is.
+_TAG = "type"
 _TYPES = {
     "string_type": "text",
     "int_type": "a whole number",
@@ -127,6 +135,7 @@ _TYPES = {
     "list_type": "a list",
     "dict_type": "a section of keys and values",
     "model_type": "a section of keys and values",
+    "model_attributes_type": "a section of keys and values",
 }
 _BOUNDS = {
     "greater_than_equal": "expected {ge:g} or more",
@@ -160,9 +169,12 @@ def _example(path: Path) -> str:
     return f"for example {info.examples[0]}"
 
 
-def keys_at(path: Path) -> tuple[str, ...]:
-    """The keys that the section at `path` may have; none if there is no such section."""
-    section = _section_at(path)
+def keys_at(location: Path) -> tuple[str, ...]:
+    """The keys that the section there may have; none if there is no such section.
+
+    A location is a path with, behind what is of several kinds, the kind: (..., "sinks", 0, "s3").
+    """
+    section = _section_at(location)
     return () if section is None else tuple(_fields(section))
 
 
@@ -170,17 +182,38 @@ def _fields(section: type[BaseModel]) -> dict[str, Any]:
     return {info.alias or name: info for name, info in section.model_fields.items()}
 
 
-def _section_at(path: Path) -> type[BaseModel] | None:
-    section: type[BaseModel] = Configuration
-    for part in path:
+def _section_at(location: Path) -> type[BaseModel] | None:
+    return _walk(location)[0]
+
+
+def _untagged(location: Path) -> Path:
+    return _walk(location)[1]
+
+
+def _walk(location: Path) -> tuple[type[BaseModel] | None, Path]:
+    """The section at a location, and the path as it is in the file."""
+    section: type[BaseModel] | None = Configuration
+    path: list[str | int] = []
+    tagged: dict[str, type[BaseModel]] = {}
+    for part in location:
+        if part in tagged:
+            section, tagged = tagged[str(part)], {}
+            continue
+        path.append(part)
         if isinstance(part, int):
             continue
-        info = _fields(section).get(part)
-        inner = None if info is None else next(_sections(info.annotation), None)
-        if inner is None:
-            return None
-        section = inner
-    return section
+        info = None if section is None else _fields(section).get(part)
+        inner = () if info is None else tuple(_sections(info.annotation))
+        tagged = _tagged(inner)
+        section = inner[0] if inner else None
+    return section, tuple(path)
+
+
+def _tagged(sections: tuple[type[BaseModel], ...]) -> dict[str, type[BaseModel]]:
+    """The kinds of a section by what each calls itself; none if there is only one."""
+    if len(sections) < 2 or not all(_TAG in section.model_fields for section in sections):
+        return {}
+    return {get_args(section.model_fields[_TAG].annotation)[0]: section for section in sections}
 
 
 def _sections(annotation: Any) -> Iterator[type[BaseModel]]:

@@ -82,7 +82,7 @@ class Gateway:
         self._pool = WorkerPool(settings.workers, directory, self._on_workers)
         wanted = Wanted(self._runtime.targets, self._runtime.limits)
         self._front = Front(settings.envoy, settings.listen, directory, lambda: self._pool.sockets, wanted)
-        self._auditing = Auditing(self._runtime, SUPERVISOR, os.environ)
+        self._auditing = Auditing(self._runtime, SUPERVISOR, os.environ, down=directory / AUDIT_DOWN)
         self._unaudited = UnauditedLog(
             self._front.access_log, self._auditing.trail, self._runtime.named, self._front.reopen_logs
         )
@@ -218,7 +218,7 @@ class Gateway:
 
     def metrics(self) -> bytes:
         """What the workers, past ones too, and the supervisor have counted."""
-        return metrics.exposition()
+        return metrics.exposition(self._auditing.metrics())
 
     # Reload: the new configuration is loaded and checked whole; nothing changes when it is refused.
 
@@ -274,7 +274,7 @@ class Gateway:
         """Start the new workers; add new targets; let new workers and changed targets take over; the old retire."""
         before, runtime, auditing = self._front.wanted, fresh.runtime, self._auditing
         if runtime.audit != self._runtime.audit:
-            self._auditing = Auditing(runtime, SUPERVISOR, os.environ)
+            self._auditing = Auditing(runtime, SUPERVISOR, os.environ, down=self._directory / AUDIT_DOWN)
             await self._auditing.open()
         generation = None
         try:

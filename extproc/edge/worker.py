@@ -85,7 +85,7 @@ async def serve(settings: WorkerSettings) -> int:
     if settings.copy is None:
         logs.problems(problems, str(settings.policy_config))
     auditing = Auditing(runtime, settings.writer, os.environ, supervisor=settings.supervisor, down=settings.audit_down)
-    await auditing.open(keep=not settings.supervisor)
+    await auditing.open()
     keeper = CredentialKeeper((target.identity for target in runtime.targets), os.environ)
     tickets = signer.tickets(settings.ticket_key)
     # Its file is given up with the process: handlers that are being cancelled write to it to the last.

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from extproc.config.model.audit_sinks import AuditSink
 from extproc.config.model.section import Section
 
 # RFC 9110 §5.6.2.
@@ -93,6 +94,12 @@ class AuditLogger(Section):
         max_length=16,
         description="Request headers that records repeat, 256 characters of each at the most.",
         examples=[["x-team", "x-correlation-id"]],
+    )
+    sinks: list[AuditSink] = Field(
+        default_factory=list,
+        max_length=8,
+        description="Where sealed lines are delivered besides the trail's own segments.",
+        examples=[[{"type": "stdout"}]],
     )
     max_batch: int = Field(
         default=1024, ge=1, le=65_536, description="Records that are committed together; 1 for no group commit."

@@ -11,13 +11,19 @@ from extproc import __version__
 from extproc.audit.evidence import EvidenceSettings
 from extproc.edge.trail import keys
 from extproc.edge.trail.keeper import TrailKeeper
+from extproc.edge.trail.keys import KeyUnusable
+from extproc.edge.trail.sinks import build_sinks
+from extproc.edge.trail.sinks.sink import Unusable
 from extproc.edge.trail.writer import Trail
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from extproc.config.runtime import Runtime
+    from prometheus_client.core import Metric
+
+    from extproc.config.runtime import AuditSettings, Runtime
+    from extproc.edge.trail.sinks.sink import Sink
 
 # How often a worker looks whether its supervisor has found the trail down.
 LOOK_SECONDS = 0.5
@@ -27,8 +33,11 @@ NONCE_BYTES = 12
 class Auditing:
     """Made from a configuration; `writer` names this process's chain, `supervisor` is the chain of who keeps the trail.
 
+    Without a supervisor the process keeps the trail itself. `down` is the file by which a supervisor tells its workers
+    that the trail does not work as a whole.
+
     Raises:
-        KeyUnusable: a key that is configured cannot be had.
+        KeyUnusable: a key, or what a sink needs, cannot be had.
     """
 
     def __init__(
@@ -69,20 +78,44 @@ class Auditing:
             header,
             voucher=self._voucher,
             meter=Meter() if settings.enabled else None,
-            down=_Sign(down) if down is not None else _never,
+            down=_Sign(down) if supervisor and down is not None else self._down,
         )
-        self._keeper = TrailKeeper(settings, self.trail)
+        # Who has a supervisor leaves the keeping to it.
+        self._keeper = None if supervisor else TrailKeeper(settings, self.trail, _sinks(settings, environ), down)
 
-    async def open(self, *, keep: bool = True) -> None:
-        """Open the trail for writing, and `keep` it as well."""
+    async def open(self) -> None:
+        """Open the trail for writing, and begin to keep it."""
         await asyncio.to_thread(self.trail.start)
-        if keep:
+        if self._keeper is not None:
             self._keeper.start()
 
     async def close(self) -> None:
         """End the keeping, if it was begun, and the trail, once everybody whose trail it is has ended."""
-        await self._keeper.stop()
+        if self._keeper is not None:
+            await self._keeper.stop()
         await asyncio.to_thread(self.trail.close)
+        if self._keeper is not None:
+            await self._keeper.deliver()
+
+    def metrics(self) -> tuple[Metric, ...]:
+        """What is known of the sinks at the moment."""
+        from prometheus_client.core import GaugeMetricFamily  # noqa: PLC0415 - as above
+
+        lag = GaugeMetricFamily(
+            "kt_audit_sink_lag_seconds", "Age of the oldest line a sink has not got.", labels=["sink"]
+        )
+        backlog = GaugeMetricFamily("kt_audit_sink_backlog_bytes", "What a sink has not got yet.", labels=["sink"])
+        failures = GaugeMetricFamily(
+            "kt_audit_sink_consecutive_failures", "Deliveries that failed one after another.", labels=["sink"]
+        )
+        for sink in () if self._keeper is None else self._keeper.sinks:
+            lag.add_metric([sink.name], sink.lag_seconds)
+            backlog.add_metric([sink.name], sink.backlog_bytes)
+            failures.add_metric([sink.name], sink.consecutive_failures)
+        return lag, backlog, failures
+
+    def _down(self) -> bool:
+        return self._keeper is not None and self._keeper.down
 
 
 class _Sign:
@@ -100,8 +133,11 @@ class _Sign:
         return self._there
 
 
-def _never() -> bool:
-    return False
+def _sinks(settings: AuditSettings, environ: Mapping[str, str]) -> tuple[Sink, ...]:
+    try:
+        return build_sinks(settings.sinks, environ)
+    except Unusable as error:
+        raise KeyUnusable(str(error)) from None
 
 
 def _nonce() -> bytes:

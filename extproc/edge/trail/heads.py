@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from typing import TYPE_CHECKING
 
@@ -12,13 +11,10 @@ from extproc.audit import merkle
 from extproc.audit.chain import GENESIS
 from extproc.audit.checkpoint import Head
 from extproc.audit.segment import Segment, parse
+from extproc.edge.trail import lock, sealed
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-# A seal is the last line unless a crash left more; a batch of captured bodies may be long.
-TAIL_BYTES = 64 * 1024
-_NEWLINE = b"\n"
 
 
 class Heads:
@@ -34,15 +30,15 @@ class Heads:
         Raises:
             OSError: the directory cannot be read.
         """
-        last: dict[str, list[Segment]] = {}
+        chains: dict[str, list[Segment]] = {}
         with os.scandir(self._directory) as entries:
             for entry in entries:
                 segment = parse(entry.name)
                 if segment is not None and segment.chain != but:
-                    last.setdefault(segment.chain, []).append(segment)
-        for chain in self._known.keys() - last.keys():
+                    chains.setdefault(segment.chain, []).append(segment)
+        for chain in self._known.keys() - chains.keys():
             del self._known[chain]
-        found = (self._look(sorted(segments)) for _, segments in sorted(last.items()))
+        found = (self._look(sorted(segments)) for _, segments in sorted(chains.items()))
         return tuple(head for head in found if head is not None)
 
     def forget(self) -> None:
@@ -56,69 +52,26 @@ class Heads:
             return None
         path = self._directory / last.name
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return None
-        try:
             # Asked before the size: a writer that is gone by then has written all it ever will.
-            gone = _unlocked(descriptor)
-            now = os.fstat(descriptor).st_size
+            gone = not lock.held(path)
+            now = path.stat().st_size
             if segment == last and size == now and not gone:
                 return None
-            head = last_seal(descriptor, last, now) or self._before(segments)
-        finally:
-            os.close(descriptor)
+            head = self._last_seal(segments)
+        except FileNotFoundError:
+            return None  # Removed in this moment, its retention being over.
         if gone:
             head = Head(head.chain, last.number, head.seq, head.hash, final=True, size=now)
         elif head.seq < 0:
-            return None  # it has only just been opened
+            return None  # It has only just been opened.
         self._known[last.chain] = (last, now, head)
         return head if head != known else None
 
-    def _before(self, segments: list[Segment]) -> Head:
-        """The last seal before a segment that has none yet."""
-        for segment in reversed(segments[:-1]):
-            with (self._directory / segment.name).open("rb") as file:
-                head = last_seal(file.fileno(), segment, os.fstat(file.fileno()).st_size)
-                if head is not None:
-                    return head
+    def _last_seal(self, segments: list[Segment]) -> Head:
+        """A chain's; a segment in which a crash left none is at the head of the one before."""
+        for segment in reversed(segments):
+            found = sealed.last_seal(self._directory / segment.name)
+            if found is not None:
+                line = found[0]
+                return Head(segment.chain, segment.number, orjson.loads(line)["seq"], merkle.leaf(line).hex())
         return Head(segments[-1].chain, segments[-1].number, -1, GENESIS)
-
-
-def last_seal(descriptor: int, segment: Segment, size: int) -> Head | None:
-    """The last seal of a segment of `size` bytes; None when it has none."""
-    reach = TAIL_BYTES
-    while True:
-        start = max(0, size - reach)
-        data = os.pread(descriptor, size - start, start)
-        lines = data.split(_NEWLINE)
-        # The last piece is no whole line; nor is the first, unless it begins the file.
-        for line in reversed(lines[(1 if start else 0) : -1]):
-            head = _sealed(line, segment)
-            if head is not None:
-                return head
-        if start == 0:
-            return None
-        reach *= 4
-
-
-def _sealed(line: bytes, segment: Segment) -> Head | None:
-    if b'"event":"seal"' not in line:
-        return None
-    try:
-        document = orjson.loads(line)
-    except ValueError:
-        return None
-    if not isinstance(document, dict) or document.get("event") != "seal" or not isinstance(document.get("seq"), int):
-        return None
-    return Head(segment.chain, segment.number, document["seq"], merkle.leaf(line).hex())
-
-
-def _unlocked(descriptor: int) -> bool:
-    """Whether no writer holds the segment: the kernel gives up a lock with the process that held it."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    fcntl.flock(descriptor, fcntl.LOCK_UN)
-    return True

@@ -1,4 +1,4 @@
-"""Keeps a trail beside those who write it: checkpoints, reads that were made, and whether the whole of it still works.
+"""Keeps a trail beside those who write it: checkpoints, reads that were made, removal in time, delivery elsewhere.
 
 One for each gateway, in its supervisor; a worker without a supervisor has its own. Several in one directory do no harm.
 """
@@ -10,31 +10,56 @@ import contextlib
 import time
 from typing import TYPE_CHECKING
 
-from extproc.audit import checkpoint
+from extproc.audit import checkpoint, pruned
 from extproc.edge import logs
-from extproc.edge.trail import access
+from extproc.edge.trail import access, retention
 from extproc.edge.trail.heads import Heads
+from extproc.edge.trail.shipper import Shipper
 from extproc.edge.trail.writer import AuditFailed
 from extproc.record import fault
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from extproc.config.runtime import AuditSettings
+    from extproc.edge.trail.delivery import Status
+    from extproc.edge.trail.sinks.sink import Sink
     from extproc.edge.trail.writer import Trail
+
+# Between two looks for what may be removed.
+REMOVAL_SECONDS = 600.0
+# What sinks are given at the end to take what they have not got yet.
+DELIVERY_SECONDS = 10.0
 
 
 class TrailKeeper:
-    """Writes to `trail`, the keeper's own, what it sees of the others in the same directory."""
+    """Writes to `trail`, the keeper's own, what it sees of the others in the same directory, and feeds the sinks.
 
-    def __init__(self, settings: AuditSettings, trail: Trail) -> None:
+    `sign` is a file that is there while a required sink is too far behind: how workers know.
+    """
+
+    def __init__(self, settings: AuditSettings, trail: Trail, sinks: Sequence[Sink], sign: Path | None = None) -> None:
         self._settings = settings
         self._trail = trail
-        self._heads = Heads(settings.path) if settings.enabled and settings.path is not None else None
+        self._sign = sign
+        self._directory = settings.path if settings.enabled else None
+        self._heads = None if self._directory is None else Heads(self._directory)
+        self._shipper = None if self._directory is None else Shipper(self._directory, sinks)
         self._task: asyncio.Task[None] | None = None
+        self._removal = 0.0
         self._told = ""
+        self.down = False
+
+    @property
+    def sinks(self) -> tuple[Status, ...]:
+        """How each of them is doing."""
+        return () if self._shipper is None else self._shipper.status()
 
     def start(self) -> None:
         """Look every `checkpoint_seconds` until `stop`."""
-        if self._heads is not None:
+        if self._shipper is not None:
+            self._shipper.start()
             self._task = asyncio.create_task(self._keep(), name="audit keeper")
 
     async def stop(self) -> None:
@@ -47,23 +72,32 @@ class TrailKeeper:
             await task
         await self._look()
 
+    async def deliver(self) -> None:
+        """Let the sinks have what there is. Call it when the own trail is closed."""
+        if self._shipper is not None and (late := await asyncio.to_thread(self._shipper.stop, DELIVERY_SECONDS)):
+            logs.get().warning(
+                "audit sinks have not got everything; it stays on the trail for the next run", sinks=late
+            )
+
     async def _keep(self) -> None:
         while True:
             await self._look()
             await asyncio.sleep(self._settings.checkpoint_seconds)
 
     async def _look(self) -> None:
-        if self._heads is None or self._settings.path is None:
+        directory, heads = self._directory, self._heads
+        if directory is None or heads is None:
             return
-        heads = self._heads
         try:
+            self._judge_sinks()
             changed = await asyncio.to_thread(heads.changed, self._trail.chain)
             if changed:
                 await self._trail.commit(checkpoint.document(changed, time.time()))
             if self._settings.log_all_access:
-                for path, document in await asyncio.to_thread(access.collect, self._settings.path):
+                for path, document in await asyncio.to_thread(access.collect, directory):
                     await self._trail.commit(document)
                     path.unlink(missing_ok=True)
+            await self._remove(directory)
         except AuditFailed:
             # The heads will be told of again: whatever was not written.
             heads.forget()
@@ -73,6 +107,40 @@ class TrailKeeper:
             self._tell(fault(error))
         else:
             self._told = ""
+
+    async def _remove(self, directory: Path) -> None:
+        """Remove what is old enough, after the trail says so."""
+        if time.monotonic() < self._removal or self._shipper is None:
+            return
+        self._removal = time.monotonic() + REMOVAL_SECONDS
+        settings, now = self._settings, time.time()
+        removed = await asyncio.to_thread(
+            retention.plan,
+            directory,
+            now=now,
+            retention_days=settings.retention_days,
+            legal_hold=settings.legal_hold,
+            delivered=self._shipper.delivered,
+        )
+        if removed:
+            await self._trail.commit(pruned.document(removed, now))
+            await asyncio.to_thread(retention.remove, directory, removed)
+            logs.get().info("removed what is past its retention", segments=len(removed))
+
+    def _judge_sinks(self) -> None:
+        failed = () if self._shipper is None else self._shipper.failed
+        if bool(failed) == self.down:
+            return
+        self.down = bool(failed)
+        if failed:
+            logs.get().error("required audit sinks are too far behind", sinks=failed)
+        else:
+            logs.get().info("audit sinks have caught up")
+        if self._sign is not None:
+            if failed:
+                self._sign.touch()
+            else:
+                self._sign.unlink(missing_ok=True)
 
     def _tell(self, why: str) -> None:
         if why != self._told:

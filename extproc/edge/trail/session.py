@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from extproc.audit.chain import Chain
 from extproc.audit.segment import Segment
+from extproc.edge.trail.cursor import sync_directory
 from extproc.edge.trail.keys import Ed25519SessionKey
 from extproc.record import timestamp
 
@@ -131,7 +132,7 @@ class Session:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             opening.rename(path)
             if self._durable:
-                _sync_directory(self._directory)
+                sync_directory(self._directory)
         except OSError:
             os.close(descriptor)
             for name in (opening, path):
@@ -153,12 +154,3 @@ def _write(descriptor: int, data: bytes) -> None:
         if written == 0:
             raise OSError(errno.EIO, "nothing was written")
         data = data[written:]
-
-
-def _sync_directory(directory: Path) -> None:
-    """Force a new name to the disk: fsync(2) of a file does not."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -42,7 +42,7 @@ def test_a_segments_first_line_says_under_what_it_was_written(tmp_path, runtime)
 
     async def play():
         audit = Auditing(runtime("retention_days: 9"), "w0", {}, supervisor="gateway.abc")
-        await audit.open(keep=False)
+        await audit.open()
         await audit.close()
 
     asyncio.run(play())
@@ -68,7 +68,7 @@ def test_a_supervisors_sign_takes_the_trail_down(tmp_path, runtime, monkeypatch)
     """A worker looks for the file now and then, and takes no request while it is there."""
     monkeypatch.setattr(auditing_module, "LOOK_SECONDS", 0.0)
     sign = tmp_path / "audit.down"
-    audit = Auditing(runtime(), "w0", {}, down=sign)
+    audit = Auditing(runtime(), "w0", {}, supervisor="gateway.abc", down=sign)
     assert not audit.trail.failed
     sign.touch()
     assert audit.trail.failed

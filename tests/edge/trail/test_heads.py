@@ -1,13 +1,10 @@
 """How far each chain has come, seen from outside: live, closed, crashed, and in the middle of being written."""
 
-import fcntl
-import os
-
 import pytest
 
 from extproc.audit import merkle
 from extproc.audit.chain import GENESIS
-from extproc.edge.trail import heads as heads_module
+from extproc.edge.trail import sealed
 from extproc.edge.trail.heads import Heads
 from extproc.edge.trail.session import Session
 
@@ -96,7 +93,7 @@ def test_a_chain_that_never_had_a_seal(tmp_path, chain):
 
 def test_a_seal_far_from_the_end_is_found(tmp_path, chain, monkeypatch):
     """However much a crash has left behind it."""
-    monkeypatch.setattr(heads_module, "TAIL_BYTES", 16)
+    monkeypatch.setattr(sealed, "_STEP", 16)
     session, heads = chain(), Heads(tmp_path)
     session.write([{"n": 1}])
     [path] = tmp_path.iterdir()
@@ -112,18 +109,3 @@ def test_one_chain_is_left_out_and_other_files_do_not_matter(tmp_path, chain):
     other.write([{"n": 1}])
     (tmp_path / "notes.txt").write_text("x")
     assert [head.chain for head in Heads(tmp_path).changed(but=mine.chain.name)] == [other.chain.name]
-
-
-def test_a_segment_is_locked_as_long_as_its_writer_lives(tmp_path, chain):
-    """By the kernel, which gives the lock up with the process."""
-    session = chain()
-    session.write([{"n": 1}])
-    [path] = tmp_path.iterdir()
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        with pytest.raises(BlockingIOError):
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        session.close()
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    finally:
-        os.close(descriptor)

@@ -21,7 +21,7 @@ class Place:
         self.directory = directory
         self.settings = replace(AuditSettings(path=directory, checkpoint_seconds=0.01), **settings)
         self.trail = self.open("gateway")
-        self.keeper = TrailKeeper(self.settings, self.trail)
+        self.keeper = TrailKeeper(self.settings, self.trail, ())
 
     def open(self, name):
         """A writer's trail."""
