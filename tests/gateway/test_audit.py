@@ -5,6 +5,8 @@ import hmac
 import json
 import os
 import signal
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from google.protobuf import json_format
@@ -150,3 +152,85 @@ def test_a_gateway_does_not_start_without_its_keys(gateways, regions, launch, se
     with pytest.raises(AssertionError) as refused:
         gateways(config)
     assert words in str(refused.value)
+
+
+SINKS = """
+policies: {chain: [audit-logger]}
+policy:
+  audit-logger:
+    immutable: IMMUTABLE
+    sinks:
+      - {type: webhook, url: "http://127.0.0.1:PORT/audit", max_lag_seconds: 3, interval_seconds: 0.2}
+"""
+
+
+class Hook(BaseHTTPRequestHandler):
+    """Takes lines, or refuses to."""
+
+    def do_POST(self):
+        """One piece of the trail."""
+        data = self.rfile.read(int(self.headers["content-length"]))
+        if self.server.refuse:
+            self.send_response(503)
+        else:
+            self.server.lines += data.splitlines()
+            self.send_response(200)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+@pytest.fixture
+def hook():
+    """A server for webhooks."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hook)
+    server.lines, server.refuse = [], False
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def start(gateways, regions, launch, hook, immutable):
+    """A gateway with a webhook that it cannot do without."""
+    settings = SINKS.replace("PORT", str(hook.server_address[1])).replace("IMMUTABLE", immutable)
+    return gateways(launch.pack(launch.target("east", regions[0], "chat", model="m"), settings))
+
+
+def test_a_required_sink_that_is_down_refuses_requests(gateways, regions, launch, hook):
+    """When it is further behind than it may be; it is told, and requests are taken again when it has caught up."""
+    gateway = start(gateways, regions, launch, hook, "true")
+    assert ask(gateway, {"model": "m", "messages": MESSAGES})[1].status_code == 200
+    launch.eventually(lambda: hook.lines)
+    hook.refuse = True
+
+    def refused():
+        answer = ask(gateway, {"model": "m", "messages": MESSAGES})[1]
+        return answer.status_code == 503 and "audit trail" in answer.text
+
+    launch.eventually(refused)
+    assert "required audit sinks are too far behind" in gateway.log()
+    assert launch.get(f"{gateway.url}/readyz")[0] == 503
+    hook.refuse = False
+    launch.eventually(lambda: ask(gateway, {"model": "m", "messages": MESSAGES})[1].status_code == 200)
+    gateway.stop()
+    # At least once: what it got is the trail, line for line.
+    wanted = {json.dumps(line, sort_keys=True) for line in gateway.trail()}
+    assert {json.dumps(json.loads(line), sort_keys=True) for line in hook.lines} == wanted
+
+
+def test_without_immutable_a_sink_that_is_down_refuses_nothing(gateways, regions, launch, hook):
+    """It is told, and the lines wait on the disk."""
+    hook.refuse = True
+    gateway = start(gateways, regions, launch, hook, "false")
+    launch.eventually(
+        lambda: (
+            ask(gateway, {"model": "m", "messages": MESSAGES})
+            and "required audit sinks are too far behind" in gateway.log()
+        )
+    )
+    assert ask(gateway, {"model": "m", "messages": MESSAGES})[1].status_code == 200
