@@ -7,6 +7,7 @@ import ctypes
 import os
 import signal
 import sys
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ HEALTH_SECONDS = 2.5
 # How long a new worker waits for its first credentials.
 CREDENTIAL_SECONDS = 5.0
 READY = "ready"
+# For handlers that were cancelled.
+CLOSING_SECONDS = 5.0
 
 _PR_SET_PDEATHSIG = 1
 
@@ -117,6 +120,10 @@ async def serve(settings: WorkerSettings) -> int:
     if announce:
         await asyncio.sleep(HEALTH_SECONDS)
     await grpc_server.stop(settings.drain_seconds)
+    # Handlers that were cut off at last still have their own end to come to, and a record to write.
+    end = time.monotonic() + CLOSING_SECONDS
+    while processor.open and time.monotonic() < end:  # noqa: ASYNC110 - it tells nobody when it changes
+        await asyncio.sleep(0.01)
     renewing.cancel()
     await keeper.stop()
     await auditing.close()

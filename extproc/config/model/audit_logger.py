@@ -78,7 +78,7 @@ class AuditLogger(Section):
         description="Bodies in records: none, as the policies left them, or (encrypted only) the request as it came.",
     )
     capture_bytes: int = Field(
-        default=65_536, ge=1, le=4_194_304, description="Bytes of each captured body at the most; the rest is cut off."
+        default=65_536, ge=1, le=1_048_576, description="Bytes of each captured body at the most; the rest is cut off."
     )
     encryption_key: SecretSource | None = Field(
         default=None, description="32 secret bytes. With it captured bodies are encrypted (AES-256-GCM)."

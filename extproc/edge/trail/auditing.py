@@ -70,7 +70,8 @@ class Auditing:
             "log_all_access": settings.log_all_access,
             "config": runtime.named,
         }
-        if supervisor:
+        # A supervisor whose own trail is down has no chain yet, only its name.
+        if "." in supervisor:
             header["supervisor"] = supervisor
         self.trail = Trail(
             settings,

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 RETRY_SECONDS = 1.0
 # How long a process that ends waits for its last batch: a disk that hangs must not hold it for ever.
 CLOSE_SECONDS = 10.0
+# Of captured bodies in one batch, roughly: a request's, an answer's, and what JSON adds.
+MOST_BYTES = 64 * 1024 * 1024
 
 
 class AuditFailed(Exception):
@@ -69,6 +71,9 @@ class Trail:
         self._settings = settings
         self._directory: Path | None = settings.path if settings.enabled else None
         self._writer = writer
+        # A batch is made in memory and read as one by whoever verifies it.
+        captured = 3 * settings.capture_bytes if settings.capture != "none" else 1
+        self._most = max(1, min(settings.max_batch, MOST_BYTES // captured))
         self._header = header
         self._voucher = voucher
         self._meter = meter
@@ -105,6 +110,9 @@ class Trail:
     def put(self, document: Mapping[str, object]) -> None:
         """Hand a record over without waiting. What cannot be kept is counted, and told on the trail."""
         if self._thread is None:
+            if self._directory is not None:
+                logs.get().error("a record came when the audit trail was closed, and is lost")
+                self._lose(1)
             return
         if not self._settings.immutable and self._queue.qsize() >= self._settings.queue_records:
             self._drop(1)
@@ -117,13 +125,11 @@ class Trail:
         Raises:
             AuditFailed: they are not on the trail.
         """
-        if self._thread is None:
-            return
-        if not self._settings.immutable:
+        if self._directory is None or not self._settings.immutable:
             for document in documents:
                 self.put(document)
             return
-        if self._broken:
+        if self._broken or self._thread is None:
             self._lose(len(documents))
             raise AuditFailed("the trail cannot be written")
         loop = asyncio.get_running_loop()
@@ -159,7 +165,7 @@ class Trail:
                 return
 
     def _gather(self, *, wait: bool) -> tuple[list[_Item], bool]:
-        """All that waits, at most `max_batch`; whether it is the last."""
+        """All that waits, up to a bound; whether it is the last."""
         batch: list[_Item] = []
         try:
             item = self._queue.get(timeout=None if wait and not self._broken else RETRY_SECONDS)
@@ -167,7 +173,7 @@ class Trail:
                 if item is _END:
                     return batch, True
                 batch.append(item)
-                if len(batch) >= self._settings.max_batch:
+                if len(batch) >= self._most:
                     break
                 item = self._queue.get_nowait()
         except queue.Empty:

@@ -2,15 +2,18 @@
 
 import asyncio
 import json
+import time
 from dataclasses import replace
 
 import pytest
 from structlog.testing import capture_logs
 
 from extproc.audit import checkpoint
+from extproc.audit.verify import verify
 from extproc.config.runtime import AuditSettings
-from extproc.edge.trail import access
+from extproc.edge.trail import access, session
 from extproc.edge.trail.keeper import TrailKeeper
+from extproc.edge.trail.listing import Listing
 from extproc.edge.trail.writer import AuditFailed, Trail
 
 
@@ -178,3 +181,64 @@ def test_a_directory_that_is_gone_is_told_once(place):
     with capture_logs() as logged:
         asyncio.run(play())
     assert [line["event"] for line in logged] == ["the audit trail cannot be looked at"]
+
+
+@pytest.fixture
+def old(place, monkeypatch):
+    """A chain of ten days ago, closed in order."""
+    with monkeypatch.context() as past:
+        past.setattr(session.time, "time", lambda: time.time_ns() / 1e9 - 10 * 86_400)
+        chain = session.Session(place.directory, "w9", {}, voucher=None, segment_bytes=10**9, durable=True)
+        chain.write([{"event": "exchange"}])
+        chain.close()
+    [path] = place.directory.glob("*.w9.*")
+    return path
+
+
+def kept(place, **settings):
+    """Keep the trail for one look."""
+    keeper = TrailKeeper(replace(place.settings, **settings), place.trail, ())
+
+    async def play():
+        keeper.start()
+        await keeper.stop()
+
+    asyncio.run(play())
+
+
+def test_what_is_past_its_retention_goes_and_the_trail_still_verifies(place, old):
+    """The line that tells of it is there before the segment is gone."""
+    kept(place, retention_days=9)
+    assert not old.exists()
+    [line] = place.lines("pruned")
+    assert [one["segment"] for one in line["removed"]] == [old.name]
+    place.trail.close()
+    assert verify(Listing(place.directory).sources, closed=True).findings == []
+
+
+@pytest.mark.parametrize("settings", [{"retention_days": 11}, {"retention_days": 9, "legal_hold": True}])
+def test_what_must_be_kept_stays(place, old, settings):
+    """Before its time, and under a legal hold."""
+    kept(place, **settings)
+    assert old.exists()
+    assert place.lines("pruned") == []
+
+
+class Behind:
+    """A shipper of which a required sink is too far behind."""
+
+    failed = ("archive",)
+
+
+def test_a_sink_that_is_behind_takes_the_trail_down(place, tmp_path):
+    """The keeper says so at once, by a file to those in other processes, and takes it back."""
+    keeper = TrailKeeper(place.settings, place.trail, (), tmp_path / "audit.down")
+    good, keeper._shipper = keeper._shipper, Behind()
+    with capture_logs() as logged:
+        keeper._judge_sinks()
+        keeper._judge_sinks()
+        assert (keeper.down, (tmp_path / "audit.down").exists()) == (True, True)
+        keeper._shipper = good
+        keeper._judge_sinks()
+    assert (keeper.down, (tmp_path / "audit.down").exists()) == (False, False)
+    assert [line["log_level"] for line in logged] == ["error", "info"]

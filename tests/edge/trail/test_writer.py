@@ -319,3 +319,22 @@ def test_files_are_the_operators_alone(directory, opened):
     opened()
     [path] = directory.glob("*.jsonl")
     assert (directory.stat().st_mode & 0o777, path.stat().st_mode & 0o777) == (0o700, 0o600)
+
+
+def test_a_record_after_the_end_is_not_lost_in_silence(directory, opened):
+    """The log says so, or whoever waits for it is told."""
+    trail = opened()
+    trail.close()
+    with capture_logs() as logged:
+        trail.put(record(1))
+    assert [line["log_level"] for line in logged] == ["error"]
+    with pytest.raises(AuditFailed):
+        asyncio.run(trail.commit(record(2)))
+    assert events(directory) == ["opened", "seal", "closed", "seal"]
+
+
+def test_batches_of_captured_bodies_are_small(opened):
+    """A batch is made in memory."""
+    assert opened(capture="redacted", capture_bytes=1_048_576)._most == 21
+    assert opened(capture="none", capture_bytes=1_048_576)._most == 1024
+    assert opened(capture="redacted", capture_bytes=1, max_batch=7)._most == 7
