@@ -49,7 +49,7 @@ def recorded(monkeypatch):
 
 
 def test_reads_are_recorded(trails, tmp_path, recorded):
-    """Where the newest header says `log_all_access`, each command puts on record what it reads, and with which filters."""
+    """Where the newest header says `log_all_access`, each command puts on record what it reads and how."""
     trail = trails()
     trail.writer("older", 0.0, log_all_access=False).write()
     writer = trail.writer("w0", log_all_access=True)

@@ -113,7 +113,7 @@ def test_what_is_no_trail_is_status_2(trail, tmp_path, what, capsys):
     assert str(path) in capsys.readouterr().err
 
 
-def test_segment_that_goes_meanwhile(trail, monkeypatch, capsys):
+def test_segment_that_goes_meanwhile(trail, monkeypatch):
     """When retention removes a segment between listing and reading, it is listed again."""
     read = Chunks.__call__
     failures = [FileNotFoundError(2, "gone"), FileNotFoundError(2, "gone")]
