@@ -22,7 +22,7 @@ from extproc.audit.checkpoint import Head
 from extproc.audit.pruned import Removed
 from extproc.audit.report import Report
 from extproc.audit.verify import verify
-from extproc.edge.trail import Listing
+from extproc.edge.trail.listing import Listing
 from extproc.emulator.received import Received
 from extproc.openai import chat
 from extproc.record import ExchangeRecord, timestamp

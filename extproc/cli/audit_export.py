@@ -11,7 +11,7 @@ from extproc.cli.audit_reading import UNUSABLE, add_filters, add_path, filter_of
 
 if TYPE_CHECKING:
     from extproc.audit.filter import Filter
-    from extproc.edge.trail import Listing
+    from extproc.edge.trail.listing import Listing
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

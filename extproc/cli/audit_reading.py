@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from extproc.audit.filter import Filter
     from extproc.audit.source import Source
-    from extproc.edge.trail import Listing
+    from extproc.edge.trail.listing import Listing
 
 DONE = 0
 DOUBTFUL = 1
@@ -84,7 +84,7 @@ def trail(path: Path, what: str, filters: dict[str, object]) -> Listing:
         OSError: it cannot be read.
     """
     from extproc.edge import audit_access
-    from extproc.edge.trail import Listing
+    from extproc.edge.trail.listing import Listing
 
     listing = Listing(path)
     if not listing.alone and logs_reads(listing.sources):

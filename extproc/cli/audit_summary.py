@@ -12,7 +12,7 @@ from extproc.cli.audit_reading import UNUSABLE, add_filters, add_path, filter_of
 if TYPE_CHECKING:
     from extproc.audit.filter import Filter
     from extproc.audit.summary import Day
-    from extproc.edge.trail import Listing
+    from extproc.edge.trail.listing import Listing
 
 _OUTCOMES = ("served", "blocked", "rejected", "failed", "aborted")
 _VERDICTS = ("allow", "redact", "block")

@@ -92,7 +92,7 @@ def _prove(arguments: argparse.Namespace, keys: list[bytes], expected: list[tupl
 def _verify(path: Path, keys: list[bytes], expected: list[tuple[Head, Place]], *, closed: bool) -> Report:
     from extproc.audit.report import Report
     from extproc.audit.verify import verify
-    from extproc.edge.trail import Listing
+    from extproc.edge.trail.listing import Listing
 
     if trail(path, "audit verify", {}).alone:
         raise ValueError(f"{path} is one segment: a trail is proven as a whole, by its directory")

@@ -14,7 +14,7 @@ from extproc.audit.claims import NEVER
 from extproc.audit.links import document
 from extproc.audit.report import Report
 from extproc.audit.verify import verify
-from extproc.edge.trail import Listing
+from extproc.edge.trail.listing import Listing
 
 if TYPE_CHECKING:
     from pathlib import Path

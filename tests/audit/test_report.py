@@ -43,7 +43,7 @@ def test_every_code_has_its_meaning():
     """The codes that the sources use are those that are explained, no more and no fewer."""
     package = Path(extproc.audit.__file__).parent.parent
     sources = "\n".join(
-        path.read_text() for room in ("audit", "edge") for path in sorted((package / room).glob("*.py"))
+        path.read_text() for room in ("audit", "edge") for path in sorted((package / room).rglob("*.py"))
     )
     pattern = r"(?:\bfind|_find|_stop|Trouble)\(\s*\"([a-z-]+)\""
     assert set(re.findall(pattern, sources)) == set(MEANINGS)

@@ -10,7 +10,7 @@ import pytest
 
 from extproc.audit.report import Report
 from extproc.audit.verify import verify
-from extproc.edge.trail import Listing
+from extproc.edge.trail.listing import Listing
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ import pytest
 from extproc.audit import checkpoint
 from extproc.audit.report import Place
 from extproc.audit.verify import verify
-from extproc.edge.trail import Listing
+from extproc.edge.trail.listing import Listing
 
 
 @pytest.fixture

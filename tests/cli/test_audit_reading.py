@@ -10,7 +10,7 @@ import pytest
 from extproc.audit.filter import Filter
 from extproc.cli import audit_reading, main
 from extproc.edge import audit_access
-from extproc.edge.trail import Listing
+from extproc.edge.trail.listing import Listing
 
 
 def parsed(*words):

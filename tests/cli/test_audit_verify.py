@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from extproc.cli import audit_verify, main
-from extproc.edge.trail import Chunks
+from extproc.edge.trail.listing import Chunks
 
 
 @pytest.fixture

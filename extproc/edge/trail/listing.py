@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _CHUNK = 2**18
 # A piece is an object of the S3 sink: named by the offset of its first byte in the segment.
 _PIECE = re.compile(r"(\d{12})\.jsonl")
+# How far sinks have come is kept beside the trail, and is no part of it: the folder, and the files in it.
+_CURSORS = ".delivered"
+_CURSOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.(?:json|new)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,10 @@ class Listing:
             raise NotADirectoryError(errno.ENOTDIR, "Neither a directory nor a segment", str(path))
         for each in [path] if self.alone else sorted(path.iterdir()):
             found = segment.parse(each.name)
-            if found is None or found.name != each.name or each.is_symlink() or not (each.is_file() or each.is_dir()):
+            if each.name == _CURSORS and each.is_dir() and not each.is_symlink():
+                if report is not None:
+                    self._cursors(each, report)
+            elif found is None or found.name != each.name or each.is_symlink() or not (each.is_file() or each.is_dir()):
                 if report is not None:
                     report.find("foreign-file", each.name, "it is not named as a segment, or no plain file")
             elif each.is_dir():
@@ -70,6 +76,12 @@ class Listing:
             else:
                 size = each.stat().st_size
                 yield found, [_Part(each, size)], size
+
+    @staticmethod
+    def _cursors(folder: Path, report: Report) -> None:
+        for each in sorted(folder.iterdir()):
+            if _CURSOR.fullmatch(each.name) is None or each.is_symlink() or not each.is_file():
+                report.find("foreign-file", f"{folder.name}/{each.name}", "it is no cursor of a sink")
 
     @staticmethod
     def _pieces(folder: Path, report: Report | None) -> list[_Part]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 
-from extproc.edge.trail import Listing
-from extproc.edge.trail_follow import Follower
+from extproc.edge.trail.follow import Follower
+from extproc.edge.trail.listing import Listing
 
 
 def test_what_comes_is_given_once(trails, tmp_path):

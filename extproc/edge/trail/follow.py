@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from extproc.audit.reader import Reader
-from extproc.edge.trail import Chunks, Listing
+from extproc.edge.trail.listing import Chunks, Listing
 
 if TYPE_CHECKING:
     from pathlib import Path
