@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import extproc.audit
-from extproc.audit.report import MEANINGS, MOST_FINDINGS, Finding, Place, Report
+from extproc.audit.report import MEANINGS, MOST_FINDINGS, MOST_NOTES, Finding, Place, Report
 
 
 def test_place_of_a_finding():
@@ -24,6 +24,9 @@ def test_findings_are_bounded():
         report.find("changed-line", "a", "t", line=line)
     assert (len(report.findings), report.omitted, report.whole) == (MOST_FINDINGS, 5, False)
     assert list(report.codes()) == ["changed-line"]
+    for _ in range(MOST_NOTES + 5):
+        report.note("open", "a", "t")
+    assert len(report.notes) == MOST_NOTES
 
 
 def test_document_is_json():

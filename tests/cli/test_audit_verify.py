@@ -97,6 +97,20 @@ def test_kept_checkpoint(trail, tmp_path, capsys):
         assert main(["audit", "verify", str(trail.path), "--expect", str(kept)]) == 2
 
 
+def test_notes_of_one_kind_are_drawn_together(trails, tmp_path, capsys):
+    """Of many open chains the first five are named, and how many more there are; --json has all."""
+    trail = trails()
+    for number in range(8):
+        trail.writer(f"w{number}").write()
+    trail.save(tmp_path)
+    assert main(["audit", "verify", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert out.count("\n  open ") == 5
+    assert "\n  and 3 more (--json has them)\n" in out
+    assert main(["audit", "verify", str(tmp_path), "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["notes"]) == 9
+
+
 def test_foreign_file(trail, capsys):
     """A file of somebody else is found."""
     (trail.path / "notes.txt").write_text("x")
