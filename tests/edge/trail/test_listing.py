@@ -180,7 +180,7 @@ def test_trail_is_whole_while_it_is_written(trails, keys, tmp_path):
     thread.start()
     try:
         lines = []
-        while len(lines) < 20:
+        while len(lines) < 60:
             report = Report()
             verify(Listing(tmp_path, report).sources, [trail.signing.public], report=report)
             if report.totals.chains == 3:
