@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from extproc.audit import pruned, segment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from extproc.audit.checkpoint import Head
     from extproc.audit.pruned import Removed
@@ -86,9 +86,9 @@ class Removals:
         # What told of the oldest may have been removed in its turn, in the segment it stood in.
         lowest = gap.low if gap.low > 1 or gap.high not in told else min(told)
         name = gap.source.name
-        untold = [number for number in range(lowest, gap.high + 1) if number not in told]
+        untold = _untold(told, lowest, gap.high)
         if untold:
-            text = f"segment {_ranges(untold)} of chain {walk.chain} is not here, and nothing tells that it was removed"
+            text = f"segment {untold} of chain {walk.chain} is not here, and nothing tells that it was removed"
             self._report.find("segment-missing", name, text)
             return
         seq, hashed = gap.seq if lowest == gap.low else told[lowest].removed.first, gap.hash
@@ -104,9 +104,9 @@ class Removals:
             self._report.note("removed-earlier", name, text)
 
     def _whole(self, chain: str, told: dict[int, _Removal]) -> None:
-        untold = [number for number in range(min(told), max(told)) if number not in told]
+        untold = _untold(told, min(told), max(told))
         if untold:
-            text = f"segment {_ranges(untold)} of chain {chain} is not here, and nothing tells that it was removed"
+            text = f"segment {untold} of chain {chain} is not here, and nothing tells that it was removed"
             self._find("segment-missing", told[max(told)].place, text)
 
     def _still_here(self, walk: Walk, number: int, removal: _Removal) -> None:
@@ -136,12 +136,11 @@ class Removals:
         self._report.find(code, place.file, text, line=place.line)
 
 
-def _ranges(numbers: list[int]) -> str:
-    """Numbers in words, runs drawn together: "2, 5 to 7"."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and runs[-1][1] == number - 1:
-            runs[-1][1] = number
-        else:
-            runs.append([number, number])
-    return ", ".join(str(low) if low == high else f"{low} to {high}" for low, high in runs)
+def _untold(told: Collection[int], low: int, high: int) -> str:
+    """The numbers from `low` to `high` that are not told, in words, runs drawn together: "2, 5 to 7"."""
+    runs = []
+    for number in [*sorted(each for each in told if low <= each <= high), high + 1]:
+        if number > low:
+            runs.append(f"{low}" if number == low + 1 else f"{low} to {number - 1}")
+        low = number + 1
+    return ", ".join(runs)

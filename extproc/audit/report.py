@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# A trail that was wiped over has as many findings as lines; nobody reads more than these.
+# A trail that was wiped over has as many findings as lines; nobody reads more than these, nor more notes.
 MOST_FINDINGS = 1000
+MOST_NOTES = 10_000
 
 MEANINGS = {
     "empty": "Whatever the trail held is gone.",
@@ -134,7 +135,8 @@ class Report:
 
     def note(self, code: str, file: str, text: str) -> None:
         """Add a note."""
-        self.notes.append(Note(code, file, text))
+        if len(self.notes) < MOST_NOTES:
+            self.notes.append(Note(code, file, text))
 
     def codes(self) -> Iterator[str]:
         """The findings' codes, each once, in the order in which they were found."""

@@ -26,9 +26,9 @@ class LineTooLong(ValueError):
 class Source:
     """One segment. `name` is what messages call it, `size` how many bytes `chunks` gives, from its begin each time.
 
-    What lines at or behind `claims_until` say of other chains is not asked for: in a trail that is being written, they
-    may have been looked at before (None: nothing is being written). `uploaded`: it is a copy in pieces that end at
-    seals, without what a crash may have left behind the last one.
+    What lines at or behind `claims_until` say of other chains is not asked for: in a trail that is being written, those
+    chains may have been looked at before (None: nothing is being written). `uploaded`: it is a copy in pieces that end
+    at seals, without what a crash may have left behind the last one.
     """
 
     segment: Segment

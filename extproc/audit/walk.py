@@ -204,7 +204,9 @@ class Walk:
             # When a line of the batch is known to be wrong, its root cannot be right.
             if self._sound or trouble.code != "batch":
                 self._trouble(source, number, trouble)
-        holds = self._sound and self._key is not None
+        if self._sound and self._key is None:
+            self._trouble(source, number, Trouble("opened", "a seal, but no line before it says whose key made it"))
+        holds = self._sound
         time = str(parsed.get("time"))
         told = tuple(self._told) if holds else ()
         seal = self.last = Seal(self._links.seq - 1, self._links.head, source.segment.number, time, told)

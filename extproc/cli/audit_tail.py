@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
             print(shown(line, as_json=arguments.json))
         status = warn(doubts)
         if arguments.follow:
-            from extproc.edge.trail.following import Follower
+            from extproc.edge.trail.follow import Follower
 
             follower = Follower(arguments.path, listing)
             while True:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,12 +14,13 @@ from extproc.cli.audit_reading import UNUSABLE, trail
 if TYPE_CHECKING:
     from extproc.audit.checkpoint import Head
     from extproc.audit.proof import Proven
-    from extproc.audit.report import Place, Report
+    from extproc.audit.report import Note, Place, Report
 
 WHOLE = 0
 NOT_WHOLE = 1
 # Retention may remove a segment between its listing and its reading.
 _ATTEMPTS = 3
+_NOTES_OF_A_KIND = 5
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -94,11 +96,13 @@ def _verify(path: Path, keys: list[bytes], expected: list[tuple[Head, Place]], *
     from extproc.audit.verify import verify
     from extproc.edge.trail.listing import Listing
 
-    if trail(path, "audit verify", {}).alone:
-        raise ValueError(f"{path} is one segment: a trail is proven as a whole, by its directory")
+    recorded = False
     for attempt in range(_ATTEMPTS):
         report = Report()
         try:
+            if not recorded and trail(path, "audit verify", {}).alone:
+                raise ValueError(f"{path} is one segment: a trail is proven as a whole, by its directory")
+            recorded = True
             return verify(Listing(path, report).sources, keys, closed=closed, expected=expected, report=report)
         except FileNotFoundError:
             if attempt == _ATTEMPTS - 1:
@@ -162,6 +166,17 @@ def _proven(proven: Proven, path: Path) -> str:
     return f"{path}: proven: {record}, sealed {printable(proven.sealed_at)}; {who}"
 
 
+def _some(notes: list[Note]) -> list[Note]:
+    """The first few notes of each code."""
+    seen: Counter[str] = Counter()
+    shown = []
+    for note in notes:
+        seen[note.code] += 1
+        if seen[note.code] <= _NOTES_OF_A_KIND:
+            shown.append(note)
+    return shown
+
+
 def _text(report: Report, path: Path) -> list[str]:
     from extproc.audit.columns import printable, table
 
@@ -176,8 +191,10 @@ def _text(report: Report, path: Path) -> list[str]:
     if report.omitted:
         lines += ["", f"and {report.omitted} more findings"]
     if report.notes:
-        rows = [[note.code, printable(note.file), printable(note.text)] for note in report.notes]
+        rows = [[note.code, printable(note.file), printable(note.text)] for note in _some(report.notes)]
         lines += ["", "notes", *(f"  {line}" for line in table(rows))]
+        if len(rows) < len(report.notes):
+            lines.append(f"  and {len(report.notes) - len(rows)} more (--json has them)")
     totals = report.totals
     counts: list[tuple[str, object]] = [
         ("chains", totals.chains),

@@ -64,6 +64,18 @@ def test_removed_without_a_word(old, tmp_path, untold):
     assert outcome(trail, gateway, tmp_path)[0] == ["segment-missing"]
 
 
+def test_number_of_somebody_else(old, tmp_path):
+    """A file that claims to be the thousand-millionth segment is found, and no list is made of those before it."""
+    trail, writer, gateway, removals = old
+    far = removals[0].segment.replace(".000001.", ".999999999.")
+    trail.files[far] = trail.files[removals[0].segment]
+    gateway.close()
+    assert "after-closed" in trail.report(tmp_path).codes()
+    del trail.files[removals[3].segment]
+    texts = [finding.text for finding in trail.report(tmp_path).findings]
+    assert any(f"segment 4 to 999999998 of chain {writer.name} is not here" in text for text in texts)
+
+
 def test_what_told_of_the_oldest_is_gone(old, tmp_path):
     """When the line about older segments has been removed itself, the ones before the last removed are only noted."""
     trail, writer, gateway, removals = old

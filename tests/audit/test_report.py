@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import extproc.audit
-from extproc.audit.report import MEANINGS, MOST_FINDINGS, Finding, Place, Report
+from extproc.audit.report import MEANINGS, MOST_FINDINGS, MOST_NOTES, Finding, Place, Report
 
 
 def test_place_of_a_finding():
@@ -24,6 +24,9 @@ def test_findings_are_bounded():
         report.find("changed-line", "a", "t", line=line)
     assert (len(report.findings), report.omitted, report.whole) == (MOST_FINDINGS, 5, False)
     assert list(report.codes()) == ["changed-line"]
+    for _ in range(MOST_NOTES + 5):
+        report.note("open", "a", "t")
+    assert len(report.notes) == MOST_NOTES
 
 
 def test_document_is_json():
@@ -43,7 +46,7 @@ def test_every_code_has_its_meaning():
     """The codes that the sources use are those that are explained, no more and no fewer."""
     package = Path(extproc.audit.__file__).parent.parent
     sources = "\n".join(
-        path.read_text() for room in ("audit", "edge/trail") for path in sorted((package / room).glob("*.py"))
+        path.read_text() for room in ("audit", "edge") for path in sorted((package / room).rglob("*.py"))
     )
     pattern = r"(?:\bfind|_find|_stop|Trouble)\(\s*\"([a-z-]+)\""
     assert set(re.findall(pattern, sources)) == set(MEANINGS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from hashlib import sha256
 
 import pytest
 
@@ -86,6 +87,12 @@ def replace(names, at, old, new):
     return change
 
 
+# The seal of no lines, as a chain's first line: nothing in it is wrong but that nobody can have signed it.
+BARE_SEAL = b'{"chain":"w0.%b","seq":0,"prev":"%b","time":"","event":"seal","count":0,"root":"%b","sig":""}\n' % (
+    sha256(b"w0").hexdigest()[:12].encode(),
+    b"0" * 64,
+    sha256().hexdigest().encode(),
+)
 CASES = {
     "a record changed": (lambda n: replace(n, 0, b'"path":"/v1', b'"path":"/v2'), [(0, ":2", "changed-line")]),
     "a seal changed": (
@@ -112,6 +119,10 @@ CASES = {
     "the first line gone": (
         lambda n: lambda files: files.update({n[0]: files[n[0]].split(b"\n", 1)[1]}),
         [(0, ":1", "missing-lines")],
+    ),
+    "no begin": (
+        lambda n: lambda files: files.update({n[0]: BARE_SEAL}),
+        [(0, ":1", "opened"), (1, ":1", "missing-lines")],
     ),
     "another key": (lambda n: replace(n, 1, b'"public_key":"', b'"public_key":"A'), [(1, ":1", "opened")]),
     "an older key id": (

@@ -1,14 +1,18 @@
 """The audit trail of a whole gateway: every end on record, readable by its published form, durable before the end."""
 
+import base64
 import hashlib
 import hmac
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from google.protobuf import json_format
 
 from extproc._pb import audit_pb2
@@ -16,6 +20,7 @@ from extproc.audit import body
 from extproc.audit.chain import key_id
 
 KEY = bytes(range(32))
+PRIVATE = Ed25519PrivateKey.from_private_bytes(KEY)
 POLICIES = """
 policies: {chain: [prompt-injection, pii-detector, dlp-filter, audit-logger]}
 policy:
@@ -85,6 +90,12 @@ def test_every_end_is_on_record_in_the_published_form(gateway):
     gateway.stop()
     for line in gateway.trail():
         json_format.Parse(json.dumps(line), audit_pb2.AuditLine())
+    public = PRIVATE.public_key().public_bytes_raw()
+    command = [sys.executable, "-m", "extproc", "audit", "verify", str(gateway.directory / "audit"), "--closed"]
+    verified = subprocess.run(
+        [*command, "--public-key", base64.b64encode(public).decode()], capture_output=True, text=True, check=False
+    )
+    assert verified.returncode == 0, verified.stdout + verified.stderr
     told = json.dumps(gateway.trail())
     assert "jane" not in told
     assert "not-for-the-record" not in told

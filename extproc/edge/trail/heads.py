@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import orjson
@@ -58,14 +59,20 @@ class Heads:
             if segment == last and size == now and not gone:
                 return None
             head = self._last_seal(segments)
+            if gone:
+                head = self._final(head, segments)
         except FileNotFoundError:
             return None  # Removed in this moment, its retention being over.
-        if gone:
-            head = Head(head.chain, last.number, head.seq, head.hash, final=True, size=now)
-        elif head.seq < 0:
+        if not gone and head.seq < 0:
             return None  # It has only just been opened.
         self._known[last.chain] = (last, now, head)
         return head if head != known else None
+
+    def _final(self, head: Head, segments: list[Segment]) -> Head:
+        """With the size of the segment in which the last seal stands; a later one without any was never durable."""
+        (sealed_in,) = (segment for segment in segments if segment.number == head.segment)
+        size = (self._directory / sealed_in.name).stat().st_size
+        return replace(head, final=True, size=size)
 
     def _last_seal(self, segments: list[Segment]) -> Head:
         """A chain's; a segment in which a crash left none is at the head of the one before."""

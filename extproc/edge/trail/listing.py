@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from extproc.audit import segment
 from extproc.audit.source import Source
+from extproc.edge.trail.access import NOTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,12 +19,13 @@ if TYPE_CHECKING:
     from extproc.audit.report import Report
 
 _CHUNK = 2**18
-# Beside the segments, without a line of the trail: notes of readers, how far sinks have come, and a segment that is
-# being opened.
-BESIDE = frozenset({".access", ".delivered"})
+# A segment that is being opened has no line yet.
 _OPENING = re.compile(r"\..+\.jsonl\.opening")
 # A piece is an object of the S3 sink: named by the offset of its first byte in the segment.
 _PIECE = re.compile(r"(\d{12})\.jsonl")
+# How far sinks have come is kept beside the trail, and is no part of it: the folder, and the files in it.
+_CURSORS = ".delivered"
+_CURSOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.(?:json|new)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +65,13 @@ class Listing:
         if self.alone and segment.parse(path.name) is None:
             raise NotADirectoryError(errno.ENOTDIR, "Neither a directory nor a segment", str(path))
         for each in [path] if self.alone else sorted(path.iterdir()):
-            if each.name in BESIDE or _OPENING.fullmatch(each.name):
+            if each.name == NOTES or _OPENING.fullmatch(each.name):
                 continue
             found = segment.parse(each.name)
-            if found is None or found.name != each.name or each.is_symlink() or not (each.is_file() or each.is_dir()):
+            if each.name == _CURSORS and each.is_dir() and not each.is_symlink():
+                if report is not None:
+                    self._cursors(each, report)
+            elif found is None or found.name != each.name or each.is_symlink() or not (each.is_file() or each.is_dir()):
                 if report is not None:
                     report.find("foreign-file", each.name, "it is not named as a segment, or no plain file")
             elif each.is_dir():
@@ -76,6 +81,12 @@ class Listing:
             else:
                 size = each.stat().st_size
                 yield found, [_Part(each, size)], size
+
+    @staticmethod
+    def _cursors(folder: Path, report: Report) -> None:
+        for each in sorted(folder.iterdir()):
+            if _CURSOR.fullmatch(each.name) is None or each.is_symlink() or not each.is_file():
+                report.find("foreign-file", f"{folder.name}/{each.name}", "it is no cursor of a sink")
 
     @staticmethod
     def _pieces(folder: Path, report: Report | None) -> list[_Part]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from itertools import accumulate, pairwise
 
 import pytest
@@ -53,6 +54,16 @@ def test_foreign_files(tmp_path, name):
     (tmp_path / name).write_bytes(b"x")
     listing, found = listed(tmp_path)
     assert (listing.sources, found) == ([], [(name, "foreign-file")])
+
+
+def test_cursors_of_sinks_are_no_part_of_the_trail(tmp_path):
+    """The folder in which sinks keep how far they have come is passed over; what else is in it is found."""
+    folder = tmp_path / ".delivered"
+    folder.mkdir()
+    for name in ("s3.json", "s3.new", "notes.txt"):
+        (folder / name).write_bytes(b"x")
+    listing, found = listed(tmp_path)
+    assert (listing.sources, found) == ([], [(".delivered/notes.txt", "foreign-file")])
 
 
 def test_links_are_foreign(tmp_path):
@@ -136,3 +147,47 @@ def test_what_is_no_trail(tmp_path):
     for name in ("missing", "notes.txt"):
         with pytest.raises(OSError, match=name):
             Listing(tmp_path / name)
+
+
+def test_trail_is_whole_while_it_is_written(trails, keys, tmp_path):
+    """Read again and again while writers append, rotate and are named in checkpoints, a trail gives no alarm."""
+    trail, dice = trails(signing=keys("signing")), random.Random(0)
+    gateway = trail.writer("gateway")
+    workers = [trail.writer(f"w{index}", supervisor=gateway.name) for index in range(2)]
+    written = dict.fromkeys(trail.files, 0)
+    stop = threading.Event()
+
+    def save():
+        for name, data in trail.files.items():
+            with (tmp_path / name).open("ab") as file:
+                file.write(data[written.get(name, 0) :])
+            written[name] = len(data)
+
+    def write():
+        turn = 0
+        # A pause each turn: else the trail grows faster than a slow machine can read it.
+        while not stop.wait(0.005):
+            turn += 1
+            for worker in workers:
+                if turn % 7 == 0:
+                    worker.rotate()
+                worker.exchanges(dice, 2)
+                save()
+            gateway.checkpoint(*(worker.head() for worker in workers))
+            save()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        lines = []
+        while len(lines) < 60:
+            report = Report()
+            verify(Listing(tmp_path, report).sources, [trail.signing.public], report=report)
+            if report.totals.chains == 3:
+                assert report.findings == []
+                lines.append(report.totals.lines)
+    finally:
+        stop.set()
+        thread.join()
+    assert lines == sorted(lines)
+    assert lines[-1] > lines[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from extproc.edge.trail.following import Follower
+from extproc.edge.trail.follow import Follower
 from extproc.edge.trail.listing import Listing
 
 
