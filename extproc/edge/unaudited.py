@@ -128,7 +128,7 @@ class UnauditedLog:
                 log.seek(self._offset)
                 data = log.read(CHUNK_BYTES)
                 whole = data.rfind(b"\n") + 1 or (len(data) if len(data) == CHUNK_BYTES else 0)
-                if not await self._audit(data[:whole]):
+                if whole and not await self._audit(data[:whole]):
                     return False
                 self._offset += whole
                 if len(data) < CHUNK_BYTES:

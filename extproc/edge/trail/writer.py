@@ -125,7 +125,7 @@ class Trail:
         Raises:
             AuditFailed: they are not on the trail.
         """
-        if self._directory is None or not self._settings.immutable:
+        if self._directory is None or not self._settings.immutable or not documents:
             for document in documents:
                 self.put(document)
             return
