@@ -202,6 +202,7 @@ def crash(directory: Path, kills: int, seed: int, mix: Sequence[str] = MIX) -> O
         for number, begun in enumerate(range(0, kills, KILLS_PER_TRAIL)):
             stage = Stage(running, directory / str(number), upstream, Ed25519PrivateKey.generate())
             asyncio.run(play(stage, min(KILLS_PER_TRAIL, kills - begun), dice, mix, outcome))
+            print(f"{sum(outcome.kills.values())} of {kills} kills", file=sys.stderr, flush=True)
     return outcome
 
 

@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -109,7 +110,9 @@ def show_audit(directory: Path) -> None:
     lines = [json.loads(line) for path in directory.rglob("*.jsonl") for line in path.read_text().splitlines()]
     records = [line for line in lines if line["event"] == "exchange"]
     last = max(records, key=lambda line: str(line["time"]))
-    print(f"5. The audit trail has {len(records)} records, the last of them\n   {json.dumps(last)}\n")
+    print(f"5. The audit trail has {len(records)} records, the last of them\n   {json.dumps(last)}")
+    verified = subprocess.run(kt("audit", "verify", directory), capture_output=True, text=True, check=False)
+    print(f"   kt audit verify says                   {verified.stdout.partition(chr(10))[0]}\n")
 
 
 if __name__ == "__main__":

@@ -36,6 +36,8 @@ def test_demonstration_shows_what_it_promises(program):
     after_failover = shown.partition("us-east-1 is stopped")[2]
     assert "Are you still there?" in after_failover
     assert "Answered by                            sagemaker-us-west-2\n" in after_failover
-    audited = json.loads(after_failover.splitlines()[-2])
+    *_, record, verified = after_failover.strip().splitlines()
+    assert verified.endswith("audit: whole")
+    audited = json.loads(record)
     assert (audited["outcome"], audited["target"]) == ("served", "sagemaker-us-west-2")
     assert program("processes").http_status(f"http://127.0.0.1:{port}/healthz") is None
