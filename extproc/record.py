@@ -204,7 +204,8 @@ class ExchangeRecord:
         }
         if self.block is not None:
             line["block"] = dict(zip(("phase", "policy", "rule"), self.block, strict=True))
-        return {name: value for name, value in line.items() if value not in ("", None, [], {})}
+        # What is empty is left out; False and 0 say something.
+        return {name: value for name, value in line.items() if value or value == 0}
 
     def _usage(self) -> dict[str, object] | None:
         if self.prompt_tokens is None and self.completion_tokens is None:

@@ -89,11 +89,14 @@ def _within_context(call: Call, stages: Stages) -> Stages:
     """The targets whose context the request fits; the first one's refusal when it fits none."""
     refusal: ContextLengthExceeded | None = None
     fitting: list[tuple[Target, ...]] = []
+    # All texts are measured for it: once for all targets, and not at all where none has a limit.
+    limited = any(target.max_context_tokens is not None for stage in stages for target in stage)
+    prompt = context.longest(call) if limited else 0
     for stage in stages:
         kept = []
         for target in stage:
             try:
-                context.check(call, target)
+                context.check(call, target, prompt)
             except ContextLengthExceeded as error:
                 refusal = refusal or error
             else:

@@ -55,8 +55,13 @@ def completion_tokens(call: Call, target: Target) -> int:
     return target.max_tokens or 0
 
 
-def check(call: Call, target: Target) -> None:
-    """Refuse a request that is estimated not to fit the target's context.
+def longest(call: Call) -> int:
+    """The estimate for the longest of what has to fit, in tokens."""
+    return max(_sizes(call))
+
+
+def check(call: Call, target: Target, prompt: int) -> None:
+    """Refuse a request that is estimated not to fit the target's context; `prompt` is `longest`.
 
     Raises:
         ContextLengthExceeded: over `target.max_context_tokens`.
@@ -64,7 +69,7 @@ def check(call: Call, target: Target) -> None:
     limit = target.max_context_tokens
     if limit is None:
         return
-    prompt, completion = max(_sizes(call)), completion_tokens(call, target)
+    completion = completion_tokens(call, target)
     if prompt + completion > limit:
         where, noun = _PLACES[call.kind]
         raise ContextLengthExceeded(

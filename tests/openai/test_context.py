@@ -9,7 +9,7 @@ import pytest
 
 from extproc.errors import ContextLengthExceeded
 from extproc.openai.call import Call
-from extproc.openai.context import check, completion_tokens, prompt_tokens
+from extproc.openai.context import check, completion_tokens, longest, prompt_tokens
 from extproc.routing.targets import Target
 
 if TYPE_CHECKING:
@@ -73,20 +73,22 @@ def test_a_request_over_the_context_is_refused(call: Callable[..., Any], charact
     """Up to the last token it passes; over it, the message gives the limit and the estimate."""
     asked = call(messages=[{"role": "user", "content": "a" * characters}])
     if fits:
-        check(asked, TARGET)
+        check(asked, TARGET, longest(asked))
         return
     with pytest.raises(ContextLengthExceeded, match=r"100 tokens.*about 101") as refused:
-        check(asked, TARGET)
+        check(asked, TARGET, longest(asked))
     assert (refused.value.openai_code, refused.value.http_status) == ("context_length_exceeded", 400)
 
 
 def test_the_completion_asked_for_counts(call: Callable[..., Any]) -> None:
     """A short prompt does not fit if too long an answer is asked for."""
+    asked = call(max_tokens=95, messages=[{"role": "user", "content": "a" * 40}])
     with pytest.raises(ContextLengthExceeded, match="95 for the completion"):
-        check(call(max_tokens=95, messages=[{"role": "user", "content": "a" * 40}]), TARGET)
+        check(asked, TARGET, longest(asked))
 
 
 def test_a_target_without_a_limit_takes_everything(call: Callable[..., Any]) -> None:
     """No max_context_tokens, no check."""
     unlimited = Target("t", "e", ("m",), "us-east-1")
-    assert check(call(messages=[{"role": "user", "content": "a" * 10_000}]), unlimited) is None
+    asked = call(messages=[{"role": "user", "content": "a" * 10_000}])
+    assert check(asked, unlimited, longest(asked)) is None
