@@ -110,3 +110,20 @@ def test_one_chain_is_left_out_and_other_files_do_not_matter(tmp_path, chain):
     other.write([{"n": 1}])
     (tmp_path / "notes.txt").write_text("x")
     assert [head.chain for head in Heads(tmp_path).changed(but=mine.chain.name)] == [other.chain.name]
+
+
+def test_checkpoints_alone_are_no_news(tmp_path, chain):
+    """Two keepers would tell of each other's telling for ever; what comes with or after them is told."""
+    session, heads = chain(), Heads(tmp_path)
+    session.write([{"event": "exchange"}])
+    assert len(heads.changed()) == 1
+    session.write([{"event": "checkpoint", "chains": []}])
+    session.write([{"event": "checkpoint", "chains": []}])
+    assert heads.changed() == ()
+    session.write([{"event": "exchange"}])
+    assert [head.seq for head in heads.changed()] == [8]
+    session.write([{"event": "checkpoint", "chains": []}, {"event": "exchange"}])
+    assert [head.seq for head in heads.changed()] == [11]
+    session.write([{"event": "checkpoint", "chains": []}])
+    session.close()
+    assert [(head.seq, head.final) for head in heads.changed()] == [(15, True)]

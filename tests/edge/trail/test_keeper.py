@@ -241,3 +241,25 @@ def test_a_sink_that_is_behind_takes_the_trail_down(place, tmp_path):
         keeper._judge_sinks()
     assert (keeper.down, (tmp_path / "audit.down").exists()) == (False, False)
     assert [line["log_level"] for line in logged] == ["error", "info"]
+
+
+def test_two_keepers_come_to_rest(place):
+    """Each tells of the other once; then neither grows while nothing happens."""
+    other = place.open("w1")
+    second = TrailKeeper(place.settings, other, ())
+
+    async def play():
+        place.keeper.start()
+        second.start()
+        await place.until(lambda: {head.chain for line in place.heads().values() for head in line} >= {other.chain})
+        await asyncio.sleep(0.1)
+        before = len(place.lines("checkpoint"))
+        await asyncio.sleep(0.3)
+        after = len(place.lines("checkpoint"))
+        await second.stop()
+        await asyncio.to_thread(other.close)
+        await place.keeper.stop()
+        return before, after
+
+    before, after = asyncio.run(play())
+    assert before == after
