@@ -14,10 +14,11 @@ from operator import itemgetter
 
 import re2
 
-from extproc.policies.base import CONTEXT, Rule
+from extproc.policies.base import CONTEXT, Rule, Span
+from extproc.policies.disguise import SUSPECT
 from extproc.policies.escape import unbroken
 from extproc.policies.syntax import Node, PatternError, nullable, parse, positions
-from extproc.policies.verdict import Text
+from extproc.policies.verdict import Reading, Text
 
 __all__ = ["Gate", "Pattern", "PatternError", "RuleSet", "candidates", "compile_pattern", "gate", "options"]
 
@@ -41,6 +42,9 @@ def options() -> re2.Options:
     chosen.max_mem = 64 << 20
     chosen.log_errors = False
     return chosen
+
+
+_SUSPECT_SIZE = re2.compile(SUSPECT.encode(), options()).programsize
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,14 +111,48 @@ def candidates(gates: Iterable[tuple[re2.Set, int]], data: bytes) -> list[int]:
     return hits
 
 
+class Gate:
+    """One look at a text for several rule sets at once: each would need a pass of its own, at 11 µs for 8 KB.
+
+    The same look tells whether anything in the text may be disguised, which costs nothing there and 10 µs by itself.
+    """
+
+    __slots__ = ("_gates", "_rules", "_sets", "_suspect")
+
+    def __init__(self, sets: Sequence[RuleSet]) -> None:
+        self._sets = sets
+        # An expression that several rules share is looked for once.
+        expressions: dict[tuple[str, int], list[tuple[RuleSet, int]]] = {}
+        for each in sets:
+            for index, rule in enumerate(each.rules):
+                gate_of = rule.gate or rule.pattern
+                expressions.setdefault((gate_of.source, gate_of.compiled.programsize), []).append((each, index))
+        self._rules = list(expressions.values())
+        self._suspect = len(expressions)
+        self._gates = gate([*expressions, (SUSPECT, _SUSPECT_SIZE)])
+
+    def look(self, text: Text) -> None:
+        """Tell the text which rules of each set may match somewhere in each of its readings."""
+        found = [candidates(self._gates, text.written.data)]
+        if self._suspect in found[0] and (plain := text.plain):
+            found.append(candidates(self._gates, plain.data))
+        hits: dict[object, list[list[int]]] = {each: [[] for _ in found] for each in self._sets}
+        for reading, which in enumerate(found):
+            for index in which:
+                if index != self._suspect:
+                    for each, rule in self._rules[index]:
+                        hits[each][reading].append(rule)
+        text.hits.update(hits)
+
+
 class RuleSet:
     """Rules of one policy, compiled together. Immutable once made; may be used from several threads."""
 
-    __slots__ = ("_gates", "rules")
+    __slots__ = ("_gate", "rules")
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self.rules = tuple(rules)
-        self._gates = gate([(rule.pattern.source, rule.pattern.compiled.programsize) for rule in self.rules])
+        self._gate = Gate([self])
 
     def scan(self, text: Text) -> Iterator[tuple[Rule, int, int]]:
         """Every match that its rule's refinement confirms, rule by rule: (rule, start, end) in code points.
@@ -122,47 +160,31 @@ class RuleSet:
         Candidates of one rule are leftmost and do not overlap; a rejected candidate is passed over as a whole. A text
         with disguised characters (disguise.py) is searched as it is written and in its plain form.
         """
-        found: list[tuple[int, int, int]] = []
-        hits = text.hits.get(self) or [candidates(self._gates, data) for _, data, _ in text.readings]
-        for (reading, data, offsets), which in zip(text.readings, hits, strict=True):
-            spans = self._scan(reading, data, which)
-            if offsets is None:
-                found += spans
-            else:
-                found += ((index, *offsets.span(start, end)) for index, start, end in spans)
-                # In the order of the rules, as without disguises.
-                found.sort(key=itemgetter(0))
+        if self not in text.hits:
+            self._gate.look(text)
+        written, *plain = text.hits[self]
+        found = list(self._scan(text.written, written)) if written else []
+        if plain and plain[0] and text.plain and (offsets := text.plain.offsets):
+            found += ((index, *offsets.span(*span)) for index, *span in self._scan(text.plain, plain[0]))
+            # In the order of the rules, as without disguises.
+            found.sort(key=itemgetter(0))
         if text.place.is_json:
             found = [(index, *unbroken(text.text, start, end)) for index, start, end in found]
         for index, start, end in dict.fromkeys(found):
             yield self.rules[index], start, end
 
-    def _scan(self, text: str, data: bytes, which: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-        for index in which:
+    def _scan(self, reading: Reading, which: Iterable[int]) -> Iterator[tuple[int, int, int]]:
+        text = reading.text
+        # Several rules may ask different questions about the matches of one expression.
+        known: dict[tuple[str, bool], list[Span]] = {}
+        for index in sorted(which):
             rule = self.rules[index]
-            for start, end in _code_points(data, text, _spans(rule, data)):
+            key = rule.pattern.source, rule.again
+            if key not in known:
+                known[key] = list(_code_points(reading.data, text, _spans(rule, reading.data)))
+            for start, end in known[key]:
                 for inner_start, inner_end in rule.refine(text[start:end], text[max(0, start - CONTEXT) : start]):
                     yield index, start + inner_start, start + inner_end
-
-
-class Gate:
-    """One look at a text for several rule sets at once: each would need a pass of its own, at 11 µs for 8 KB."""
-
-    __slots__ = ("_gates", "_sets")
-
-    def __init__(self, sets: Sequence[RuleSet]) -> None:
-        self._sets = sets
-        rules = [rule for each in sets for rule in each.rules]
-        self._gates = gate([(rule.pattern.source, rule.pattern.compiled.programsize) for rule in rules])
-
-    def look(self, text: Text) -> None:
-        """Tell the text which rules of each set match somewhere in each of its readings."""
-        found = [candidates(self._gates, data) for _, data, _ in text.readings]
-        first = 0
-        for each in self._sets:
-            end = first + len(each.rules)
-            text.hits[each] = [[index - first for index in which if first <= index < end] for which in found]
-            first = end
 
 
 def _spans(rule: Rule, data: bytes) -> Iterator[tuple[int, int]]:

@@ -10,9 +10,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from extproc.policies.disguise import Offsets, undone
+
+# Of rules, those that match somewhere in each reading of a text: as it is written and, if it has disguises, without.
+Hits = Sequence[Sequence[int]]
 
 
 class Phase(Enum):
@@ -46,28 +49,32 @@ class Place:
         return self.document or (self.kind == "tool_arguments" and self.path[-1:] == ("arguments",))
 
 
+class Reading(NamedTuple):
+    """A form of a text, in UTF-8 too, and the way back to the text as written: None for that itself."""
+
+    text: str
+    data: bytes
+    offsets: Offsets | None = None
+
+
 @dataclass(frozen=True)
 class Text:
     """One text and where it stands. `hits` is what one look for all policies found (scan.py's Gate)."""
 
     place: Place
     text: str
-    hits: dict[object, Sequence[Sequence[int]]] = field(default_factory=dict, repr=False, compare=False)
+    hits: dict[object, Hits] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
-    def readings(self) -> tuple[tuple[str, bytes, Offsets | None], ...]:
-        """The text as it is written, and in its plain form where that differs: each in UTF-8 too, and the way back."""
-        data = self.text.encode("utf-8", "replace")
-        undone = self.undone
-        if undone is None:
-            return ((self.text, data, None),)
-        plain, offsets = undone
-        return (self.text, data, None), (plain, plain.encode("utf-8", "replace"), offsets)
+    def written(self) -> Reading:
+        """The text as it is."""
+        return Reading(self.text, self.text.encode("utf-8", "replace"))
 
     @cached_property
-    def undone(self) -> tuple[str, Offsets] | None:
-        """The text without the disguises of single characters (disguise.py): made once for all policies."""
-        return undone(self.text)
+    def plain(self) -> Reading | None:
+        """The text without the disguises of single characters (disguise.py); None where there are none."""
+        found = undone(self.text, self.written.data)
+        return found and Reading(found[0], found[0].encode("utf-8", "replace"), found[1])
 
 
 @dataclass(frozen=True, slots=True)
