@@ -1,10 +1,12 @@
-"""The text without the disguises of single characters, and the way back to positions in the text as written.
+r"""The text without the disguises of single characters, and the way back to positions in the text as written.
 
 What is undone: compatibility forms (full-width, mathematical, circled, super- and subscript characters, ligatures),
 digits of any script, blanks and dashes of any kind, and characters that show nothing (zero-width, bidirectional
 controls, soft hyphens, variation selectors, strokes laid over a digit). Tag characters are read as what they mirror.
-Each character is looked at alone (a mark of a clause together with the one before it): nothing is composed or
-reordered, so the plain form of a text does not depend on how it was cut.
+Where a text quotes JSON, the letter of an escape touches the word behind it: a blank is read between them (`\n078` is
+`\n 078`), which is no more than a word's border. Paths and LaTeX have such letters, too; they stay as they are.
+Each character is looked at alone, or together with those before it: nothing is composed or reordered, so the plain form
+of a text does not depend on how it was cut.
 Words for signs ("at", "dot", "four") are not undone here: pii/spelled.py has rules for them.
 """
 
@@ -65,9 +67,16 @@ _SUSPECT = re.compile(f"[{''.join(map(re.escape, _TABLE))}{_ABOVE}]")
 _ALWAYS = "".join(map(re.escape, (character for character in _TABLE if character not in _LONG_DASHES | _MARKS)))
 # What matches somewhere in each text with a disguise, and in few others, for RE2.
 SUSPECT = (
-    f"[{_ALWAYS}{_ABOVE}]|[0-9][{''.join(_LONG_DASHES)}]"
+    rf"\\(?:[nrtf]|u[0-9a-fA-F]{{4}})[0-9A-Za-z_+\x{{80}}-\x{{10ffff}}]"
+    f"|[{_ALWAYS}{_ABOVE}]|[0-9][{''.join(_LONG_DASHES)}]"
     f"|[!-\x7f{''.join(_MARKS | _LONG_DASHES)}\U00010000-\U0010ffff][{''.join(_MARKS)}]"
 )
+# In JSON, of white space and by number. An escaped letter is a part of the word that goes on behind it; an ideograph,
+# and many are escaped, is none, as for the expressions (`\b` of RE2, fuzzy.py's WORD).
+_ESCAPE = re.compile(r"\\(?:[nrtf]|u([0-9a-fA-F]{4}))(?=[\w+])")
+_LETTER = re.compile("[A-Za-z0-9_\u00c0-\u052f]")
+# As many characters as decide about the next.
+LOOK_BEHIND = 6
 _ASCII = bytes(range(128))
 # From so many characters on it pays to drop the ASCII first: 5 µs for 8 KB of mostly that, instead of 28.
 _LONG = 128
@@ -95,22 +104,32 @@ def _occurrences(text: str, character: str) -> Iterator[int]:
 def disguises(text: str, before: str = "", data: bytes | None = None) -> Iterator[tuple[int, str]]:
     """Where a character stands for something else, and for what ("" for nothing), from left to right.
 
-    `before` is the character before the text, `data` the text in UTF-8, where that is known.
+    `before` ends with the LOOK_BEHIND characters before the text, `data` is the text in UTF-8, where that is known.
     """
-    if text.isascii():
-        return
-    for at in _suspects(text, data):
+    behind = frozenset(_behind_escapes(text, before) if "\\" in text or "\\" in before else ())
+    places = () if text.isascii() else _suspects(text, data)
+    for at in sorted({*places, *behind}) if behind else places:
         character = text[at]
         plain = _TABLE.get(character)
         if plain is None:
             plain = _plain(character)
         elif character in _LONG_DASHES:
-            if not (text[at - 1] if at else before).isdigit():
-                continue
-        elif character in _MARKS and not _joins(text[at - 1] if at else before):
-            continue
+            if not (text[at - 1] if at else before[-1:]).isdigit():
+                plain = character
+        elif character in _MARKS and not _joins(text[at - 1] if at else before[-1:]):
+            plain = character
+        if at in behind:
+            plain = f" {plain}"
         if plain != character:
             yield at, plain
+
+
+def _behind_escapes(text: str, before: str) -> Iterator[int]:
+    """Where a word or number begins behind an escape, all of which may be in `before`."""
+    for found in _ESCAPE.finditer(before + text):
+        at = found.end() - len(before)
+        if at >= 0 and not (found[1] and _LETTER.match(chr(int(found[1], 16)))):
+            yield at
 
 
 def _joins(before: str) -> bool:
@@ -121,7 +140,7 @@ def _joins(before: str) -> bool:
 class Offsets:
     """From positions in a plain text, which may grow, to positions in the text as written.
 
-    Both begin at `start`, behind the character `before`. Kept as the places where the two get out of step: a character
+    Both begin at `start`, behind `before`. Kept as the places where the two get out of step: a character
     that vanishes, or that becomes several.
     """
 
@@ -150,7 +169,7 @@ class Offsets:
             done = at + 1
         self._plain_end += len(text) - done
         self._written_end += len(text)
-        self._before = text[-1:] or self._before
+        self._before = (self._before + text[-LOOK_BEHIND:])[-LOOK_BEHIND:]
         return "".join([*pieces, text[done:]]) if pieces else text
 
     def start(self, at: int) -> int:

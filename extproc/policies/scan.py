@@ -16,7 +16,7 @@ import re2
 
 from extproc.policies.base import CONTEXT, Rule, Span
 from extproc.policies.disguise import SUSPECT
-from extproc.policies.escape import unbroken
+from extproc.policies.escape import behind_escape, unbroken
 from extproc.policies.syntax import Node, PatternError, nullable, parse, positions
 from extproc.policies.verdict import Reading, Text
 
@@ -165,9 +165,13 @@ class RuleSet:
         written, *plain = text.hits[self]
         found = list(self._scan(text.written, written)) if written else []
         if plain and plain[0] and text.plain and (offsets := text.plain.offsets):
-            found += ((index, *offsets.span(*span)) for index, *span in self._scan(text.plain, plain[0]))
+            found += ((index, *offsets.span(low, high)) for index, low, high in self._scan(text.plain, plain[0]))
             # In the order of the rules, as without disguises.
             found.sort(key=itemgetter(0))
+        if "\\" in text.text:
+            found = [
+                (index, behind_escape(text.text, low, high, self.rules[index]), high) for index, low, high in found
+            ]
         if text.place.is_json:
             found = [(index, *unbroken(text.text, start, end)) for index, start, end in found]
         for index, start, end in dict.fromkeys(found):

@@ -26,7 +26,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 import re2
 
 from extproc.policies.base import CONTEXT, Action, Rule, whole
-from extproc.policies.disguise import disguises
+from extproc.policies.disguise import LOOK_BEHIND, disguises
 from extproc.policies.overlap import clusters
 from extproc.policies.reach import approaching, awaiting
 from extproc.policies.scan import gate, options
@@ -122,7 +122,7 @@ class Window(Track):
         """Take the next piece; release what no rule can still reach."""
         if self._ended or not text:
             return _NOTHING
-        if self._plain is None and next(disguises(text, self._buffer[-1:]), None) is not None:
+        if self._plain is None and next(disguises(text, self._buffer[-LOOK_BEHIND:]), None) is not None:
             self._plain = self.plain()
         self._buffer += text
         if self._plain and self._plain.feed(text):

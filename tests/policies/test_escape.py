@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
+import re2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.policies.escape import unbroken
+from extproc.policies.escape import behind_escape, unbroken
 
 
 @pytest.mark.parametrize(
@@ -39,3 +40,36 @@ def test_with_a_marker_there_it_is_a_string_still(parts: list[str], draw: st.Dat
     assert start <= first <= last <= end
     if end - start > 2:
         assert "M" in json.loads(f'"{text[:first]}M{text[last:]}"')
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "kept"),
+    [
+        (r"a\nbob@x", "[a-z]+@x", "bob@x"),
+        (r"a\u00a0bob@x", "[a-z0-9]+@x", "bob@x"),
+        (r"\u00a0bob@x", "[a-z0-9]+@x", "bob@x"),
+        (r"a\tterm", "term", "term"),
+        (r"a\term", "term", "term"),
+        (r"a\nn", "n+", "n"),
+        (r"a\n", "n+", "n"),
+        (r"a\dob@x", "[a-z]+@x", "dob@x"),
+        ("nob@x", "[a-z]+@x", "nob@x"),
+        (r"\nbob@x", r"\\[a-z]+@x", r"\nbob@x"),
+    ],
+)
+def test_the_letter_of_an_escape_is_no_part_of_a_match(make_rule, text: str, source: str, kept: str) -> None:
+    """Unless there would be no match without it."""
+    rule = make_rule("r", source)
+    match = re2.search(source, text)
+    start = behind_escape(text, *match.span(), rule)
+    assert text[start : match.end()] == kept
+
+
+def test_the_refinement_is_asked_about_the_rest(make_rule) -> None:
+    """What it does not confirm without the letter stays whole."""
+
+    def refine(candidate: str, _: str) -> list[tuple[int, int]]:
+        return [(0, len(candidate))] if candidate.startswith("n") else []
+
+    assert behind_escape(r"\nab", 1, 4, make_rule("r", "[a-z]+", refine=refine)) == 1
+    assert behind_escape(r"\nnb", 1, 4, make_rule("r", "[a-z]+", refine=refine)) == 2

@@ -50,10 +50,20 @@ SOURCES = (
     "a\x00",
     r"(?:\ba|b)+ ",
     "(?i:a)b(?-i:a)",
+    "n?ab",
+    "[a-z0]+b",
+    r"\\n? ?a",
+    r"\s\w",
+    r"n\b",
 )
 TEXTS = st.text(alphabet="aabbA- \né\x00", max_size=24)
 # A full-width letter, one that becomes three, a ligature's kin, what vanishes, a dash of each kind, a surrogate.
 DISGUISED = st.text(alphabet="aabbA- \né\x00ａｂ㏂\u200b\u00ad\u2010—1\ud83d", max_size=24)
+# Words behind escapes.
+QUOTED = st.lists(
+    st.sampled_from(["\\", r"\n", r"\r", r"\u00a0", r"\u00", "n", "a", "b", "ab", "aab", " ", "-", "ａ", "é"]),
+    max_size=14,
+).map("".join)
 # Long enough between disguises for the second reading to end and begin again.
 PLAIN = ("", "ab- " * 20, "aabb a" * 12, "-" * 60)
 ACTIONS = st.sampled_from([Action.REDACT, Action.REDACT, Action.REDACT, Action.OBSERVE, Action.BLOCK])
@@ -117,8 +127,8 @@ def stream(window, pieces):
     return text, findings, None
 
 
-@given(chains(), TEXTS | DISGUISED, st.lists(st.integers(0, 24), max_size=6) | st.just(range(24)))
-@settings(max_examples=600, deadline=None)
+@given(chains(), TEXTS | DISGUISED | QUOTED, st.lists(st.integers(0, 24), max_size=6) | st.just(range(24)))
+@settings(max_examples=800, deadline=None)
 def test_stream_equals_unary(chain, text, cuts):
     """Whatever the rules, the cuts and the disguises, a stream delivers what judging the whole text delivers."""
     assert_same(chain, text, cuts)
@@ -126,7 +136,7 @@ def test_stream_equals_unary(chain, text, cuts):
 
 @given(
     chains(),
-    st.lists(st.tuples(DISGUISED, st.sampled_from(PLAIN)), max_size=4),
+    st.lists(st.tuples(DISGUISED | QUOTED, st.sampled_from(PLAIN)), max_size=4),
     st.lists(st.integers(0, 400), max_size=12) | st.integers(1, 90).map(lambda size: range(0, 500, size)),
 )
 @settings(max_examples=300, deadline=None)
