@@ -15,8 +15,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 # Invisible, or drawn over what stands before: nothing is left of them.
 _NOTHING = re.compile(
@@ -67,14 +68,14 @@ _SUSPECT = re.compile(f"[{''.join(map(re.escape, _TABLE))}{_ABOVE}]")
 _ALWAYS = "".join(map(re.escape, (character for character in _TABLE if character not in _LONG_DASHES | _MARKS)))
 # What matches somewhere in each text with a disguise, and in few others, for RE2.
 SUSPECT = (
-    rf"\\(?:[nrtf]|u[0-9a-fA-F]{{4}})[0-9A-Za-z_+\x{{80}}-\x{{10ffff}}]"
-    f"|[{_ALWAYS}{_ABOVE}]|[0-9][{''.join(_LONG_DASHES)}]"
+    f"[{_ALWAYS}{_ABOVE}]|[0-9][{''.join(_LONG_DASHES)}]"
     f"|[!-\x7f{''.join(_MARKS | _LONG_DASHES)}\U00010000-\U0010ffff][{''.join(_MARKS)}]"
 )
 # In JSON, of white space and by number. An escaped letter is a part of the word that goes on behind it; an ideograph,
 # and many are escaped, is none, as for the expressions (`\b` of RE2, fuzzy.py's WORD).
 _ESCAPE = re.compile(r"\\(?:[nrtf]|u([0-9a-fA-F]{4}))(?=[\w+])")
 _LETTER = re.compile("[A-Za-z0-9_\u00c0-\u052f]")
+SUSPECT_ESCAPE = r"\\(?:[nrtf]|u[0-9a-fA-F]{4})[0-9A-Za-z_+\x{80}-\x{10ffff}]"
 # As many characters as decide about the next.
 LOOK_BEHIND = 6
 _ASCII = bytes(range(128))
@@ -82,6 +83,8 @@ _ASCII = bytes(range(128))
 _LONG = 128
 # Each kind of suspect is looked for by itself, if they are as few: 1 µs each for 8 KB.
 _FEW = 8
+# With more disguises nearly all of a text is near one.
+_MANY = 64
 
 
 def _suspects(text: str, data: bytes | None) -> Iterable[int]:
@@ -104,10 +107,11 @@ def _occurrences(text: str, character: str) -> Iterator[int]:
 def disguises(text: str, before: str = "", data: bytes | None = None) -> Iterator[tuple[int, str]]:
     """Where a character stands for something else, and for what ("" for nothing), from left to right.
 
-    `before` ends with the LOOK_BEHIND characters before the text, `data` is the text in UTF-8, where that is known.
+    `before` ends with the LOOK_BEHIND characters before the text. `data` is the text in UTF-8, where that is known;
+    empty, if no single character of it is a suspect.
     """
     behind = frozenset(_behind_escapes(text, before) if "\\" in text or "\\" in before else ())
-    places = () if text.isascii() else _suspects(text, data)
+    places = () if text.isascii() or data == b"" else _suspects(text, data)
     for at in sorted({*places, *behind}) if behind else places:
         character = text[at]
         plain = _TABLE.get(character)
@@ -152,11 +156,15 @@ class Offsets:
         self._written = [start]
         self._plain_end = self._written_end = start
 
-    def extend(self, text: str, data: bytes | None = None) -> str:
-        """Take more text as written, `data` in UTF-8; its plain form."""
+    def extend(self, text: str) -> str:
+        """Take more text as written; its plain form."""
+        return self.apply(text, disguises(text, self._before))
+
+    def apply(self, text: str, found: Iterable[tuple[int, str]]) -> str:
+        """The same, when the text's disguises are known."""
         pieces: list[str] = []
         done = 0
-        for at, plain in disguises(text, self._before, data):
+        for at, plain in found:
             pieces += (text[done:at], plain)
             self._plain_end += at - done
             written = self._written_end + at
@@ -198,8 +206,56 @@ class Offsets:
             self._written.append(written)
 
 
-def undone(text: str, data: bytes | None = None) -> tuple[str, Offsets] | None:
-    """The plain form of a whole text, `data` in UTF-8, and the way back from it; None when nothing is disguised."""
+@dataclass(frozen=True)
+class Disguised:
+    """A whole text and what is disguised in it, from left to right."""
+
+    text: str
+    found: Sequence[tuple[int, str]]
+
+    @cached_property
+    def offsets(self) -> Offsets:
+        """The way back from the plain form."""
+        return self._undone[1]
+
+    @cached_property
+    def plain(self) -> str:
+        """The text without its disguises."""
+        return self._undone[0]
+
+    @cached_property
+    def data(self) -> bytes:
+        """That in UTF-8."""
+        return self.plain.encode("utf-8", "replace")
+
+    @cached_property
+    def _undone(self) -> tuple[str, Offsets]:
+        offsets = Offsets()
+        return offsets.apply(self.text, self.found), offsets
+
+    def around(self, before: int, after: int) -> str | None:
+        r"""The plain form of so many characters on either side of each disguise, parted by "\0".
+
+        None when these are so many that the whole is better.
+        """
+        if len(self.found) > _MANY:
+            return None
+        pieces: list[str] = []
+        done, end = 0, -1
+        for at, plain in self.found:
+            if at - before > end:
+                if end >= 0:
+                    pieces += (self.text[done:end], "\0")
+                done = max(0, at - before)
+            pieces += (self.text[done:at], plain)
+            done = at + 1
+            end = done + after
+        around = "".join([*pieces, self.text[done:end]])
+        return around if 2 * len(around) < len(self.text) else None
+
+
+def undone(text: str) -> tuple[str, Offsets] | None:
+    """The plain form of a whole text and the way back from it; None when nothing is disguised."""
     offsets = Offsets()
-    plain = offsets.extend(text, data)
+    plain = offsets.extend(text)
     return None if plain is text else (plain, offsets)

@@ -8,17 +8,17 @@ as "?", one character for one, and comes out of the gateway unchanged.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
 import re2
 
 from extproc.policies.base import CONTEXT, Rule, Span
-from extproc.policies.disguise import SUSPECT
+from extproc.policies.disguise import SUSPECT, SUSPECT_ESCAPE, Disguised, disguises
 from extproc.policies.escape import behind_escape, unbroken
-from extproc.policies.syntax import Node, PatternError, nullable, parse, positions
-from extproc.policies.verdict import Reading, Text
+from extproc.policies.syntax import Node, PatternError, longest, nullable, parse, positions, prefix
+from extproc.policies.verdict import Hits, Text
 
 __all__ = ["Gate", "Pattern", "PatternError", "RuleSet", "candidates", "compile_pattern", "gate", "options"]
 
@@ -44,16 +44,21 @@ def options() -> re2.Options:
     return chosen
 
 
-_SUSPECT_SIZE = re2.compile(SUSPECT.encode(), options()).programsize
+# Only around disguises may expressions match anew that match no more characters than this, and a few others.
+_FAR = 1000
+_FEW = 2
+
+_SUSPECTS = [(each, re2.compile(each.encode(), options()).programsize) for each in (SUSPECT, SUSPECT_ESCAPE)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pattern:
-    """A checked expression: as written, compiled, and its tree."""
+    """A checked expression: as written, compiled, its tree, and how many characters a match has at most."""
 
     source: str
     compiled: re2._Regexp
     tree: Node
+    length: float
 
 
 def compile_pattern(source: str, *, most: int = MAX_POSITIONS) -> Pattern:
@@ -83,7 +88,7 @@ def compile_pattern(source: str, *, most: int = MAX_POSITIONS) -> Pattern:
         )
     if nullable(tree):
         raise PatternError("the expression also matches the empty text: require at least one character")
-    return Pattern(source, compiled, tree)
+    return Pattern(source, compiled, tree, longest(tree))
 
 
 def gate(expressions: Sequence[tuple[str, int]]) -> list[tuple[re2.Set, int]]:
@@ -115,34 +120,75 @@ class Gate:
     """One look at a text for several rule sets at once: each would need a pass of its own, at 11 µs for 8 KB.
 
     The same look tells whether anything in the text may be disguised, which costs nothing there and 10 µs by itself.
+    If so, only what may touch a disguise is looked at once more: the rest reads as it is written.
     """
 
-    __slots__ = ("_gates", "_rules", "_sets", "_suspect")
+    __slots__ = ("_endless", "_gates", "_reach", "_rules", "_sets")
 
     def __init__(self, sets: Sequence[RuleSet]) -> None:
         self._sets = sets
         # An expression that several rules share is looked for once.
-        expressions: dict[tuple[str, int], list[tuple[RuleSet, int]]] = {}
+        expressions: dict[str, Pattern] = {}
+        rules: dict[str, list[tuple[RuleSet, int]]] = {}
         for each in sets:
             for index, rule in enumerate(each.rules):
-                gate_of = rule.gate or rule.pattern
-                expressions.setdefault((gate_of.source, gate_of.compiled.programsize), []).append((each, index))
-        self._rules = list(expressions.values())
-        self._suspect = len(expressions)
-        self._gates = gate([*expressions, (SUSPECT, _SUSPECT_SIZE)])
+                pattern = rule.gate or rule.pattern
+                expressions[pattern.source] = pattern
+                rules.setdefault(pattern.source, []).append((each, index))
+        self._rules = list(rules.values())
+        sizes = [(source, pattern.compiled.programsize) for source, pattern in expressions.items()]
+        self._gates = gate([*sizes, *_SUSPECTS])
+        self._endless = [
+            (index, prefix(pattern.tree).encode(), pattern.compiled)
+            for index, pattern in enumerate(expressions.values())
+            if pattern.length > _FAR
+        ]
+        patterns = [*expressions.values(), *(rule.pattern for each in sets for rule in each.rules)]
+        lengths = [pattern.length for pattern in patterns if pattern.length <= _FAR]
+        self._reach = int(max([*lengths, *(len(begins) for _, begins, _ in self._endless)], default=0))
 
     def look(self, text: Text) -> None:
-        """Tell the text which rules of each set may match somewhere in each of its readings."""
-        found = [candidates(self._gates, text.written.data)]
-        if self._suspect in found[0] and (plain := text.plain):
-            found.append(candidates(self._gates, plain.data))
-        hits: dict[object, list[list[int]]] = {each: [[] for _ in found] for each in self._sets}
-        for reading, which in enumerate(found):
-            for index in which:
-                if index != self._suspect:
-                    for each, rule in self._rules[index]:
-                        hits[each][reading].append(rule)
-        text.hits.update(hits)
+        """Tell the text which rules of each set may match somewhere, as it is written and in its plain form."""
+        written = candidates(self._gates, text.data)
+        disguised = None
+        hidden: Collection[int] = ()
+        suspects = [written.pop() for _ in _SUSPECTS if written and written[-1] >= len(self._rules)]
+        if suspects:
+            characters = len(self._rules) in suspects
+            if found := list(disguises(text.text, data=text.data if characters else b"")):
+                disguised = Disguised(text.text, found)
+                hidden = self._hidden(disguised, written, text.data)
+        for each in self._sets:
+            text.hits[each] = Hits(self._of(each, written), disguised, self._of(each, hidden))
+
+    def _of(self, rules: RuleSet, hits: Iterable[int]) -> Sequence[int]:
+        return [index for hit in hits for each, index in self._rules[hit] if each is rules] if hits else ()
+
+    def _hidden(self, text: Disguised, written: Iterable[int], data: bytes) -> Collection[int]:
+        """What may match in the plain form: elsewhere than where that differs, a match is one as written."""
+        around = text.around(self._reach + 1, self._reach + 1 + CONTEXT) if len(self._endless) <= _FEW else None
+        if around is None:
+            hits = {*candidates(self._gates, text.data)}
+        else:
+            parts = around.encode("utf-8", "replace")
+            hits = {*written, *candidates(self._gates, parts)}
+            hits.update(
+                index
+                for index, begins, expression in self._endless
+                if (begins in parts or begins in data) and expression.search(text.data)
+            )
+        hits.difference_update((len(self._rules), len(self._rules) + 1))
+        # A match as written that a disguise has lengthened may have hidden another, as long as itself.
+        if hits and (around := text.around(self._reach + 1, 2 * self._reach + 1)) is not None:
+            parts = around.encode("utf-8", "replace")
+            hits = {
+                hit for hit in hits if any(_matches(each.rules[at].pattern, parts) for each, at in self._rules[hit])
+            }
+        return hits
+
+
+def _matches(pattern: Pattern, parts: bytes) -> bool:
+    return pattern.length > _FAR or pattern.compiled.search(parts) is not None
 
 
 class RuleSet:
@@ -162,30 +208,28 @@ class RuleSet:
         """
         if self not in text.hits:
             self._gate.look(text)
-        written, *plain = text.hits[self]
-        found = list(self._scan(text.written, written)) if written else []
-        if plain and plain[0] and text.plain and (offsets := text.plain.offsets):
-            found += ((index, *offsets.span(low, high)) for index, low, high in self._scan(text.plain, plain[0]))
+        hits = text.hits[self]
+        found = list(self._scan(text.text, text.data, hits.written)) if hits.written else []
+        if hits.hidden and (hidden := hits.disguised):
+            spans = self._scan(hidden.plain, hidden.data, hits.hidden)
+            found += ((at, *hidden.offsets.span(start, end)) for at, start, end in spans)
             # In the order of the rules, as without disguises.
             found.sort(key=itemgetter(0))
-        if "\\" in text.text:
-            found = [
-                (index, behind_escape(text.text, low, high, self.rules[index]), high) for index, low, high in found
-            ]
+        if found and "\\" in text.text:
+            found = [(at, behind_escape(text.text, start, end, self.rules[at]), end) for at, start, end in found]
         if text.place.is_json:
-            found = [(index, *unbroken(text.text, start, end)) for index, start, end in found]
+            found = [(at, *unbroken(text.text, start, end)) for at, start, end in found]
         for index, start, end in dict.fromkeys(found):
             yield self.rules[index], start, end
 
-    def _scan(self, reading: Reading, which: Iterable[int]) -> Iterator[tuple[int, int, int]]:
-        text = reading.text
+    def _scan(self, text: str, data: bytes, which: Iterable[int]) -> Iterator[tuple[int, int, int]]:
         # Several rules may ask different questions about the matches of one expression.
         known: dict[tuple[str, bool], list[Span]] = {}
         for index in sorted(which):
             rule = self.rules[index]
             key = rule.pattern.source, rule.again
             if key not in known:
-                known[key] = list(_code_points(reading.data, text, _spans(rule, reading.data)))
+                known[key] = list(_code_points(data, text, _spans(rule, data)))
             for start, end in known[key]:
                 for inner_start, inner_end in rule.refine(text[start:end], text[max(0, start - CONTEXT) : start]):
                     yield index, start + inner_start, start + inner_end

@@ -10,12 +10,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from extproc.policies.disguise import Offsets, undone
-
-# Of rules, those that match somewhere in each reading of a text: as it is written and, if it has disguises, without.
-Hits = Sequence[Sequence[int]]
+from extproc.policies.disguise import Disguised
 
 
 class Phase(Enum):
@@ -49,12 +46,13 @@ class Place:
         return self.document or (self.kind == "tool_arguments" and self.path[-1:] == ("arguments",))
 
 
-class Reading(NamedTuple):
-    """A form of a text, in UTF-8 too, and the way back to the text as written: None for that itself."""
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """Which rules of a set may match somewhere in a text: as it is written, and without its disguises if it has any."""
 
-    text: str
-    data: bytes
-    offsets: Offsets | None = None
+    written: Sequence[int]
+    disguised: Disguised | None = None
+    hidden: Sequence[int] = ()
 
 
 @dataclass(frozen=True)
@@ -66,15 +64,9 @@ class Text:
     hits: dict[object, Hits] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
-    def written(self) -> Reading:
-        """The text as it is."""
-        return Reading(self.text, self.text.encode("utf-8", "replace"))
-
-    @cached_property
-    def plain(self) -> Reading | None:
-        """The text without the disguises of single characters (disguise.py); None where there are none."""
-        found = undone(self.text, self.written.data)
-        return found and Reading(found[0], found[0].encode("utf-8", "replace"), found[1])
+    def data(self) -> bytes:
+        """In UTF-8."""
+        return self.text.encode("utf-8", "replace")
 
 
 @dataclass(frozen=True, slots=True)

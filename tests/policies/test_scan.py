@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import re2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from extproc.policies.base import whole
+from extproc.policies.disguise import undone
+from extproc.policies.escape import behind_escape
 from extproc.policies.scan import Gate, PatternError, RuleSet, candidates, compile_pattern, gate
 from extproc.policies.verdict import Phase, Place, Text
 
 TEXTS = st.lists(st.sampled_from(["a", "b", "ab", "12", "１3", "x\u200by", "zz", "é", " "]), max_size=8).map("".join)
 
 
+PLACE = Place(Phase.REQUEST, "user")
+
+
 def scanned(rules, text):
-    return rules.scan(Text(Place(Phase.REQUEST, "user"), text))
+    return rules.scan(Text(PLACE, text))
 
 
 @given(
@@ -107,3 +115,69 @@ def test_one_look_for_several_sets_finds_what_each_finds(make_rule, sources, tex
     Gate(sets).look(looked)
     assert set(looked.hits) == set(sets)
     assert [list(each.scan(looked)) for each in sets] == [list(each.scan(Text(place, text))) for each in sets]
+
+
+PADS = st.sampled_from(["", "", "ab 1 ", "-- " * 40, "ab1 " * 30, "éé, " * 25, "x" * 150])
+HIDDEN = st.sampled_from([*"１ｂ…\u00a0\u200b", "a\u200bb", r"\n1", r"\ub", "1\u00ad1", "11", "ab", "b11", "x11"])
+LONG = st.lists(PADS | HIDDEN, max_size=12).map("".join)
+
+
+def behind_b(candidate, before):
+    """Something that only what stands before can tell."""
+    return ((0, len(candidate)),) if before.endswith("b") else ()
+
+
+def long_behind_x(candidate, before):
+    """The same from further away, and of a part of the candidate."""
+    return ((1, len(candidate)),) if "x" in before[-6:] else ()
+
+
+# Expressions that need no refinement, and some with one, and with what its matches have in common.
+PLAIN = [
+    *("1{2}", "a{2}|b1", r"\b1\b", "b [^-]*1", "ab[a-z ]*1", r"\s1", r"\\n", "(?i)A.{0,9}B", "^a", r"1\z", "(?m)^1|1$"),
+    "x[^ ]{0,30}1",
+]
+REFINED = [
+    ("1{2,3}", behind_b, "b1{2}"),
+    ("a?b?1", long_behind_x, "(?s)x.{0,5}1|x.{0,5}ab?1"),
+    ("b?1{1,2}a?", behind_b, None),
+]
+RULES = st.lists(st.sampled_from([*((source, whole, None) for source in PLAIN), *REFINED]), min_size=1, max_size=4)
+
+
+def everything(rules, text):
+    """What the rules find when each searches the whole text in both readings."""
+    found = set()
+    changed = undone(text)
+    for reading, offsets in ((text, None), *([changed] if changed else [])):
+        for rule in rules:
+            for match in re2.finditer(rule.pattern.source, reading):
+                before = reading[max(0, match.start() - 48) : match.start()]
+                for span in rule.refine(match.group(), before):
+                    start, end = (match.start() + at for at in span)
+                    start, end = offsets.span(start, end) if offsets else (start, end)
+                    found.add((rule.name, behind_escape(text, start, end, rule), end))
+    return found
+
+
+@given(RULES, LONG)
+@settings(max_examples=600, deadline=None)
+def test_what_is_not_searched_holds_nothing(make_rule, chosen, text):
+    """Gates, and a plain form that is only looked at around its disguises, change nothing about what is found."""
+    rules = [
+        replace(make_rule(f"r{at}", source, refine=refine), gate=compile_pattern(gate) if gate else None)
+        for at, (source, refine, gate) in enumerate(chosen)
+    ]
+    found = [(rule.name, start, end) for rule, start, end in scanned(RuleSet(rules), text)]
+    assert len(found) == len(set(found))
+    assert set(found) == everything(rules, text)
+
+
+def test_only_what_is_near_a_disguise_is_looked_at_again(make_rule):
+    """A match far from any disguise is not searched for in the plain form."""
+    rules = RuleSet([make_rule("r", "key-[0-9]{4}"), make_rule("s", "end[0-9]+")])
+    far, near = Text(PLACE, "key-1234 " + "and " * 90 + "\u200b"), Text(PLACE, "and " * 90 + "\u200bkey-1234 end１")
+    assert [rule.name for rule, _, _ in rules.scan(far)] == ["r"]
+    assert [rule.name for rule, _, _ in rules.scan(near)] == ["r", "s"]
+    assert (far.hits[rules].hidden, near.hits[rules].written) == ((), [0])
+    assert sorted(near.hits[rules].hidden) == [0, 1]
