@@ -126,7 +126,7 @@ class Chain:
         for cluster in settled:
             reported += cluster.findings
         reported.sort(key=lambda finding: (finding.start, finding.end, self.order[finding.policy]))
-        return rewrite(text.text, settled), reported
+        return rewrite(text.text, settled, in_json=text.place.is_json), reported
 
 
 @dataclass(frozen=True, slots=True)
