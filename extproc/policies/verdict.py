@@ -57,7 +57,7 @@ class Hits:
 
 @dataclass(frozen=True)
 class Text:
-    """One text and where it stands. `hits` is what one look for all policies found (scan.py's Gate)."""
+    """One text and where it stands. `hits` is what one look for all policies found (gate.py)."""
 
     place: Place
     text: str

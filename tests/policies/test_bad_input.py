@@ -13,8 +13,8 @@ import pytest
 from extproc.policies import dlp
 from extproc.policies.chain import Chain
 from extproc.policies.pii import detector
+from extproc.policies.rule_set import RuleSet
 from extproc.policies.rules import RulePolicy
-from extproc.policies.scan import RuleSet
 from extproc.policies.verdict import Phase, Place, Text
 
 PLACE = Place(Phase.RESPONSE, "assistant")
