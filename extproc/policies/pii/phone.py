@@ -47,9 +47,9 @@ _DATE = re.compile(r"\d{4}[-./ ]\d{1,2}[-./ ]\d{1,2}\b.*|\d{1,2}[-./]\d{1,2}[-./
 # Most runs of seven digits are dates, years and sums. A number has a plus sign, the form of the North American plan, a
 # zero in front, or a word before or behind it.
 GATE = (
-    rf"\+\d{_MORE}{{7}}|\(\d{{3}}\)[ -]?\d{{3}}[ .-]\d{{4}}|\d{{3}}-\d{{3}}-\d{{4}}|\d{{3}}\.\d{{3}}\.\d{{4}}"
-    rf"|[2-9]\d\d[ -][2-9]\d\d[ -]\d{{4}}|\b0{_MORE}{{8}}|(?i:\b{_WORDS})\(?\d{_MORE}{{6}}"
-    rf"|\d{_MORE}{{6}}{_EXTENDED}{_SAID}"
+    rf"\+\d{_MORE}{{7}}|\(\d{{3}}\)[ -]?\d{{3}}[ .-]\d{{4}}"
+    r"|\b(?:(?:00)?1[ .-]?)?(?:\d{3}-\d{3}-\d{4}|\d{3}\.\d{3}\.\d{4}|[2-9]\d\d[ -][2-9]\d\d[ -]\d{4})"
+    rf"|\b0{_MORE}{{8}}|(?i:\b{_WORDS})\(?\d{_MORE}{{6}}|\b\d{_MORE}{{6,17}}{_EXTENDED}{_SAID}"
 )
 # Plans asked for numbers in national form; each costs a parse.
 _REGIONS = ("US", "GB", "FR", "DE", "ES", "IT", "NL", "CH", "AU", "IN", "JP", "BR", "IL")
