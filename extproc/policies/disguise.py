@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -66,7 +66,7 @@ _ABOVE = "\U00010000-\U0001f2ff\U0001fb00-\U0001ffff\U0002f800-\U0002fa1f\U000e0
 # With all 250 ranges in the class `re` takes 800 µs for 8 KB instead of 20.
 _SUSPECT = re.compile(f"[{''.join(map(re.escape, _TABLE))}{_ABOVE}]")
 _ALWAYS = "".join(map(re.escape, (character for character in _TABLE if character not in _LONG_DASHES | _MARKS)))
-# What matches somewhere in each text with a disguise, and in few others, for RE2.
+# What matches somewhere in each text with a disguised character, and in few others, for RE2.
 SUSPECT = (
     f"[{_ALWAYS}{_ABOVE}]|[0-9][{''.join(_LONG_DASHES)}]"
     f"|[!-\x7f{''.join(_MARKS | _LONG_DASHES)}\U00010000-\U0010ffff][{''.join(_MARKS)}]"
@@ -87,13 +87,17 @@ _FEW = 8
 _MANY = 64
 
 
-def _suspects(text: str, data: bytes | None) -> Iterable[int]:
+def kinds(data: bytes) -> frozenset[str]:
+    """Which characters of a text in UTF-8 may be disguises."""
+    return frozenset(_SUSPECT.findall(data.translate(None, _ASCII).decode()))
+
+
+def _suspects(text: str, found: Collection[str] | None) -> Iterable[int]:
     """Where characters stand that may be disguises, from left to right."""
-    if len(text) >= _LONG:
-        data = text.encode("utf-8", "replace") if data is None else data
-        kinds = set(_SUSPECT.findall(data.translate(None, _ASCII).decode()))
-        if len(kinds) <= _FEW:
-            return sorted(at for kind in kinds for at in _occurrences(text, kind))
+    if found is None and len(text) >= _LONG:
+        found = kinds(text.encode("utf-8", "replace"))
+    if found is not None and len(found) <= _FEW:
+        return sorted(at for kind in found for at in _occurrences(text, kind))
     return (match.start() for match in _SUSPECT.finditer(text))
 
 
@@ -104,14 +108,14 @@ def _occurrences(text: str, character: str) -> Iterator[int]:
         at = text.find(character, at + 1)
 
 
-def disguises(text: str, before: str = "", data: bytes | None = None) -> Iterator[tuple[int, str]]:
+def disguises(text: str, before: str = "", suspects: Collection[str] | None = None) -> Iterator[tuple[int, str]]:
     """Where a character stands for something else, and for what ("" for nothing), from left to right.
 
-    `before` ends with the LOOK_BEHIND characters before the text. `data` is the text in UTF-8, where that is known;
-    empty, if no single character of it is a suspect.
+    `before` ends with the LOOK_BEHIND characters before the text. `suspects` are the characters of it that may be
+    disguises, where they are known.
     """
     behind = frozenset(_behind_escapes(text, before) if "\\" in text or "\\" in before else ())
-    places = () if text.isascii() or data == b"" else _suspects(text, data)
+    places = () if text.isascii() else _suspects(text, suspects)
     for at in sorted({*places, *behind}) if behind else places:
         character = text[at]
         plain = _TABLE.get(character)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import re2
 
 from extproc.policies.base import CONTEXT
-from extproc.policies.disguise import SUSPECT, SUSPECT_ESCAPE, Disguised, disguises
+from extproc.policies.disguise import SUSPECT, SUSPECT_ESCAPE, Disguised, disguises, kinds
 from extproc.policies.scan import candidates, gate, options
 from extproc.policies.syntax import prefix
 from extproc.policies.verdict import Hits, Text
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 _FAR = 1000
 _FEW = 2
 
-_SUSPECTS = [(each, re2.compile(each.encode(), options()).programsize) for each in (SUSPECT, SUSPECT_ESCAPE)]
+# Behind the rules: words behind escapes, and disguised characters.
+_SUSPECTS = [(each, re2.compile(each.encode(), options()).programsize) for each in (SUSPECT_ESCAPE, SUSPECT)]
 
 
 class Gate:
@@ -62,8 +63,8 @@ class Gate:
         hidden: Collection[int] = ()
         suspects = [written.pop() for _ in _SUSPECTS if written and written[-1] >= len(self._rules)]
         if suspects:
-            characters = len(self._rules) in suspects
-            if found := list(disguises(text.text, data=text.data if characters else b"")):
+            known = kinds(text.data) if suspects[0] > len(self._rules) else ()
+            if found := list(disguises(text.text, suspects=known)):
                 disguised = Disguised(text.text, found)
                 hidden = self._hidden(disguised, written, text.data)
         for each in self._sets:
