@@ -106,6 +106,8 @@ MASSES = [
     pytest.param("４", id="full-width"),
     pytest.param("4\u200b", id="zero-width"),
     pytest.param("ﬃ", id="ligatures"),
+    pytest.param(r"\na", id="words behind escapes"),
+    pytest.param("\\", id="backslashes"),
     pytest.param("project ", id="half a term"),
     pytest.param("\ud83d", id="surrogates"),
 ]
