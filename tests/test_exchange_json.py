@@ -100,8 +100,14 @@ PIECES = ["key=", "<", ">", '"', "\\", "\n", " ", "a", "078-05-1120", "\u2028", 
 texts = st.text() | st.lists(st.sampled_from(PIECES), max_size=8).map("".join)
 
 
-# A number is a value of its own: the marker in place of a long one, a card say, would not be JSON.
-@given(st.dictionaries(texts, texts | st.integers(-9999, 9999)), st.integers(1, 20), st.sampled_from(list(PLACES)))
+numbers = st.integers() | st.sampled_from([4111111111111111, 5500005555555559])
+
+
+@given(
+    st.dictionaries(texts, texts | numbers | st.lists(numbers, max_size=3)),
+    st.integers(1, 20),
+    st.sampled_from(list(PLACES)),
+)
 def test_a_stream_says_what_a_whole_answer_says(value: dict[str, Any], size: int, place: str) -> None:
     """To the letter, however it is cut; it is JSON, and nothing but what is redacted has changed."""
     text = json.dumps(value)
@@ -154,6 +160,27 @@ def test_no_escape_hides_a_value_in_a_document_of_a_request(before: str, value: 
     sent = play(chat_headers(), chat_body("", messages=messages), policies=POLICIES).actions[-1]
     assert isinstance(sent, Replace)
     assert json.loads(orjson.loads(sent.body)["messages"][0]["content"]) == [before + VALUES[value]]
+
+
+NUMBERS = '{"card": 4111111111111111, "more": [5500005555555559,\n4111111111111111], "n": 7}'
+QUOTED = {"card": "[CREDIT_CARD_REDACTED]", "more": ["[CREDIT_CARD_REDACTED]"] * 2, "n": 7}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_redacted_number_becomes_a_string(place: str) -> None:
+    """Whole and streamed, so that the answer is still JSON."""
+    assert json.loads(whole(NUMBERS, place)) == QUOTED
+    for size in (1, 2, 5, 100):
+        assert streamed(NUMBERS, size, place) == whole(NUMBERS, place)
+
+
+@pytest.mark.parametrize("role", ["user", "tool"])
+def test_a_redacted_number_becomes_a_string_in_a_request(role: str) -> None:
+    """In a document that needs no escapes, too."""
+    messages = [{"role": role, "content": NUMBERS, "tool_call_id": "c"}]
+    sent = play(chat_headers(), chat_body("", messages=messages), policies=POLICIES).actions[-1]
+    assert isinstance(sent, Replace)
+    assert json.loads(orjson.loads(sent.body)["messages"][0]["content"]) == QUOTED
 
 
 def test_a_document_in_which_nothing_is_found_goes_on_as_it_came() -> None:

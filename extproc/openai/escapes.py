@@ -24,6 +24,8 @@ _ESCAPE = re.compile("|".join(_ESCAPES), re.DOTALL)
 _ESCAPE_OR_CUT = re.compile("|".join((f"({_CUT})", *_ESCAPES)), re.DOTALL)
 _SHORT = {"\\/": "/", "\\b": "\b", "\\f": "\f", "\\n": "\n", "\\r": "\r", "\\t": "\t"}
 _LONG = {character: escape for escape, character in _SHORT.items() if character != "/"}
+_BEGINS = re.compile(r"\s*[\[{]")
+_NUMBER = re.compile(r"[:,\[]\s*-?\d")
 # What tells where strings are, and what may not stand in one as it is (half of a surrogate pair: in no text at all).
 _LEXICAL = re.compile(r'\\.|\\\Z|"|[\x00-\x1f]|[\ud800-\udfff]', re.DOTALL)
 
@@ -39,13 +41,20 @@ def escaped(text: str) -> str:
 
 
 def is_document(text: str) -> bool:
-    """Whether a text is an object or a list of JSON with escapes in it: what a tool returned, or a user pasted."""
-    if "\\" not in text or not text.lstrip().startswith(("{", "[")):
+    """Whether a text is an object or a list of JSON: what a tool returned, or a user pasted.
+
+    Without escapes and numbers in it nothing depends on that; then the answer is no.
+    """
+    if not _BEGINS.match(text) or ("\\" not in text and not _NUMBER.search(text)):
         return False
     try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
+        orjson.loads(text)
+    except ValueError:
+        # Python's own takes more: NaN, halves of surrogate pairs.
+        try:
+            json.loads(text)
+        except (ValueError, RecursionError):
+            return False
     return True
 
 

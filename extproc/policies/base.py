@@ -42,7 +42,8 @@ class Rule:
     expression needed more text than the secret itself. It sees nothing after the candidate, so that a stream can
     ask it as soon as the match is final. `replace` turns the text of a span into its marker.
     `message` is the client's message if the rule blocks; `reversible` is that of its findings. With `again`, candidates
-    may overlap: each is looked into again from its second character.
+    may overlap: each is looked into again from its second character. `gate` matches somewhere in each text in which
+    `refine` confirms anything, and in fewer texts than `pattern`: a whole text is only searched if it does.
     """
 
     policy: str
@@ -54,6 +55,7 @@ class Rule:
     message: str = ""
     reversible: bool = False
     again: bool = False
+    gate: Pattern | None = None
 
 
 class Policy(Protocol):

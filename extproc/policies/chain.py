@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from extproc.policies.base import Policy, Rule
+from extproc.policies.gate import Gate
 from extproc.policies.overlap import clusters, rewrite
 from extproc.policies.restoring import Restoring
 from extproc.policies.rules import RulePolicy
-from extproc.policies.scan import Gate
 from extproc.policies.vault import Hiding, Vault, is_answer
 from extproc.policies.verdict import (
     Finding,
@@ -126,7 +126,7 @@ class Chain:
         for cluster in settled:
             reported += cluster.findings
         reported.sort(key=lambda finding: (finding.start, finding.end, self.order[finding.policy]))
-        return rewrite(text.text, settled), reported
+        return rewrite(text.text, settled, in_json=text.place.is_json), reported
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from extproc.policies.escape import Markers
 from extproc.policies.verdict import Finding
 
 
@@ -43,12 +44,19 @@ def clusters(findings: Iterable[Finding], order: Mapping[str, int]) -> Iterator[
         yield _settle(group, end, order)
 
 
-def rewrite(text: str, settled: Iterable[Cluster]) -> str:
+def rewrite(text: str, settled: Iterable[Cluster], *, in_json: bool = False) -> str:
     """The text with every cluster replaced by its marker."""
+    markers = Markers() if in_json else None
     pieces: list[str] = []
     position = 0
     for cluster in settled:
-        pieces += (text[position : cluster.start], cluster.marker)
+        before, hidden = text[position : cluster.start], text[cluster.start : cluster.end]
+        if markers is None:
+            pieces += (before, cluster.marker)
+        else:
+            pieces += (markers.read(before), markers.open(cluster.marker))
+            markers.read(hidden)
+            pieces.append(markers.close())
         position = cluster.end
     return "".join([*pieces, text[position:]])
 

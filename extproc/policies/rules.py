@@ -8,7 +8,7 @@ from typing import Any
 
 from extproc.policies.base import Action, Rule
 from extproc.policies.placement import EVERYWHERE, Placement
-from extproc.policies.scan import RuleSet
+from extproc.policies.rule_set import RuleSet
 from extproc.policies.verdict import ALLOW, Block, Finding, Place, Text, Verdict
 
 

@@ -8,6 +8,7 @@ Grammar: RE2's doc/syntax.txt, its Perl mode. What RE2 refuses, this parser may 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 _FLAGS = "ims"
 _ASSERTION_ESCAPES = "AbBz"
@@ -111,6 +112,32 @@ def positions(node: Node) -> int:
             return sum(map(positions, parts))
         case Repeat(body, least, most):
             return positions(body) * max(least, most or 0, 1)
+
+
+def longest(node: Node) -> float:
+    """Characters that a match has at most; infinity if there is no bound."""
+    match node:
+        case Atom():
+            return 1
+        case Assertion():
+            return 0
+        case Sequence(parts):
+            return sum(map(longest, parts))
+        case Choice(branches):
+            return max(map(longest, branches), default=0)
+        case Repeat(body, _, most):
+            size = longest(body)
+            return 0 if 0 in (size, most) else size * (inf if most is None else most)
+
+
+def prefix(node: Node) -> str:
+    """Letters, digits and the like that every match begins with; empty, if none are known."""
+    found = ""
+    for part in node.parts if isinstance(node, Sequence) else (node,):
+        if not isinstance(part, Atom) or len(part.source) != 1 or part.source in ".^$[":
+            break
+        found += part.source
+    return found
 
 
 class _Parser:

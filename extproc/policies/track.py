@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from extproc.policies.base import CONTEXT, Action, Refine, Rule
 from extproc.policies.disguise import Offsets
-from extproc.policies.escape import unbroken
+from extproc.policies.escape import behind_escape, unbroken
 from extproc.policies.scan import candidates
 from extproc.policies.verdict import Finding, PolicyFailed
 
@@ -126,6 +126,7 @@ class Track:
 
     def finding(self, rule: Rule, start: int, end: int) -> Finding:
         """What is reported of a confirmed span."""
+        start = self._base + behind_escape(self._buffer, start - self._base, end - self._base, rule)
         if self._in_json:
             low, high = unbroken(self._buffer, start - self._base, end - self._base)
             start, end = self._base + low, self._base + high

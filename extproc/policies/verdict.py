@@ -12,7 +12,7 @@ from enum import Enum
 from functools import cached_property
 from typing import Protocol
 
-from extproc.policies.disguise import Offsets, undone
+from extproc.policies.disguise import Disguised
 
 
 class Phase(Enum):
@@ -46,28 +46,27 @@ class Place:
         return self.document or (self.kind == "tool_arguments" and self.path[-1:] == ("arguments",))
 
 
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """Which rules of a set may match somewhere in a text: as it is written, and without its disguises if it has any."""
+
+    written: Sequence[int]
+    disguised: Disguised | None = None
+    hidden: Sequence[int] = ()
+
+
 @dataclass(frozen=True)
 class Text:
-    """One text and where it stands. `hits` is what one look for all policies found (scan.py's Gate)."""
+    """One text and where it stands. `hits` is what one look for all policies found (gate.py)."""
 
     place: Place
     text: str
-    hits: dict[object, Sequence[Sequence[int]]] = field(default_factory=dict, repr=False, compare=False)
+    hits: dict[object, Hits] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
-    def readings(self) -> tuple[tuple[str, bytes, Offsets | None], ...]:
-        """The text as it is written, and in its plain form where that differs: each in UTF-8 too, and the way back."""
-        data = self.text.encode("utf-8", "replace")
-        undone = self.undone
-        if undone is None:
-            return ((self.text, data, None),)
-        plain, offsets = undone
-        return (self.text, data, None), (plain, plain.encode("utf-8", "replace"), offsets)
-
-    @cached_property
-    def undone(self) -> tuple[str, Offsets] | None:
-        """The text without the disguises of single characters (disguise.py): made once for all policies."""
-        return undone(self.text)
+    def data(self) -> bytes:
+        """In UTF-8."""
+        return self.text.encode("utf-8", "replace")
 
 
 @dataclass(frozen=True, slots=True)

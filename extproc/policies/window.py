@@ -26,7 +26,8 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 import re2
 
 from extproc.policies.base import CONTEXT, Action, Rule, whole
-from extproc.policies.disguise import disguises
+from extproc.policies.disguise import LOOK_BEHIND, disguises
+from extproc.policies.escape import Markers
 from extproc.policies.overlap import clusters
 from extproc.policies.reach import approaching, awaiting
 from extproc.policies.scan import gate, options
@@ -103,6 +104,7 @@ class Window(Track):
     ) -> None:
         failed = set() if failed is None else failed
         super().__init__(compiled, limit=limit, fail_open=fail_open, failed=failed, in_json=in_json)
+        self._markers = Markers() if in_json else None
         self._released = 0
         self._pending: list[Finding] = []
         # The reading without disguises, and the end of the last piece with a disguised character as written.
@@ -122,7 +124,7 @@ class Window(Track):
         """Take the next piece; release what no rule can still reach."""
         if self._ended or not text:
             return _NOTHING
-        if self._plain is None and next(disguises(text, self._buffer[-1:]), None) is not None:
+        if self._plain is None and next(disguises(text, self._buffer[-LOOK_BEHIND:]), None) is not None:
             self._plain = self.plain()
         self._buffer += text
         if self._plain and self._plain.feed(text):
@@ -194,8 +196,10 @@ class Window(Track):
             pieces.append(self._cut(cluster.start))
             # A marker that overflow has sent already is not sent twice.
             if self._released <= cluster.start:
-                pieces.append(cluster.marker)
-            self._released = max(self._released, cluster.end)
+                pieces.append(self._begin(cluster.marker))
+            self._cut(cluster.end)
+            if self._markers:
+                pieces.append(self._markers.close())
             findings += cluster.findings
         self._pending = waiting
         self._front = safe
@@ -207,7 +211,10 @@ class Window(Track):
             return ""
         text = self._buffer[self._released - self._base : until - self._base]
         self._released = until
-        return text
+        return self._markers.read(text) if self._markers else text
+
+    def _begin(self, marker: str) -> str:
+        return self._markers.open(marker) if self._markers else marker
 
     def _overflow(self, opened: Mapping[int, int], end: int) -> tuple[str, Block | None]:
         """More than `limit` characters wait for open matches: block, or send a marker in their place."""
@@ -221,8 +228,8 @@ class Window(Track):
             for index, at in opened.items():
                 if at == self._front and rules[index].action is Action.REDACT:
                     self._pending += self._confirmed(index, at, end, refine=whole)
-            marker = next(clusters(self._pending, self._compiled.order)).marker
-            self._released = end
+            marker = self._begin(next(clusters(self._pending, self._compiled.order)).marker)
+            self._cut(end)
         self._ended = end - self._front > _GIVE_UP * self._limit
         self._look_at = int((end - self._base) * _GROWTH)
         return marker, None

@@ -13,8 +13,8 @@ import pytest
 from extproc.policies import dlp
 from extproc.policies.chain import Chain
 from extproc.policies.pii import detector
+from extproc.policies.rule_set import RuleSet
 from extproc.policies.rules import RulePolicy
-from extproc.policies.scan import RuleSet
 from extproc.policies.verdict import Phase, Place, Text
 
 PLACE = Place(Phase.RESPONSE, "assistant")
@@ -106,6 +106,8 @@ MASSES = [
     pytest.param("４", id="full-width"),
     pytest.param("4\u200b", id="zero-width"),
     pytest.param("ﬃ", id="ligatures"),
+    pytest.param(r"\na", id="words behind escapes"),
+    pytest.param("\\", id="backslashes"),
     pytest.param("project ", id="half a term"),
     pytest.param("\ud83d", id="surrogates"),
 ]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
+import re2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.policies.disguise import Offsets, disguises
+from extproc.policies.disguise import LOOK_BEHIND, SUSPECT, SUSPECT_ESCAPE, Offsets, disguises
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,17 @@ from extproc.policies.disguise import Offsets, disguises
         pytest.param("\U000e0034\U000e0031", "41", id="tags"),
         pytest.param("a。b｡c", "a.b.c", id="ideographic full stops"),
         pytest.param("1̶2̸", "12", id="strokes over digits"),
+        pytest.param(
+            r"\n078 \tx \r\n+49 \\n1 \u00a04 \u20281 \u65e51 \ud83d\ude007",
+            r"\n 078 \t x \r\n +49 \\n 1 \u00a0 4 \u2028 1 \u65e5 1 \ud83d\ude00 7",
+            id="words behind escapes",
+        ),
+        pytest.param(r"\n４ \n\n(1 \f₅", r"\n 4 \n\n(1 \f 5", id="disguised digits behind escapes"),
+        pytest.param(
+            r"C:\data\xyz \\host \d{3} \alpha \n \t, \n-1 caf\u00e9s \u00412 \u12 \b1 n078",
+            None,
+            id="no escape of a blank",
+        ),
         pytest.param("Ünï çode “ок” 漢字 🙂 é e\u0301 \ud83d\ude00", None, id="nothing is disguised"),
     ],
 )
@@ -45,7 +57,9 @@ def test_spans_lead_back():
     assert offsets.start(len(plain)) == 9
 
 
-TEXTS = st.text(alphabet="ab1 \u200b\u00ad４ﬁ…。漢—é\ud800\ue000😀\u0301", max_size=30)
+TEXTS = st.text(alphabet="ab1 \u200b\u00ad４ﬁ…。漢—é\ud800\ue000😀\u0301", max_size=30) | st.lists(
+    st.sampled_from([*"\\nrtuf01ax+ é４\u200b—", r"\n", r"\u00a0", r"\u00e9", r"\u65e5"]), max_size=14
+).map("".join)
 
 
 @given(TEXTS, st.lists(st.integers(0, 30)), st.integers(0, 9))
@@ -67,7 +81,7 @@ def test_each_plain_character_comes_from_its_written_one(text):
     for at, character in enumerate(offsets.extend(text)):
         start, end = offsets.span(at, at + 1)
         assert end == start + 1
-        assert character in Offsets(before=text[start - 1 : start]).extend(text[start:end])
+        assert character in Offsets(before=text[max(0, start - LOOK_BEHIND) : start]).extend(text[start:end])
 
 
 @given(TEXTS, st.integers(0, 30))
@@ -98,3 +112,16 @@ def test_long_texts_are_read_as_short_ones(parts):
     text = "".join(parts)
     one_by_one = Offsets()
     assert "".join(map(one_by_one.extend, text)) == Offsets().extend(text)
+
+
+@given(st.lists(TEXTS | st.text(max_size=4), max_size=4).map("".join))
+def test_suspects_miss_no_disguise(text):
+    """Where the expression for RE2 matches nothing, there is none."""
+    if next(disguises(text), None) is not None:
+        assert re2.search(f"{SUSPECT}|{SUSPECT_ESCAPE}".encode(), text.encode("utf-8", "replace"))
+
+
+def test_suspects_are_few_in_ordinary_text():
+    """Marks and dashes of prose, emoji, paths and ideographs are none."""
+    text = '“Ünï” — é 漢字、漢字。 Привет，🙂 C:\\Users\\x \\alpha \\n \\"a\\" 😀'
+    assert not re2.search(f"{SUSPECT}|{SUSPECT_ESCAPE}".encode(), text.encode())

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import pytest
 import re2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extproc.policies.scan import options
-from extproc.policies.syntax import Assertion, Atom, Choice, PatternError, Repeat, Sequence, nullable, parse, positions
+from extproc.policies.syntax import (
+    Assertion,
+    Atom,
+    Choice,
+    PatternError,
+    Repeat,
+    Sequence,
+    longest,
+    nullable,
+    parse,
+    positions,
+    prefix,
+)
 
 EXPRESSIONS = (
     "a",
@@ -123,3 +137,34 @@ def test_positions(expression, expected):
 def test_escaped_octal_is_no_back_reference():
     r"""`\12` is a character; RE2 only takes single digits for back-references."""
     assert parse(r"\12") == Sequence((Atom(r"\12"),))
+
+
+@pytest.mark.parametrize(
+    ("expression", "length", "begins"),
+    [
+        ("", 0, ""),
+        ("arn:[a-z]+", inf, "arn:"),
+        ("é-x{2,3}", 5, "é-"),
+        (r"\bab", 2, ""),
+        ("ab|c", 2, ""),
+        ("a.b", 3, "a"),
+        ("(?i)ab", 2, ""),
+        ("(?:ab)*c", inf, ""),
+        (r"(?:\b)*c{0}d?", 1, ""),
+        (r"a\.b", 3, "a"),
+        (r"\Qa.b\E", 3, ""),
+        ("(?:a{2}|b{3}c){2,4}?", 16, ""),
+    ],
+)
+def test_longest_match_and_common_beginning(expression, length, begins):
+    """How long a match can be, and what each begins with, as far as it is plain."""
+    assert (longest(parse(expression)), prefix(parse(expression))) == (length, begins)
+
+
+@given(st.sampled_from(EXPRESSIONS), st.text(alphabet="aAbBcCdDeEfF0 \n{}*.\\,3é]-LGλ", max_size=12))
+def test_no_match_is_longer(expression, text):
+    """Every match is as long as that at most, and begins so."""
+    tree = parse(expression)
+    for match in re2.finditer(expression, text):
+        assert len(match.group()) <= longest(tree)
+        assert match.group().startswith(prefix(tree))

@@ -50,10 +50,21 @@ SOURCES = (
     "a\x00",
     r"(?:\ba|b)+ ",
     "(?i:a)b(?-i:a)",
+    "n?ab",
+    "[a-z0]+b",
+    r"\\n? ?a",
+    r"\s\w",
+    r"n\b",
 )
 TEXTS = st.text(alphabet="aabbA- \né\x00", max_size=24)
 # A full-width letter, one that becomes three, a ligature's kin, what vanishes, a dash of each kind, a surrogate.
+JSON = Place(Phase.RESPONSE, "assistant", document=True)
 DISGUISED = st.text(alphabet="aabbA- \né\x00ａｂ㏂\u200b\u00ad\u2010—1\ud83d", max_size=24)
+# Words behind escapes.
+QUOTED = st.lists(
+    st.sampled_from(["\\", r"\n", r"\r", r"\u00a0", r"\u00", "n", "a", "b", "ab", "aab", " ", "-", "ａ", "é"]),
+    max_size=14,
+).map("".join)
 # Long enough between disguises for the second reading to end and begin again.
 PLAIN = ("", "ab- " * 20, "aabb a" * 12, "-" * 60)
 ACTIONS = st.sampled_from([Action.REDACT, Action.REDACT, Action.REDACT, Action.OBSERVE, Action.BLOCK])
@@ -117,8 +128,8 @@ def stream(window, pieces):
     return text, findings, None
 
 
-@given(chains(), TEXTS | DISGUISED, st.lists(st.integers(0, 24), max_size=6) | st.just(range(24)))
-@settings(max_examples=600, deadline=None)
+@given(chains(), TEXTS | DISGUISED | QUOTED, st.lists(st.integers(0, 24), max_size=6) | st.just(range(24)))
+@settings(max_examples=800, deadline=None)
 def test_stream_equals_unary(chain, text, cuts):
     """Whatever the rules, the cuts and the disguises, a stream delivers what judging the whole text delivers."""
     assert_same(chain, text, cuts)
@@ -126,7 +137,7 @@ def test_stream_equals_unary(chain, text, cuts):
 
 @given(
     chains(),
-    st.lists(st.tuples(DISGUISED, st.sampled_from(PLAIN)), max_size=4),
+    st.lists(st.tuples(DISGUISED | QUOTED, st.sampled_from(PLAIN)), max_size=4),
     st.lists(st.integers(0, 400), max_size=12) | st.integers(1, 90).map(lambda size: range(0, 500, size)),
 )
 @settings(max_examples=300, deadline=None)
@@ -135,10 +146,21 @@ def test_disguises_here_and_there(chain, pieces, cuts):
     assert_same(chain, "".join(part for piece in pieces for part in piece), cuts)
 
 
-def assert_same(chain, text, cuts):
+@given(
+    chains(st.just(Action.REDACT), placed=st.just({})),
+    st.lists(st.sampled_from(['"', ", ", r"\"", r"\\", "1", "a", "ab", "aab-", " ", "é", "ａ"]), max_size=16),
+    st.lists(st.integers(0, 24), max_size=6) | st.just(range(40)),
+)
+@settings(max_examples=300, deadline=None)
+def test_markers_in_json(chain, pieces, cuts):
+    """The quotes that markers get in JSON are the same in a stream."""
+    assert_same(chain, "".join(["[", *pieces, "]"]), cuts, JSON)
+
+
+def assert_same(chain, text, cuts, place=PLACE):
     """What judging the whole text delivers is what the stream delivers, or a part of it before a block."""
-    judged = chain.judge([Text(PLACE, text)])
-    window = chain.window(PLACE)
+    judged = chain.judge([Text(place, text)])
+    window = chain.window(place)
     if window is None:
         assert (judged.texts, judged.findings, judged.block) == ((text,), (), None)
         return
@@ -258,6 +280,13 @@ def test_redact_over_the_limit_is_never_emitted(make_rule):
     rest = "".join(window.push("secret ").text for _ in range(40))
     rest += window.push("END and").text + window.finish().text
     assert rest == " and"
+
+
+def test_redact_over_the_limit_in_json(make_rule):
+    """Where the marker goes out before its match has ended, the string that it becomes is closed behind that."""
+    window = Window(StreamRules((make_rule("r", "[0-9]+"),), {"p": 0}), limit=50, in_json=True)
+    out = stream(window, ['{"n": ', *["1234567890"] * 10, ', "m": "', *["1234567890"] * 10, '"}'])
+    assert out[0] == '{"n": "<r>", "m": "<r>"}'
 
 
 def test_redact_over_the_limit_without_a_match(make_rule):

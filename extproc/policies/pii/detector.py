@@ -8,9 +8,9 @@ from typing import Any
 from extproc.policies.base import Action, Refine, Rule, refusal, whole
 from extproc.policies.pii import asia, card, email, europe, health, iban, ip_address, person, phone, ssn, things, uk, us
 from extproc.policies.pii.markers import replacement
-from extproc.policies.pii.spelled import DISGUISES, MOST_POSITIONS
+from extproc.policies.pii.spelled import DIGITS, DIGITS_GATE, DISGUISES, MOST_POSITIONS
 from extproc.policies.rules import RulePolicy
-from extproc.policies.scan import compile_pattern
+from extproc.policies.scan import Pattern, compile_pattern
 
 KIND = "pii-detector"
 
@@ -29,6 +29,13 @@ ENTITIES: Mapping[str, tuple[tuple[str, Refine], ...]] = {
     **things.ENTITIES,
     **person.ENTITIES,
     **health.ENTITIES,
+}
+# Of expressions that match something in most texts: what also matches where there is anything to confirm (`Rule.gate`).
+GATES: Mapping[str, str] = {
+    phone.EXPRESSION: phone.GATE,
+    ip_address.EXPRESSION_V6: ip_address.GATE_V6,
+    person.EXPIRY: person.EXPIRY_GATE,
+    DIGITS: DIGITS_GATE,
 }
 # Looked for when `entities` is not given: what a checksum or its form tells apart from other text by itself, and what
 # the modes add. The rest needs a word before it, is rarer, or both.
@@ -53,7 +60,7 @@ def build(settings: Mapping[str, Any]) -> RulePolicy:
         wanted = (*DEFAULT, *(PCI if settings.get("pci_mode", True) else ()))
     wanted = (*wanted, *(HEALTHCARE if settings.get("healthcare_mode") else ()))
     found = [
-        (name, compile_pattern(each[0], most=MOST_POSITIONS), each[1])
+        (name, _pattern(each[0]), each[1])
         for name in ENTITIES
         if name in wanted
         for each in (*ENTITIES[name], *DISGUISES.get(name, ()))
@@ -65,8 +72,13 @@ def build(settings: Mapping[str, Any]) -> RulePolicy:
             Rule(
                 *(KIND, name, pattern, action, replacement(name, redaction), refine),
                 *(refusal(KIND, name), reversible),
+                gate=_pattern(GATES[pattern.source]) if pattern.source in GATES else None,
             )
             for name, pattern, refine in found
         ],
         settings,
     )
+
+
+def _pattern(expression: str) -> Pattern:
+    return compile_pattern(expression, most=MOST_POSITIONS)

@@ -8,9 +8,11 @@ from ipaddress import IPv4Address, IPv6Address
 
 from extproc.policies.base import Span
 
-# A fifth number is taken along: then it is an object identifier or a version and passed over.
-EXPRESSION_V4 = r"\b(?:\d{1,3}\.){3}\d{1,3}\b(?:\.\d+)?"
+# A digit of a fifth number is taken along: then it is an object identifier or a version and passed over.
+EXPRESSION_V4 = r"\b(?:\d{1,3}\.){3}\d{1,3}\b(?:\.\d)?"
 EXPRESSION_V6 = r"\b[0-9A-Fa-f]{1,4}(?::{1,2}[0-9A-Fa-f]{1,4}){1,7}(?:::)?\b(?::[0-9A-Za-z])?"
+# Times of day are no addresses: those have many groups, or two colons together and a first group that is no word.
+GATE_V6 = r"\b[0-9A-Fa-f]{3,4}(?::[0-9A-Fa-f]{1,4}){0,6}::|\b(?:[0-9A-Fa-f]{1,4}:{1,2}){6}"
 
 _VERSION = re.compile(
     r"(?:\bv|\bver(?:sion)?|\brelease|\bOID|\bsection|\bchapter|\bbuild|[A-Za-z]/|\d\.|[\w]-|§)[ .:=]*$", re.IGNORECASE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from extproc.policies.base import Refine, Span
+from extproc.policies.base import CONTEXT, Refine, Span
 from extproc.policies.pii.labelled import anything, behind, number, words
 
 _MONTH = (
@@ -22,7 +22,10 @@ _BORN = words(
     "naissance", "nacimiento", "nascita", reach=24,
 )  # fmt: skip
 
+EXPIRY = r"\b(?:0?[1-9]|1[0-2]) ?[/-] ?(?:20)?\d\d\b"
 _EXPIRES = re.compile(r"\b(?:exp(?:\b|ir\w+)|valid (?:thru|until|through|to)|good thru)[^\n\d]{0,16}$", re.IGNORECASE)
+# Any two numbers with a stroke or hyphen between them look like one.
+EXPIRY_GATE = rf"(?i)\b(?:exp(?:\b|ir)|valid (?:thru|until|through|to)|good thru)[^\n\d]{{0,{CONTEXT}}}{EXPIRY}"
 _CARD = re.compile(r"\b(?:card|visa|master ?card|amex|cc|pan)\b|\d{4}[ -]?\d{2,6}\b", re.IGNORECASE)
 
 
@@ -39,5 +42,5 @@ ENTITIES: Mapping[str, tuple[tuple[str, Refine], ...]] = {
             r"cvv2?|cvc2?|cvn2?|card (?:verification|security) (?:code|value|number)", r"\b\d{3,4}\b", bool, reach=10
         ),
     ),
-    "CREDIT_CARD_EXPIRY": ((r"\b(?:0?[1-9]|1[0-2]) ?[/-] ?(?:20)?\d\d\b", expiry),),
+    "CREDIT_CARD_EXPIRY": ((EXPIRY, expiry),),
 }

@@ -14,10 +14,10 @@ import phonenumbers
 from extproc.policies.base import Span
 
 # The whole run of digits and separators is taken, so that a part of a longer number is not mistaken for one.
-EXPRESSION = (
-    r"(?:\+|\b|\()\d(?:[ .()/-]{0,3}\d){6,17}(?: ?(?:x|ext\.?|extension) ?\d{1,6}|[A-Za-z_]?)"
-    r"(?i:[ -]{1,2}(?:office|fax|cell|mobile|home|work)\b)?"
-)
+_MORE = r"(?:[ .()/-]{0,3}\d)"
+_EXTENDED = r"(?: ?(?:x|ext\.?|extension) ?\d{1,6}|[A-Za-z_]?)"
+_SAID = r"(?i:[ -]{1,2}(?:office|fax|cell|mobile|home|work)\b)"
+EXPRESSION = rf"(?:\+|\b|\()\d{_MORE}{{6,17}}{_EXTENDED}{_SAID}?"
 
 # Three-three-four. With blanks only, the plan's own first digits (2 to 9) are asked for: tables hold such numbers.
 _NANP = re.compile(
@@ -27,13 +27,13 @@ _NANP = re.compile(
 _SSN = re.compile(r"\d{3}( ?[-./ ] ?)\d{2}\1\d{4}")
 _SAID_AFTER = re.compile(r"[ -]{1,2}[A-Za-z]{3,6}$")
 _EXTENSION = re.compile(r" ?(?:x|ext\.?|extension) ?\d{1,6}$")
-_LABEL = re.compile(
-    r"\b(?:tel(?:e?phone)?|phone|mobile|cell|call(?: me| us| him| her)?|fax|whatsapp|sms|text (?:me|us)|dial|ring"
+_WORDS = (
+    r"(?:tel(?:e?phone)?|phone|mobile|cell|call(?: me| us| him| her)?|fax|whatsapp|sms|text (?:me|us)|dial|ring"
     r"|reach(?:ed)? (?:me|us|him|her)?|contact|answer(?:ing|ed)?|numero|telefon"
     r"|téléphone|telefono|móvil|handy|hotline)"
-    r"(?:\W{1,3}(?:no|nr|number|num|num[eé]ro|is|at|on|me|us|was|to|the|my|of|our|her|his|home|work|office)\b){0,4}\W{0,4}$",
-    re.IGNORECASE,
+    r"(?:\W{1,3}(?:no|nr|number|num|num[eé]ro|is|at|on|me|us|was|to|the|my|of|our|her|his|home|work|office)\b){0,4}\W{0,4}"
 )
+_LABEL = re.compile(rf"\b{_WORDS}$", re.IGNORECASE)
 _OTHER_NUMBER = re.compile(
     r"(?:\b(?:order|invoice|ticket|case|ref(?:erence)?|isbn|ean|gtin|upc|imei|sku|id|uuid|tracking|serial|account|acct"
     r"|iban|ssn|version|v|oid|rfc|part|model|card|lat|lon|pos|ts|ms|epoch|timestamp|build|commit|no|nr)"
@@ -44,6 +44,13 @@ _OTHER_NUMBER = re.compile(
 # A ZIP code with its four further digits; those of New England begin with a zero, as numbers in national form do.
 _ZIP = re.compile(r"\d{5}-\d{4}")
 _DATE = re.compile(r"\d{4}[-./ ]\d{1,2}[-./ ]\d{1,2}\b.*|\d{1,2}[-./]\d{1,2}[-./]\d{4}\b.*")
+# Most runs of seven digits are dates, years and sums. A number has a plus sign, the form of the North American plan, a
+# zero in front, or a word before or behind it.
+GATE = (
+    rf"\+\d{_MORE}{{7}}|\(\d{{3}}\)[ -]?\d{{3}}[ .-]\d{{4}}"
+    r"|\b(?:(?:00)?1[ .-]?)?(?:\d{3}-\d{3}-\d{4}|\d{3}\.\d{3}\.\d{4}|[2-9]\d\d[ -][2-9]\d\d[ -]\d{4})"
+    rf"|\b0{_MORE}{{8}}|(?i:\b{_WORDS})\(?\d{_MORE}{{6}}|\b\d{_MORE}{{6,17}}{_EXTENDED}{_SAID}"
+)
 # Plans asked for numbers in national form; each costs a parse.
 _REGIONS = ("US", "GB", "FR", "DE", "ES", "IT", "NL", "CH", "AU", "IN", "JP", "BR", "IL")
 

@@ -111,6 +111,12 @@ DIGITS = (
     rf"(?:\+ {{0,2}}|\b(?i:plus) |\( ?|\b)(?i:(?:(?:double|triple) )?{_NUMBER}"
     rf"(?:[ ,./()_-]{{1,3}}(?:{_SEPARATOR})?(?:(?:double|triple) )?{_NUMBER}){{6,18}})\b"
 )
+# Of digits parted by commas, which are lists, none is one: with a comma all of it must be words.
+_NAMED = rf"(?:oh?|{'|'.join(_DIGIT_NAMES)})"
+DIGITS_GATE = (
+    rf"(?i)\b{_NUMBER}(?:[ ./()_-]{{1,3}}(?:{_SEPARATOR})?(?:(?:double|triple) )?{_NUMBER}){{6}}"
+    rf"|\b{_NAMED}(?:[ ,./()_-]{{1,3}}(?:{_SEPARATOR})?(?:(?:double|triple) )?{_NAMED}){{6}}"
+)
 # Characters that an expression here may count: more than a user's, for it is mostly words, of which a text can only be
 # in the middle of one.
 MOST_POSITIONS = 2000
