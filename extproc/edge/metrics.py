@@ -1,6 +1,6 @@
 """Metrics in the Prometheus text format: every process counts in files of its own, the supervisor adds them up.
 
-prometheus_client decides at its import whether it counts in files (its multiprocess mode), so `share` comes first, and
+prometheus_client decides at its import whether it counts in files (its multiprocess mode), so `shared` comes first, and
 the library is imported only where something is counted.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from prometheus_client.core import Metric
 
@@ -22,10 +22,20 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _FILE_OF = re.compile(r"gauge_live[a-z]*_(\d+)\.db")
 
 
-def share(directory: Path) -> None:
+@contextlib.contextmanager
+def shared(directory: Path) -> Iterator[None]:
     """Count in files of `directory`: in this process, if it has not begun to count, and in those that it starts."""
     directory.mkdir(mode=0o700, exist_ok=True)
+    before = os.environ.get(DIRECTORY)
     os.environ[DIRECTORY] = str(directory)
+    try:
+        yield
+    finally:
+        # Who comes after must not look for a directory that is gone.
+        if before is None:
+            del os.environ[DIRECTORY]
+        else:
+            os.environ[DIRECTORY] = before
 
 
 def exposition(more: Iterable[Metric] = ()) -> bytes:

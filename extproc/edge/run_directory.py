@@ -30,7 +30,7 @@ def run_directory() -> Iterator[Path]:
     try:
         if len(os.fsencode(directory)) > LONGEST:
             raise OSError(f"{directory} is too long for the path of a Unix socket; set TMPDIR to a shorter one")
-        metrics.share(directory / METRICS)
-        yield directory
+        with metrics.shared(directory / METRICS):
+            yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)

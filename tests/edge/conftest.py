@@ -300,7 +300,13 @@ def gateway(gateway_settings):
                 async with asyncio.timeout(120):
                     try:
                         if ready:
-                            await stage.event("kt gateway ready")
+                            telling = asyncio.ensure_future(stage.event("kt gateway ready"))
+                            # One that does not come up says why, instead of being waited for.
+                            await asyncio.wait({telling, running}, return_when=asyncio.FIRST_COMPLETED)
+                            if running.done():
+                                telling.cancel()
+                                await running
+                            await telling
                         await scene(stage)
                     except BaseException:
                         # Nothing may be left of a test that fails: asked twice, it ends without a drain.

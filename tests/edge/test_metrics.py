@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import pytest
 from prometheus_client.core import GaugeMetricFamily
 
 from extproc.edge import metrics
@@ -20,17 +21,22 @@ meter.failed()
 
 def counted(directory, *numbers):
     """The exposition after processes have counted in a directory and ended."""
-    before = os.environ.get(metrics.DIRECTORY)
-    try:
-        metrics.share(directory)
+    with metrics.shared(directory):
         for number in numbers:
             subprocess.run([sys.executable, "-c", COUNTING, str(number)], check=True)
         return metrics.exposition([GaugeMetricFamily("kt_now", "Known at the moment.", value=3)]).decode()
-    finally:
-        if before is None:
-            del os.environ[metrics.DIRECTORY]
-        else:
-            os.environ[metrics.DIRECTORY] = before
+
+
+@pytest.mark.parametrize("before", [None, "/elsewhere"])
+def test_what_stood_in_the_environment_stands_there_again(tmp_path, monkeypatch, before):
+    """A process that is started later must not count in a directory that is gone."""
+    if before is None:
+        monkeypatch.delenv(metrics.DIRECTORY, raising=False)
+    else:
+        monkeypatch.setenv(metrics.DIRECTORY, before)
+    with pytest.raises(KeyError), metrics.shared(tmp_path / "metrics"):
+        raise KeyError
+    assert os.environ.get(metrics.DIRECTORY) == before
 
 
 def test_processes_are_added_up(tmp_path):

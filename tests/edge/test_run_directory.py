@@ -24,6 +24,7 @@ def test_it_is_private_and_goes_with_the_run(monkeypatch):
     with pytest.raises(KeyError):
         run()
     assert not used[0].exists()
+    assert os.environ[metrics.DIRECTORY] == "before"
 
 
 def test_a_path_too_long_for_sockets_is_refused(monkeypatch, tmp_path):

@@ -49,7 +49,7 @@ class Auditing:
         supervisor: str = "",
         down: Path | None = None,
     ) -> None:
-        # After metrics.share: what it imports decides then where it counts.
+        # After metrics.shared: what it imports decides then where it counts.
         from extproc.edge.trail.meter import Meter  # noqa: PLC0415 - see above
 
         settings = self.settings = runtime.audit
