@@ -62,13 +62,13 @@ class Limits:
     # HPACK's table again and again (CVE-2016-6581). Advertised as SETTINGS_MAX_HEADER_LIST_SIZE.
     max_header_list_bytes: int = 65_536
 
-    # What a peer may send before it is told to go on. Bytes of whole messages that nobody has read yet count; those of
-    # a message that is still arriving are given back at once, and bounded by max_message_bytes.
+    # What a peer may send before it is told to go on. A stream holds one message, which may be longer, and so much
+    # more of those that follow it.
     stream_window: int = MIB
     connection_window: int = 32 * MIB
-    # What is held of messages that are still arriving, in all streams of a connection; beyond it the call that asks
+    # What is held of messages that no handler has read, in all streams of a connection; beyond it the call that asks
     # for more is ended with RESOURCE_EXHAUSTED. Twenty of the largest at once.
-    max_assembling_bytes: int = 512 * MIB
+    max_held_bytes: int = 512 * MIB
     # Whole messages that a call has not read: the window bounds their bytes, and a message may be empty.
     max_unread_messages: int = 10_000
 

@@ -50,6 +50,11 @@ class Assembler:
             buffer += data
             if len(buffer) < self._needed:
                 return []
+            if len(buffer) == self._needed > PREFIX_BYTES:
+                # A long one, as a rule: copied once.
+                message = bytes(memoryview(buffer)[PREFIX_BYTES:])
+                self._buffer, self._needed = bytearray(), PREFIX_BYTES
+                return [message]
             data = bytes(buffer)
             buffer.clear()
         messages: list[bytes] = []

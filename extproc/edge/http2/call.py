@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from extproc.edge import logs
 from extproc.edge.transport import EOF, Message, Method, PeerLeft
-from extproc.http2.messages import Assembler, MessageRefused, prefixed
+from extproc.http2.messages import PREFIX_BYTES, Assembler, MessageRefused, prefixed
 from extproc.http2.status import HEAD, Status, trailers, trailers_only
 from extproc.record import fault
 
@@ -22,8 +22,8 @@ class Carrier(Protocol):
 
     connection: Connection
     limits: Limits
-    # Bytes of messages that are still arriving, of all its calls.
-    assembling: int
+    # Bytes of messages that no handler has read yet, whole or not, of all its calls.
+    holding: int
 
     def flush(self) -> None:
         """Write what the connection has to send."""
@@ -46,12 +46,16 @@ class Call:
 
     __slots__ = (
         "_assembler",
+        "_begun",
         "_blocked",
+        "_cancelled",
         "_carrier",
         "_ended",
         "_gone",
+        "_holding",
         "_inbox",
         "_method",
+        "_owed",
         "_progress",
         "_started",
         "_task",
@@ -67,14 +71,20 @@ class Call:
         self._assembler = Assembler(carrier.limits.max_message_bytes)
         # Messages that were not read yet, each with the bytes to give back to the peer when it is.
         self._inbox: deque[tuple[bytes, int]] = deque()
-        # Whether the peer has said all, whether it has left, whether our head was sent, whether a message waits to be.
+        # The same of the message that is still arriving; and the bytes of all of them.
+        self._owed = 0
+        self._holding = 0
+        # Whether the peer has said all, whether it has left.
         self._ended = ended
         self._gone = False
+        # Whether our head was sent, whether a message waits to be.
         self._started = False
         self._blocked = False
         # What a handler that waits is woken by.
         self._progress: asyncio.Future[None] | None = None
-        # How the call is to end, when the handler is cancelled by us.
+        # Whether the handler has begun, whether it is cancelled, and how the call is to end if that was for us to say.
+        self._begun = False
+        self._cancelled = False
         self._verdict: tuple[Status, str] | None = None
         loop = asyncio.get_running_loop()
         self._timer = None if timeout is None else loop.call_later(timeout, self._late)
@@ -90,9 +100,15 @@ class Call:
                 return EOF
             await self._wait()
         message, owed = inbox.popleft()
-        if owed:
-            self._carrier.connection.credit(self.id, owed)
-            self._carrier.flush()
+        carrier = self._carrier
+        held = len(message) + PREFIX_BYTES
+        self._holding -= held
+        carrier.holding -= held
+        if not inbox:
+            owed += self._owed
+            self._owed = 0
+        carrier.connection.credit(self.id, owed)
+        carrier.flush()
         return self._method.decode(message)
 
     async def write(self, message: Message) -> None:
@@ -128,15 +144,20 @@ class Call:
         await progress
 
     async def _run(self) -> None:
-        status, details = Status.OK, ""
+        self._begun = True
+        status, details = Status.UNKNOWN, "the call failed"
         try:
+            if self._cancelled:
+                # It was over before it began: a cancelled task that has not begun would never come to its end.
+                raise asyncio.CancelledError  # noqa: TRY301 - one place ends calls
             if self._method.unary:
                 request = await self.read()
                 if request is EOF:
-                    raise Aborted(Status.INTERNAL, "a call without a message")  # noqa: TRY301 - one place ends calls
+                    raise Aborted(Status.INTERNAL, "a call without a message")  # noqa: TRY301 - as above
                 await self.write(await self._method.handler(request, self))
             else:
                 await self._method.handler(self)
+            status, details = Status.OK, ""
         except Aborted as aborted:
             status, details = aborted.status, aborted.details
         except PeerLeft:
@@ -146,7 +167,6 @@ class Call:
             status, details = self._verdict or (Status.UNAVAILABLE, "the server ends")
         except Exception as error:  # noqa: BLE001 - the peer is told, and the connection's other calls go on
             logs.get().error("a gRPC call failed in the gateway", fault=fault(error))
-            status, details = Status.UNKNOWN, "the call failed"
         finally:
             self._finish(status, details)
 
@@ -154,7 +174,7 @@ class Call:
         if self._timer is not None:
             self._timer.cancel()
         carrier = self._carrier
-        carrier.assembling -= self._assembler.held
+        carrier.holding -= self._holding
         if not self._gone:
             block = trailers(status, details) if self._started else trailers_only(status, details)
             carrier.connection.send_trailers(self.id, block)
@@ -165,32 +185,33 @@ class Call:
 
     def received(self, data: bytes, *, ended: bool) -> None:
         """Bytes of the peer's, and whether it has said all with them."""
-        assembler, carrier = self._assembler, self._carrier
-        before = assembler.held
+        if self._cancelled:
+            return  # What is owed is given back when the stream ends.
+        carrier, size = self._carrier, len(data)
+        self._holding += size
+        carrier.holding += size
         try:
-            messages = assembler.feed(data)
+            messages = self._assembler.feed(data)
+            if carrier.holding > carrier.limits.max_held_bytes:
+                raise MessageRefused(Status.RESOURCE_EXHAUSTED, "too much at once")  # noqa: TRY301 - one place ends it
+            if len(self._inbox) + len(messages) > carrier.limits.max_unread_messages:
+                raise MessageRefused(Status.RESOURCE_EXHAUSTED, "too many messages")  # noqa: TRY301 - as above
+            if ended and self._assembler.held:
+                raise MessageRefused(Status.INTERNAL, "the call ended within a message")  # noqa: TRY301 - as above
         except MessageRefused as refused:
             self.end(refused.status, refused.details)
             return
-        held = assembler.held
+        self._owed += size
         if messages:
-            # What belongs to the next message is given back now: its length is bounded by itself.
+            held = self._assembler.held
             for message in messages[:-1]:
                 self._inbox.append((message, 0))
-            self._inbox.append((messages[-1], len(data) - held))
-        if held:
-            carrier.connection.credit(self.id, held if messages else len(data))
-        if held != before:
-            carrier.assembling += held - before
-            if carrier.assembling > carrier.limits.max_assembling_bytes:
-                self.end(Status.RESOURCE_EXHAUSTED, "too much of too many messages at once")
-                return
-        if ended and held:
-            self.end(Status.INTERNAL, "the call ended within a message")
-            return
-        if len(self._inbox) > carrier.limits.max_unread_messages:
-            self.end(Status.RESOURCE_EXHAUSTED, "too many messages that nobody has read")
-            return
+            self._inbox.append((messages[-1], self._owed - held))
+            self._owed = held
+        elif self._owed and not self._inbox:
+            # A message may be longer than the window: what of it has come is given back, if nothing else waits.
+            carrier.connection.credit(self.id, self._owed)
+            self._owed = 0
         if ended:
             self._ended = True
         if messages or ended:
@@ -204,13 +225,20 @@ class Call:
     def left(self) -> None:
         """The peer has reset the call, or its connection has ended."""
         self._gone = True
-        self._task.cancel()
+        self._cancel()
 
     def end(self, status: Status, details: str) -> None:
         """End the call with an error of ours, its handler cancelled."""
-        if self._verdict is None:
+        if not self._cancelled:
             self._verdict = (status, details)
-        self._task.cancel()
+            self._cancel()
+
+    def _cancel(self) -> None:
+        # Once: a handler that is coming to its end is not disturbed in it.
+        if not self._cancelled:
+            self._cancelled = True
+            if self._begun:
+                self._task.cancel()
 
     def _late(self) -> None:
         self.end(Status.DEADLINE_EXCEEDED, "the call's own deadline has passed")

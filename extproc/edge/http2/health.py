@@ -21,6 +21,7 @@ class Health:
     def __init__(self, services: Iterable[str]) -> None:
         self._states: dict[str, int] = dict.fromkeys(("", *services), _Answer.NOT_SERVING)
         self._changed = asyncio.Event()
+        self._over = False
 
     @property
     def methods(self) -> tuple[Method, ...]:
@@ -37,6 +38,11 @@ class Health:
         self._states = dict.fromkeys(self._states, state)
         self._changed.set()
         self._changed = asyncio.Event()
+
+    def end(self) -> None:
+        """Not serving any more, for good: whoever watches is told, and let go."""
+        self._over = True
+        self.set(False)
 
     async def _check(self, request: health_pb2.HealthCheckRequest, context: Context) -> health_pb2.HealthCheckResponse:
         state = self._states.get(request.service)
@@ -55,4 +61,6 @@ class Health:
             if state != told:
                 told = state
                 await context.write(_Answer(status=state))
+            if self._over:
+                await context.abort(Status.UNAVAILABLE, "the server ends")
             await changed.wait()

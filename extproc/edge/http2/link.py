@@ -39,10 +39,11 @@ class Link(asyncio.Protocol):
         self._on_end = on_end
         self._loop = asyncio.get_running_loop()
         self.connection = Connection(limits, self._loop.time())
-        self.assembling = 0
+        self.holding = 0
         self._calls: dict[int, Call] = {}
         self._timers: list[asyncio.TimerHandle] = []
-        self._draining = False
+        self._draining = self._cut = False
+        self._flushing = False
         # Whether the socket takes no more; whether it is closed.
         self._full = False
         self._lost = False
@@ -105,11 +106,16 @@ class Link(asyncio.Protocol):
     # What its calls ask.
 
     def flush(self) -> None:
-        """Write what the connection has to send, as far as the socket takes it."""
+        """Write what the connection has to send, at the end of this turn of the loop: all with one system call."""
+        if not self._flushing:
+            self._flushing = True
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = False
         connection = self.connection
-        # uvloop writes what comes in one turn of the loop with one system call, so nothing is collected here.
         while frames := connection.take():
-            if self._lost:
+            if self._lost or self._transport.is_closing():
                 return
             self._transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
             if not connection.more:
@@ -137,7 +143,7 @@ class Link(asyncio.Protocol):
 
     def cut(self) -> None:
         """End every call that is still open, and close."""
-        self._draining = True
+        self._draining = self._cut = True
         self._refuse()
         for call in list(self._calls.values()):
             call.end(Status.UNAVAILABLE, "the server ends")
@@ -149,10 +155,11 @@ class Link(asyncio.Protocol):
             self._close_if_done()
 
     def _close_if_done(self) -> None:
-        if self.connection.refusing and not self._calls and not self.connection.streams:
+        if self.connection.refusing and not self._calls and (self._cut or not self.connection.streams):
             self._close()
 
     def _close(self) -> None:
+        self._flush()
         if not self._transport.is_closing():
             self._transport.close()
             self._later(CLOSE_SECONDS, self._transport.abort)
@@ -203,7 +210,6 @@ class Link(asyncio.Protocol):
         logs.get().warning("an HTTP/2 connection was given up", code=code.name, reason=reason)
         for call in list(self._calls.values()):
             call.left()
-        self.flush()
         self._close()
 
     def _require_preface(self) -> None:

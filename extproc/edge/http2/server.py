@@ -45,9 +45,9 @@ class Http2Transport:
         loop = asyncio.get_running_loop()
         for listening in self._sockets:
             if self._path is None:
-                self._servers.append(await loop.create_server(self._link, sock=listening))
+                self._servers.append(await loop.create_server(self._link, sock=listening, backlog=BACKLOG))
             else:
-                self._servers.append(await loop.create_unix_server(self._link, sock=listening))
+                self._servers.append(await loop.create_unix_server(self._link, sock=listening, backlog=BACKLOG))
 
     async def set_serving(self, serving: bool) -> None:
         """Tell health checks, by the empty name and by each service's own."""
@@ -61,6 +61,7 @@ class Http2Transport:
             listening.close()
         if self._path is not None:
             self._path.remove()
+        self._health.end()
         if grace:
             for link in tuple(self._links):
                 link.drain()
