@@ -27,6 +27,7 @@ WORLD = frozenset({
 LIBRARIES = {
     "orjson": ("",),
     "re2": ("policies/", "config/"),
+    "hpack": ("http2/",),
     "numpy": ("policies/",),
     "phonenumbers": ("policies/",),
     "pydantic": ("config/",),
