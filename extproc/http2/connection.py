@@ -72,7 +72,7 @@ class Connection:
             # Section 5.4.1. What was asked before counts no more: its streams end with the connection.
             self.ended = True
             self._outgoing.control(frames.goaway(self._streams.last_id, wrong.code, wrong.reason))
-            events.append(ConnectionEnded(wrong))
+            events.append(ConnectionEnded(wrong.code, wrong.reason))
             return events
         self._pump(events)
         return events

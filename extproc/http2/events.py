@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from extproc.http2.faults import ConnectionFault
+    from extproc.http2.faults import ErrorCode
     from extproc.http2.head import Head
 
 
@@ -38,9 +38,10 @@ class Sent(NamedTuple):
 
 
 class ConnectionEnded(NamedTuple):
-    """The peer broke the protocol or a limit: send what there is, and close. All streams are over."""
+    """The peer broke the protocol or a limit: send what there is, and close. All streams are over; `reason` is ours."""
 
-    fault: ConnectionFault
+    code: ErrorCode
+    reason: str
 
 
 class Acknowledged(NamedTuple):

@@ -4,7 +4,6 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
-import grpc
 import pytest
 from structlog.testing import capture_logs
 
@@ -12,6 +11,7 @@ from extproc.edge import signer
 from extproc.edge.signer import KEY_BYTES, Signer
 from extproc.emulator import bearer, verify
 from extproc.emulator.received import Received
+from extproc.http2.status import Status
 from extproc.routing.targets import Credentials
 from extproc.sagemaker import invoke, native, sigv4
 from extproc.sagemaker.ticket import SIGNATURE, Tickets

@@ -188,7 +188,7 @@ class Link(asyncio.Protocol):
             if self._draining:
                 self._refuse()
         elif isinstance(event, ConnectionEnded):
-            self._give_up(event.fault.code, event.fault.reason)
+            self._give_up(event.code, event.reason)
 
     def _open(self, request: RequestReceived) -> None:
         fields = request.head.fields
