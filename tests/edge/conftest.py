@@ -23,8 +23,11 @@ from extproc.edge import server, signer, wire
 from extproc.edge.audit import AuditFailed
 from extproc.edge.envoy_binary import find_envoy
 from extproc.edge.gateway import Gateway, GatewaySettings
+from extproc.edge.grpc_transport import GrpcTransport
+from extproc.edge.http2.server import Http2Transport
 from extproc.edge.listening import free_port
 from extproc.emulator.framing import payload_part
+from extproc.http2.limits import Limits
 from extproc.render.settings import Address
 from extproc.routing.targets import Credentials, Identity
 
@@ -161,6 +164,30 @@ async def until(condition):
 def transport(request):
     """What carries the calls: everything holds over each of them."""
     return request.param
+
+
+@pytest.fixture
+def carried(tmp_path, transport):
+    """Let `play(channel, carrier)` call methods that one of the carriers serves."""
+
+    def run(methods, play, *, max_message_bytes=2**20):
+        async def main():
+            address = f"unix:{tmp_path}/c"
+            if transport == "h2":
+                carrier = Http2Transport(methods, address, limits=Limits(max_message_bytes=max_message_bytes))
+            else:
+                carrier = GrpcTransport(methods, address, max_message_bytes=max_message_bytes)
+            await carrier.start()
+            options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+            try:
+                async with asyncio.timeout(60), grpc.aio.insecure_channel(address, options=options) as channel:
+                    return await play(channel, carrier)
+            finally:
+                await carrier.stop(None)
+
+        return asyncio.run(main())
+
+    return run
 
 
 @pytest.fixture
