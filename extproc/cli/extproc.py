@@ -6,7 +6,7 @@ import argparse
 import re
 from pathlib import Path
 
-from extproc.cli.gateway import Once, seconds
+from extproc.cli.gateway import TRANSPORTS, Once, seconds
 
 
 def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -42,7 +42,12 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         help="a directory, made when it is not there, by which workers of one machine or pod share what they see of "
         "the targets: latency, failures, what is in flight (default: each worker goes by what it has seen itself)",
     )
-    serve.add_argument("--transport", choices=("grpc", "h2"), default="h2", help=argparse.SUPPRESS)
+    serve.add_argument(
+        "--transport",
+        choices=TRANSPORTS,
+        default=TRANSPORTS[0],
+        help="what carries Envoy's calls: a server of our own (h2, default), or the gRPC library, at more CPU (grpc)",
+    )
     # For the supervisor of `kt gateway run` alone: end with it, and load what it has accepted.
     serve.add_argument("--parent", type=int, metavar="PID", help=argparse.SUPPRESS)
     serve.add_argument("--copy", type=Path, metavar="FILE", help=argparse.SUPPRESS)

@@ -64,7 +64,7 @@ class GatewaySettings:
     fail_open: bool = False
     drain_seconds: float = 600.0
     admin: Address | None = None
-    transport: str = "grpc"
+    transport: str = "h2"
 
 
 class Gateway:

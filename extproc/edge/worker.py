@@ -47,7 +47,7 @@ class WorkerSettings:
     copy: Path | None = None
     ticket_key: Path | None = None
     observations: Path | None = None
-    transport: str = "grpc"
+    transport: str = "h2"
 
 
 def end_with(parent: int) -> None:

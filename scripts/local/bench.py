@@ -53,6 +53,9 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=6.0, metavar="S", help="of load for each figure (default 6)")
     parser.add_argument("--prompt-bytes", type=int, default=1000, metavar="N", help="of each request (default 1000)")
     parser.add_argument("--workers", type=int, metavar="N", help="of each gateway (default: one per core)")
+    parser.add_argument(
+        "--transport", action="append", metavar="NAME", help="of the gateways' workers; twice: both, side by side"
+    )
     given = parser.parse_args()
     rounds = 3 if given.seconds >= 3 else 1
     with tempfile.TemporaryDirectory(prefix="kt-bench-") as name, processes(Path(name)) as running:
@@ -88,8 +91,20 @@ def start(running: Processes, directory: Path, given: argparse.Namespace) -> lis
     return [
         bare(running, directory, port, calls),
         *(
-            gateway(running, directory, name, config, upstream=port, calls=calls, workers=given.workers)
+            gateway(
+                running,
+                directory,
+                f"{name}, {transport}" if given.transport else name,
+                config,
+                upstream=port,
+                calls=calls,
+                options=[
+                    *(["--workers", str(given.workers)] if given.workers else []),
+                    *(["--transport", transport] if given.transport else []),
+                ],
+            )
             for name, config in (("no policies", NO_POLICIES), ("enterprise.yaml", ENTERPRISE))
+            for transport in given.transport or [""]
         ),
     ]
 
@@ -188,19 +203,17 @@ def gateway(
     *,
     upstream: int,
     calls: dict[str, bytes],
-    workers: int | None,
+    options: list[str],
 ) -> Variant:
     """`kt gateway run` with a configuration whose every target is the emulator."""
     port = free_port()
     place = {"base_url": f"http://127.0.0.1:{upstream}", "aws_region": REGION}
     config["providers"]["targets"] = [{**target, **place} for target in config["providers"]["targets"]]
-    folder = directory / name.replace(" ", "-")
+    folder = directory / name.replace(", ", "-").replace(" ", "-")
     folder.mkdir()
     (folder / "policy-config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     command = kt("gateway", "run", "--listen", f"127.0.0.1:{port}", "--policy-config", folder / "policy-config.yaml")
-    child = running.start(
-        name, [*command, "--drain-seconds", "2", *(["--workers", str(workers)] if workers else [])], environment()
-    )
+    child = running.start(name, [*command, "--drain-seconds", "2", *options], environment())
     running.wait_http(name, f"http://127.0.0.1:{port}/readyz")
     below = children(child.pid)
     requests = {

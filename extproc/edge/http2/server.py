@@ -126,6 +126,8 @@ def _listen(address: str) -> tuple[_SocketFile | None, list[socket.socket]]:
             opened.append(listening := socket.socket(family, kind, protocol))
             # A connection that ended a moment ago does not count; a listener does (socket(7)).
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            # For those that it accepts (Linux): a peer's machine that is gone says nothing, and would keep its calls.
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             if family == socket.AF_INET6:
                 # "::" is every address, as with gRPC; of a name, each address has a socket of its own.
                 listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(host != "::"))
