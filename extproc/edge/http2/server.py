@@ -38,6 +38,7 @@ class Http2Transport:
         }
         self._links: set[Link] = set()
         self._servers: list[asyncio.Server] = []
+        self._stopping = False
         self._path, self._sockets = _listen(address)
 
     async def start(self) -> None:
@@ -55,6 +56,7 @@ class Http2Transport:
 
     async def stop(self, grace: float | None) -> None:
         """Take no new calls; open ones have `grace` seconds to end, then they are cancelled, and waited for."""
+        self._stopping = True
         for server in self._servers:
             server.close()
         for listening in self._sockets:
@@ -75,7 +77,8 @@ class Http2Transport:
             await asyncio.wait([link.over for link in self._links], timeout=seconds)
 
     def _link(self) -> asyncio.Protocol:
-        if len(self._links) >= MAX_CONNECTIONS:
+        # One may have been accepted already when the listening socket was closed.
+        if self._stopping or len(self._links) >= MAX_CONNECTIONS:
             return _Refused()
         link = Link(self._methods, self._limits, self._links.discard)
         self._links.add(link)
@@ -83,7 +86,7 @@ class Http2Transport:
 
 
 class _Refused(asyncio.Protocol):
-    """A connection too many."""
+    """A connection too many, or too late."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Close it."""

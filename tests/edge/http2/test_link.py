@@ -4,6 +4,8 @@ import asyncio
 import json
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from extproc.edge.http2 import link
 from extproc.http2.faults import ErrorCode
@@ -252,6 +254,37 @@ def test_the_end_of_a_peer_that_takes_nothing(http2, monkeypatch):
         return service.open
 
     assert http2.run(play)[0] == 0
+
+
+ANY_FRAME = st.tuples(
+    st.sampled_from([0, 0, 0, 1, 1, 3, 4, 6, 7, 8, 9, 0xEE]),
+    st.sampled_from([0, 0, 1, 4, 4, 5, 8, 255]),
+    st.sampled_from([0, 1, 1, 3, 3, 5, 7]),
+    st.one_of(
+        st.sampled_from(["echo", "later", "writer", "unary", "none"]),
+        st.sampled_from([b"\0\0\0\0\1x", b"\0\0\0\0", b"\0\0\0\5abc", b"\1\0\0\0\1x", b"", bytes(8), b"\0\4\0\0\0\0"]),
+        st.binary(max_size=12),
+    ),
+)
+PATHS = {"echo": b"/a.B/Stream", "later": b"/a.B/Later", "writer": b"/a.B/Writer", "unary": b"/a.B/Unary", "none": b"/"}
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(sent=st.lists(ANY_FRAME, min_size=1, max_size=25))
+def test_frames_of_any_kind_harm_nobody_else(http2, sent):
+    """Whatever one peer sends, another is served, nothing fails in the server, and every handler comes to its end."""
+
+    async def play(connect, *_):
+        wild, other = await connect(), await connect()
+        for kind, flags, stream, payload in sent:
+            wild.send(http2.frame(kind, flags, stream, http2.head(PATHS[payload]) if payload in PATHS else payload))
+            await asyncio.sleep(0)
+        other.open(1, http2.message(b"x"))
+        return (await other.until(0))[3]
+
+    answer, logged = http2.run(play, max_message_bytes=1_000)
+    assert answer == http2.message(b"x")
+    assert {line["event"] for line in logged} <= {"an HTTP/2 connection was given up"}
 
 
 @pytest.mark.parametrize(
