@@ -28,6 +28,7 @@ LIBRARIES = {
     "orjson": ("",),
     "cryptography": ("audit/",),
     "re2": ("policies/", "config/"),
+    "hpack": ("http2/",),
     "numpy": ("policies/",),
     "phonenumbers": ("policies/",),
     "pydantic": ("config/",),

@@ -22,6 +22,9 @@ TESTED_ELSEWHERE = {
     "extproc/events.py": "records without behaviour, the input of tests/test_exchange.py",
     "extproc/actions.py": "records without behaviour, the output of tests/test_exchange.py",
     "extproc/config/runtime.py": "records without behaviour, the output of tests/config/test_compile.py",
+    "extproc/http2/events.py": "records without behaviour, the output of tests/http2/test_connection.py",
+    "extproc/http2/faults.py": "codes and what carries them, the output of tests/http2/test_incoming.py",
+    "extproc/http2/stream.py": "the state that tests/http2/test_outgoing.py and test_streams.py move",
 }
 
 

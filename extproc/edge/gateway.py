@@ -66,6 +66,7 @@ class GatewaySettings:
     fail_open: bool = False
     drain_seconds: float = 600.0
     admin: Address | None = None
+    transport: str = "h2"
 
 
 class Gateway:
@@ -331,6 +332,7 @@ class Gateway:
             *("--fail-mode", "allow" if settings.fail_open else "block"),
             *("--writer", writer),
             *("--drain-seconds", str(settings.drain_seconds)),
+            *("--transport", settings.transport),
             *("--ticket-key", str(self._directory / "ticket.key")),
             *("--observations", str(self._directory / OBSERVATIONS)),
             *("--supervisor", self._auditing.trail.chain or SUPERVISOR),

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
-
-import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from typing import TYPE_CHECKING
 
 from extproc._pb import ext_proc_pb2 as pb
 from extproc.actions import Release, Replace, Respond
@@ -17,6 +14,7 @@ from extproc.edge.corrections import Corrections
 from extproc.edge.observations import own_ledger
 from extproc.edge.signer import Signer
 from extproc.edge.trail.writer import AuditFailed
+from extproc.edge.transport import EOF, Context, Method, PeerLeft, Transport
 from extproc.edge.whole import whole
 from extproc.errors import GatewayUnavailable
 from extproc.events import (
@@ -29,6 +27,8 @@ from extproc.events import (
     ResponseHeaders,
 )
 from extproc.exchange import Exchange, Surroundings
+from extproc.http2.limits import Limits as Http2Limits
+from extproc.http2.status import Status
 from extproc.record import ABORTED, FAILED, SERVED, fault
 from extproc.routing.budget import RetryBudget
 from extproc.routing.watch import Watch
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from extproc.actions import Action
-    from extproc.config.runtime import Limits, Runtime
+    from extproc.config.runtime import Runtime
     from extproc.edge.credentials import CredentialKeeper
     from extproc.edge.trail.writer import Trail
     from extproc.routing.ledger import Ledger
@@ -51,8 +51,8 @@ MESSAGE_OVERHEAD = 256 * 1024
 
 NO_EVIDENCE = EvidenceSettings()
 
-# grpc ships no types of its own; the messages' types are checked in wire.py.
-ServicerContext = Any
+# What carries the calls: our own HTTP/2 (edge/http2), or the gRPC library, at five times the CPU (measured).
+TRANSPORTS = ("h2", "grpc")
 
 
 class ExternalProcessor:
@@ -79,7 +79,7 @@ class ExternalProcessor:
         self._evidence = evidence
         self.open = 0
 
-    async def process(self, _: object, context: ServicerContext) -> None:
+    async def process(self, context: Context) -> None:
         """Serve one exchange: one gRPC stream of Envoy's."""
         runtime = self._runtime()
         surroundings = Surroundings(
@@ -95,20 +95,20 @@ class ExternalProcessor:
         conversation = _Conversation(exchange, self._trail, context, Watch(self._ledger), evidence)
         self.open += 1
         try:
-            while (message := await context.read()) is not grpc.aio.EOF:
+            while (message := await context.read()) is not EOF:
                 event = wire.decode(message)
                 if isinstance(event, ResponseHeaders):
                     self._corrections.learn(event.outcomes, runtime.targets, time.time())
                     self._budget.note(event.outcomes, time.time())
                 await conversation.take(event)
-        except grpc.aio.InternalError:
+        except PeerLeft:
             # Envoy reset the stream while it was being written to: the client left.
             return
         except Exception as error:  # noqa: BLE001 - whatever is wrong with us, the request must not pass unguarded
             logs.get().error("an exchange failed in the gateway", fault=fault(error))
             conversation.fail(error)
             # Never a plain return: Envoy would let the rest of the exchange pass unfiltered.
-            await context.abort(grpc.StatusCode.INTERNAL, "the exchange failed")
+            await context.abort(Status.INTERNAL, "the exchange failed")
         finally:
             # Client gone, Envoy gone, or a normal end: they look alike here, the exchange knows which it was.
             self.open -= 1
@@ -124,7 +124,7 @@ class _Conversation:
         self,
         exchange: Exchange,
         trail: Trail,
-        context: ServicerContext,
+        context: Context,
         watch: Watch,
         evidence: Evidence,
     ) -> None:
@@ -219,55 +219,29 @@ class _Conversation:
     async def _end_in_time(self) -> None:
         try:
             await self.take(DeadlinePassed())
-        except grpc.aio.BaseError:
+        except PeerLeft:
             return  # The exchange ended in the same instant: there is nobody left to write to.
         except Exception as error:  # noqa: BLE001 - a task's exception would be lost
             logs.get().error("an exchange was not ended in time", fault=fault(error))
 
 
-def build(
-    runtime: Runtime, processor: ExternalProcessor, address: str
-) -> tuple[grpc.aio.Server, health.aio.HealthServicer]:
-    """A server on `address` ("unix:/path" or "host:port"), not yet started, and its health service.
+def build(runtime: Runtime, processor: ExternalProcessor, address: str, transport: str = TRANSPORTS[0]) -> Transport:
+    """A server on `address` ("unix:/path" or "host:port"), not yet started; `transport` is one of TRANSPORTS.
 
     Raises:
         OSError: nobody can listen there.
     """
-    server = grpc.aio.server(options=_options(runtime.limits))
-    handler = grpc.stream_stream_rpc_method_handler(
-        processor.process,
-        request_deserializer=pb.ProcessingRequest.FromString,
-        response_serializer=pb.ProcessingResponse.SerializeToString,
+    largest = max(runtime.limits.max_body_bytes, runtime.limits.max_response_bytes) + MESSAGE_OVERHEAD
+    decode, encode = pb.ProcessingRequest.FromString, pb.ProcessingResponse.SerializeToString
+    methods = (
+        Method(SERVICE, "Process", processor.process, decode, encode),
+        Method(signer.SERVICE, signer.METHOD, processor.signer.resign, bytes, bytes, unary=True),
     )
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"Process": handler}),))
-    resign = grpc.unary_unary_rpc_method_handler(processor.signer.resign)
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(signer.SERVICE, {signer.METHOD: resign}),))
-    servicer = health.aio.HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
-    try:
-        server.add_insecure_port(address)
-    except RuntimeError as error:
-        # gRPC tells the reason on standard error only.
-        raise OSError(f"cannot listen on {address}: it is in use, or not an address of this machine") from error
-    return server, servicer
+    # The one that is not used is not loaded: gRPC takes megabytes.
+    if transport == "h2":
+        from extproc.edge.http2.server import Http2Transport  # noqa: PLC0415 - see above
 
+        return Http2Transport(methods, address, limits=Http2Limits(max_message_bytes=largest))
+    from extproc.edge.grpc_transport import GrpcTransport  # noqa: PLC0415 - see above
 
-async def set_serving(servicer: health.aio.HealthServicer, serving: bool) -> None:
-    """Tell Envoy's gRPC health check, by the empty name and by the service's own."""
-    status = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
-    for name in ("", SERVICE):
-        await servicer.set(name, status)
-
-
-def _options(limits: Limits) -> list[tuple[str, int]]:
-    largest = max(limits.max_body_bytes, limits.max_response_bytes) + MESSAGE_OVERHEAD
-    return [
-        ("grpc.max_receive_message_length", largest),
-        # No bound: each target of a group may need a body of its own, and all of them travel in one answer.
-        ("grpc.max_send_message_length", -1),
-        # gRPC shares a TCP port with whoever asks: half of the exchanges would go to a forgotten worker unnoticed.
-        ("grpc.so_reuseport", 0),
-        # Envoy pings idle connections (connection_keepalive); the default tolerance of one in five minutes is a GOAWAY.
-        ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
-        ("grpc.keepalive_permit_without_calls", 1),
-    ]
+    return GrpcTransport(methods, address, max_message_bytes=largest)

@@ -10,11 +10,10 @@ import secrets
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import grpc
+from typing import TYPE_CHECKING
 
 from extproc.edge import logs
+from extproc.http2.status import Status
 from extproc.sagemaker.sigv4 import Unsignable
 from extproc.sagemaker.ticket import TicketRefused, Tickets
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from extproc.config.runtime import Runtime
     from extproc.edge.corrections import Corrections
     from extproc.edge.credentials import CredentialKeeper
+    from extproc.edge.transport import Context
 
 SERVICE, METHOD = "kt.v1.Signer", "Resign"
 KEY_BYTES = 32
@@ -40,13 +40,13 @@ class Signer:
         self._corrections = corrections
         self._tickets = tickets
 
-    async def resign(self, request: bytes, context: Any) -> bytes:
+    async def resign(self, request: bytes, context: Context) -> bytes:
         """Serve one call: `name: value` lines in, as Tickets.redeem reads them; the new signature's headers out."""
         headers: dict[str, str] = {}
         with contextlib.suppress(TicketRefused, Unsignable):
             headers = await self._signed(request)
         if not headers:
-            await context.abort(grpc.StatusCode.PERMISSION_DENIED, "not signed")
+            await context.abort(Status.PERMISSION_DENIED, "not signed")
         return "".join(f"{name}: {value}\n" for name, value in headers.items()).encode()
 
     async def _signed(self, request: bytes) -> dict[str, str]:

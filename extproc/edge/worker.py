@@ -38,6 +38,7 @@ class WorkerSettings:
 
     `copy` is what to load in `policy_config`'s place: what the supervisor accepted, and has told the warnings about.
     `ticket_key` is a file with the secret that the workers behind one Envoy share; without one, each has its own.
+    `transport` is one of server.TRANSPORTS.
     `observations` is the directory by which they share what they see of the targets; without one, each sees its own.
     `supervisor` is the audit chain of the supervisor, which keeps the trail; without one this worker keeps it itself.
     `audit_down` is a file that is there while the supervisor finds that the trail does not work as a whole.
@@ -53,6 +54,7 @@ class WorkerSettings:
     observations: Path | None = None
     supervisor: str = ""
     audit_down: Path | None = None
+    transport: str = "h2"
 
 
 def end_with(parent: int) -> None:
@@ -98,7 +100,7 @@ async def serve(settings: WorkerSettings) -> int:
     )
     # Compiling a hold-back takes milliseconds, which the first stream would wait for.
     runtime.chain.window(Place(Phase.RESPONSE, "assistant"))
-    grpc_server, health = server.build(runtime, processor, settings.address)
+    transport = server.build(runtime, processor, settings.address, settings.transport)
     stopping: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, _stop, stopping, number == signal.SIGTERM)
@@ -106,8 +108,8 @@ async def serve(settings: WorkerSettings) -> int:
     # A moment for the credentials: a worker that takes requests before it can sign them would refuse its first ones.
     # When none come, it serves all the same: each request gets a clear 503, on the record.
     await asyncio.wait({renewing}, timeout=CREDENTIAL_SECONDS)
-    await grpc_server.start()
-    await server.set_serving(health, serving=True)
+    await transport.start()
+    await transport.set_serving(True)
     logs.get().info(
         f"Loaded declarative config {runtime.pack.name}@{runtime.pack.version}",
         address=settings.address,
@@ -116,10 +118,10 @@ async def serve(settings: WorkerSettings) -> int:
     sys.stdout.write(READY + "\n")
     sys.stdout.flush()
     announce = await stopping
-    await server.set_serving(health, serving=False)
+    await transport.set_serving(False)
     if announce:
         await asyncio.sleep(HEALTH_SECONDS)
-    await grpc_server.stop(settings.drain_seconds)
+    await transport.stop(settings.drain_seconds)
     # Handlers that were cut off at last still have their own end to come to, and a record to write.
     end = time.monotonic() + CLOSING_SECONDS
     while processor.open and time.monotonic() < end:  # noqa: ASYNC110 - it tells nobody when it changes

@@ -57,6 +57,9 @@ def main() -> int:
     parser.add_argument(
         "--audit", action="store_true", help="without policies, one gateway for each level of the audit's durability"
     )
+    parser.add_argument(
+        "--transport", action="append", metavar="NAME", help="of the gateways' workers; twice: both, side by side"
+    )
     given = parser.parse_args()
     rounds = 3 if given.seconds >= 3 else 1
     with tempfile.TemporaryDirectory(prefix="kt-bench-") as name, processes(Path(name)) as running:
@@ -93,8 +96,20 @@ def start(running: Processes, directory: Path, given: argparse.Namespace) -> lis
     if given.audit:
         configs = {name: audited(settings) for name, settings in AUDIT.items()}
     gateways = [
-        gateway(running, directory, name, config, upstream=port, calls=calls, workers=given.workers)
+        gateway(
+            running,
+            directory,
+            f"{name}, {transport}" if given.transport else name,
+            config,
+            upstream=port,
+            calls=calls,
+            options=[
+                *(["--workers", str(given.workers)] if given.workers else []),
+                *(["--transport", transport] if given.transport else []),
+            ],
+        )
         for name, config in configs.items()
+        for transport in given.transport or [""]
     ]
     # Ratios are to the first: of the audit's levels, to none at all.
     return gateways if given.audit else [bare(running, directory, port, calls), *gateways]
@@ -210,19 +225,17 @@ def gateway(
     *,
     upstream: int,
     calls: dict[str, bytes],
-    workers: int | None,
+    options: list[str],
 ) -> Variant:
     """`kt gateway run` with a configuration whose every target is the emulator."""
     port = free_port()
     place = {"base_url": f"http://127.0.0.1:{upstream}", "aws_region": REGION}
     config["providers"]["targets"] = [{**target, **place} for target in config["providers"]["targets"]]
-    folder = directory / name.replace(" ", "-").replace(",", "")
+    folder = directory / name.replace(", ", "-").replace(" ", "-")
     folder.mkdir()
     (folder / "policy-config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     command = kt("gateway", "run", "--listen", f"127.0.0.1:{port}", "--policy-config", folder / "policy-config.yaml")
-    child = running.start(
-        name, [*command, "--drain-seconds", "2", *(["--workers", str(workers)] if workers else [])], environment()
-    )
+    child = running.start(name, [*command, "--drain-seconds", "2", *options], environment())
     running.wait_http(name, f"http://127.0.0.1:{port}/readyz")
     below = children(child.pid)
     requests = {

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from extproc import cli
+from extproc.cli.gateway import TRANSPORTS
 from extproc.config.load import ConfigurationError
 from extproc.config.problem import Code, Problem
-from extproc.edge import logs, worker
+from extproc.edge import logs, server, worker
 from extproc.edge.worker import WorkerSettings
 
 
@@ -41,10 +42,18 @@ def test_options_are_taken(served):
     assert served == [WorkerSettings(Path("c.yaml"), "unix:/run/w.sock", True, "w0.12", 60.0, *paths)]
 
 
+@pytest.mark.parametrize("transport", server.TRANSPORTS)
+def test_the_carrier_can_be_chosen(served, transport):
+    """Any that the server knows, and no other."""
+    assert run("--transport", transport) == 7
+    assert served[0].transport == transport
+    assert server.TRANSPORTS == TRANSPORTS
+
+
 def test_defaults(served):
-    """Faults refuse, the trail is w0's, ten minutes of drain, no supervisor, and a key of its own for tickets."""
+    """Faults refuse, the trail is w0's, ten minutes of drain, no supervisor, its own key for tickets, our HTTP/2."""
     assert run() == 7
-    assert served == [WorkerSettings(Path("c.yaml"), "unix:/run/w.sock", False, "w0", 600.0, None, None, None)]
+    assert served == [WorkerSettings(Path("c.yaml"), "unix:/run/w.sock", False, "w0", 600.0, None, None, None, "h2")]
 
 
 @pytest.mark.parametrize(
@@ -74,6 +83,7 @@ def test_forms_of_an_address(served, text, address):
         (["--writer", ""], "cannot name a file"),
         (["--writer", "a" * 65], "cannot name a file"),
         (["--drain-seconds", "-3"], "no number of seconds"),
+        (["--transport", "h3"], "invalid choice"),
         (["--policy-config", "other.yaml"], "layering several files is not supported"),
     ],
 )

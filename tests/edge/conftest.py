@@ -22,9 +22,12 @@ from extproc.edge import gateway as gateway_module
 from extproc.edge import server, signer, wire
 from extproc.edge.envoy_binary import find_envoy
 from extproc.edge.gateway import Gateway, GatewaySettings
+from extproc.edge.grpc_transport import GrpcTransport
+from extproc.edge.http2.server import Http2Transport
 from extproc.edge.listening import free_port
 from extproc.edge.trail.writer import AuditFailed
 from extproc.emulator.framing import payload_part
+from extproc.http2.limits import Limits
 from extproc.render.settings import Address
 from extproc.routing.targets import Credentials, Identity
 
@@ -71,7 +74,7 @@ def runtime(tmp_path, timeout=60, fail_open=False):
     return load_runtime(path, environ={}, fail_open=fail_open)
 
 
-def scene(tmp_path, play, *, trail=None, timeout=60, fail_open=False):
+def scene(tmp_path, transport, play, *, trail=None, timeout=60, fail_open=False):
     """Serve on a Unix socket and let `play(envoy)` talk; returns its result and the trail."""
     trail = trail or Sink()
     compiled = runtime(tmp_path, timeout, fail_open)
@@ -79,9 +82,9 @@ def scene(tmp_path, play, *, trail=None, timeout=60, fail_open=False):
 
     async def main():
         address = f"unix:{tmp_path}/s"
-        grpc_server, health = server.build(compiled, processor, address)
-        await grpc_server.start()
-        await server.set_serving(health, serving=True)
+        carrier = server.build(compiled, processor, address, transport)
+        await carrier.start()
+        await carrier.set_serving(True)
         options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
         async with asyncio.timeout(60), grpc.aio.insecure_channel(address, options=options) as channel:
             call = channel.stream_stream(
@@ -90,9 +93,9 @@ def scene(tmp_path, play, *, trail=None, timeout=60, fail_open=False):
                 response_deserializer=pb.ProcessingResponse.FromString,
             )
             try:
-                return await play(SimpleNamespace(call=call, channel=channel, processor=processor, health=health))
+                return await play(SimpleNamespace(call=call, channel=channel, processor=processor, carrier=carrier))
             finally:
-                await grpc_server.stop(None)
+                await carrier.stop(None)
                 # Its handlers are cancelled; each still has its own end to come to.
                 while processor.open:  # noqa: ASYNC110 - it tells nobody when it changes
                     await asyncio.sleep(0.01)
@@ -163,11 +166,42 @@ async def until(condition):
         await asyncio.sleep(0.005)
 
 
+@pytest.fixture(params=server.TRANSPORTS)
+def transport(request):
+    """What carries the calls: everything holds over each of them."""
+    return request.param
+
+
 @pytest.fixture
-def stage(tmp_path):
+def carried(tmp_path, transport):
+    """Let `play(channel, carrier)` call methods that one of the carriers serves."""
+
+    def run(methods, play, *, max_message_bytes=2**20):
+        async def main():
+            address = f"unix:{tmp_path}/c"
+            if transport == "h2":
+                carrier = Http2Transport(methods, address, limits=Limits(max_message_bytes=max_message_bytes))
+            else:
+                carrier = GrpcTransport(methods, address, max_message_bytes=max_message_bytes)
+            await carrier.start()
+            options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+            try:
+                async with asyncio.timeout(60), grpc.aio.insecure_channel(address, options=options) as channel:
+                    return await play(channel, carrier)
+            finally:
+                await carrier.stop(None)
+
+        return asyncio.run(main())
+
+    return run
+
+
+@pytest.fixture
+def stage(tmp_path, transport):
     """`run` a play between our service and Envoy's part in it, and Envoy's lines for that part."""
     return SimpleNamespace(
-        run=partial(scene, tmp_path),
+        run=partial(scene, tmp_path, transport),
+        transport=transport,
         runtime=partial(runtime, tmp_path),
         Sink=Sink,
         Keeper=Keeper,

@@ -159,7 +159,7 @@ def test_health_is_told_by_both_names(stage, name):
         check = health_pb2_grpc.HealthStub(envoy.channel).Check
         question = health_pb2.HealthCheckRequest(service=name)
         before = (await check(question)).status
-        await server.set_serving(envoy.health, serving=False)
+        await envoy.carrier.set_serving(False)
         return before, (await check(question)).status
 
     said, _ = stage.run(play)
@@ -218,12 +218,12 @@ def test_an_address_in_use_is_an_error(stage):
         )
         for port in itertools.count(20_000 + time.monotonic_ns() % 10_000):
             with contextlib.suppress(OSError):
-                first, _ = server.build(compiled, processor, f"127.0.0.1:{port}")
+                first = server.build(compiled, processor, f"127.0.0.1:{port}", stage.transport)
                 break
         await first.start()
         try:
             with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1:{port}"):
-                server.build(compiled, processor, f"127.0.0.1:{port}")
+                server.build(compiled, processor, f"127.0.0.1:{port}", stage.transport)
         finally:
             await first.stop(None)
 

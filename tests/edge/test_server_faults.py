@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from extproc._pb import ext_proc_pb2 as pb
 from extproc.edge import server, signer, wire
+from extproc.edge.transport import PeerLeft
 from extproc.exchange import Exchange
 
 SECRET_TEXT = "my diary says"
@@ -71,7 +72,7 @@ def test_requests_are_refused_while_the_trail_is_known_to_fail(stage):
 
 
 def test_a_client_that_leaves_while_it_is_written_to(stage):
-    """GRPC may say so by failing the write; that is no fault of ours, and nobody is left to abort for."""
+    """A transport says so by failing the write; that is no fault of ours, and nobody is left to abort for."""
     trail = stage.Sink()
 
     class Context:
@@ -81,12 +82,12 @@ def test_a_client_that_leaves_while_it_is_written_to(stage):
             return stage.head()
 
         async def write(self, _):
-            raise grpc.aio.InternalError('Failed "ExecuteBatch"')
+            raise PeerLeft
 
     compiled = stage.runtime()
     processor = server.ExternalProcessor(lambda: compiled, stage.Keeper(), trail, signer.tickets(None))
     with capture_logs() as logged:
-        asyncio.run(processor.process(None, Context()))
+        asyncio.run(processor.process(Context()))
     assert [line["outcome"] for line in trail.lines] == ["aborted"]
     assert logged == []
     assert processor.open == 0

@@ -4,7 +4,6 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
-import grpc
 import pytest
 from structlog.testing import capture_logs
 
@@ -12,6 +11,7 @@ from extproc.edge import signer
 from extproc.edge.signer import KEY_BYTES, Signer
 from extproc.emulator import bearer, verify
 from extproc.emulator.received import Received
+from extproc.http2.status import Status
 from extproc.routing.targets import Credentials
 from extproc.sagemaker import invoke, native, sigv4
 from extproc.sagemaker.ticket import SIGNATURE, Tickets
@@ -110,20 +110,20 @@ def test_a_refused_attempt_is_signed_by_the_new_credentials_at_the_right_time(ta
 @pytest.mark.parametrize("arguments", [{"cured": False}, {"key": b"j"}])
 def test_what_is_not_signed_is_a_refusal(arguments):
     """Where there is no cure, and for tickets of others; no reason is given."""
-    assert call(planned(EAST)[1], **arguments)[0] is grpc.StatusCode.PERMISSION_DENIED
+    assert call(planned(EAST)[1], **arguments)[0] is Status.PERMISSION_DENIED
 
 
 @pytest.mark.parametrize("request_", [b"", b"hello", b"\xff" * 100, b"x" * 100_000])
 def test_whoever_has_no_ticket_is_refused(request_):
     """And learns nothing, and nothing is fetched or corrected for them."""
     answer, _, claims = call(request_)
-    assert (answer, claims) == (grpc.StatusCode.PERMISSION_DENIED, [])
+    assert (answer, claims) == (Status.PERMISSION_DENIED, [])
 
 
 def test_credentials_that_no_header_can_carry_are_a_refusal(monkeypatch):
     """As if there were none."""
     monkeypatch.setitem(globals(), "NEW", Credentials("ASIA\n", "x"))
-    assert call(planned(EAST)[1])[0] is grpc.StatusCode.PERMISSION_DENIED
+    assert call(planned(EAST)[1])[0] is Status.PERMISSION_DENIED
 
 
 def test_the_log_names_target_and_cause_alone():

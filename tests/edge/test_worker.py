@@ -40,7 +40,7 @@ def config(tmp_path):
 
 
 @pytest.fixture
-def serve(config):
+def serve(config, transport):
     """Start workers; each gives its process, its address and (once ended) what it wrote."""
     started = []
     with tempfile.TemporaryDirectory(prefix="kt-t") as directory:
@@ -48,6 +48,7 @@ def serve(config):
         def start(*options, path=None, address=None, ready=True, environment=KEYS):
             address = address or f"unix:{directory}/{len(started)}.sock"
             command = [sys.executable, "-m", "extproc", "extproc", "serve", "--listen", address]
+            command += ["--transport", transport]
             process = subprocess.Popen(
                 [*command, "--policy-config", str(path or config()), *options],
                 stdout=subprocess.PIPE,
