@@ -256,6 +256,29 @@ def test_the_end_of_a_peer_that_takes_nothing(http2, monkeypatch):
     assert http2.run(play)[0] == 0
 
 
+def test_the_end_of_a_peer_that_reads_late(http2, monkeypatch):
+    """What waited for the socket goes out when the peer reads at last, and that ends the connection."""
+    monkeypatch.setattr(link, "GOAWAY_SECONDS", 0.05)
+
+    async def play(connect, service, carrier):
+        peer = await connect(settings=b"\0\x04\x3f\xff\xff\xff")
+        peer.send(http2.frame(8, 0, 0, b"\x3f\xff\xff\xff"))
+        peer.writer.transport.pause_reading()
+        peer.open(1, path=b"/a.B/Writer", end=True, grpc_timeout=b"300m")
+        await http2.until(lambda: service.ended == 1)
+        [connection] = carrier._links
+        stopping = asyncio.create_task(carrier.stop(60))
+        await http2.until(lambda: connection.connection.refusing)
+        full = connection._full
+        peer.writer.transport.resume_reading()
+        status, _ = await peer.trailers()
+        await peer.closed()
+        await stopping
+        return full, status
+
+    assert http2.run(play)[0] == (True, Status.DEADLINE_EXCEEDED)
+
+
 ANY_FRAME = st.tuples(
     st.sampled_from([0, 0, 0, 1, 1, 3, 4, 6, 7, 8, 9, 0xEE]),
     st.sampled_from([0, 0, 1, 4, 4, 5, 8, 255]),
