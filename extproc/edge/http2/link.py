@@ -73,8 +73,6 @@ class Link(asyncio.Protocol):
             else:
                 self._on_event(event)
         self.flush()
-        if self._draining:
-            self._close_if_done()
         if self._full and self._transport.get_write_buffer_size() > self.limits.max_unsent_bytes:
             self._give_up(ErrorCode.ENHANCE_YOUR_CALM, "too much that the peer does not read")
             self._transport.abort()
@@ -113,6 +111,11 @@ class Link(asyncio.Protocol):
 
     def _flush(self) -> None:
         self._flushing = False
+        self._write()
+        if self._draining:
+            self._close_if_done()
+
+    def _write(self) -> None:
         connection = self.connection
         while frames := connection.take():
             if self._lost or self._transport.is_closing():
@@ -159,7 +162,7 @@ class Link(asyncio.Protocol):
             self._close()
 
     def _close(self) -> None:
-        self._flush()
+        self._write()
         if not self._transport.is_closing():
             self._transport.close()
             self._later(CLOSE_SECONDS, self._transport.abort)

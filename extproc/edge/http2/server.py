@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 BACKLOG = 512
 # Envoy has one for each of its threads and one for health checks. Beyond that many at once, the newest are closed.
 MAX_CONNECTIONS = 1_024
+# Handlers that were cancelled have so long to come to their end; one that does not must not keep the process. Less than
+# the supervisor waits before it kills (gateway.MARGIN_SECONDS).
+CUT_SECONDS = 5.0
 
 
 class Http2Transport:
@@ -55,7 +58,7 @@ class Http2Transport:
         self._health.set(serving)
 
     async def stop(self, grace: float | None) -> None:
-        """Take no new calls; open ones have `grace` seconds to end, then they are cancelled, and waited for."""
+        """Take no new calls; open ones have `grace` seconds to end, then they are cancelled, and waited for a while."""
         self._stopping = True
         for server in self._servers:
             server.close()
@@ -70,9 +73,9 @@ class Http2Transport:
             await self._over(grace)
         for link in tuple(self._links):
             link.cut()
-        await self._over(None)
+        await self._over(CUT_SECONDS)
 
-    async def _over(self, seconds: float | None) -> None:
+    async def _over(self, seconds: float) -> None:
         if self._links:
             await asyncio.wait([link.over for link in self._links], timeout=seconds)
 

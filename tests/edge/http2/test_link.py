@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from extproc.edge.http2 import link
+from extproc.edge.http2 import link, server
 from extproc.http2.faults import ErrorCode
 from extproc.http2.limits import Rate
 from extproc.http2.status import Status
@@ -254,6 +254,46 @@ def test_the_end_of_a_peer_that_takes_nothing(http2, monkeypatch):
         return service.open
 
     assert http2.run(play)[0] == 0
+
+
+def test_the_end_of_a_peer_that_reads_late(http2, monkeypatch):
+    """What waited for the socket goes out when the peer reads at last, and that ends the connection."""
+    monkeypatch.setattr(link, "GOAWAY_SECONDS", 0.05)
+
+    async def play(connect, service, carrier):
+        peer = await connect(settings=b"\0\x04\x3f\xff\xff\xff")
+        peer.send(http2.frame(8, 0, 0, b"\x3f\xff\xff\xff"))
+        peer.writer.transport.pause_reading()
+        peer.open(1, path=b"/a.B/Writer", end=True, grpc_timeout=b"300m")
+        await http2.until(lambda: service.ended == 1)
+        [connection] = carrier._links
+        stopping = asyncio.create_task(carrier.stop(60))
+        await http2.until(lambda: connection.connection.refusing)
+        full = connection._full
+        peer.writer.transport.resume_reading()
+        status, _ = await peer.trailers()
+        await peer.closed()
+        await stopping
+        return full, status
+
+    assert http2.run(play)[0] == (True, Status.DEADLINE_EXCEEDED)
+
+
+def test_the_end_of_a_handler_that_does_not(http2, monkeypatch):
+    """It is cancelled, waited for a while, and left: the process can end."""
+    monkeypatch.setattr(server, "CUT_SECONDS", 0.1)
+
+    async def play(connect, service, carrier):
+        peer = await connect()
+        peer.open(1, path=b"/a.B/Stubborn")
+        await http2.until(lambda: service.open == 1)
+        await carrier.stop(0.1)
+        left = service.open
+        service.go_on.set()
+        await http2.until(lambda: not carrier._links)
+        return left
+
+    assert http2.run(play)[0] == 1
 
 
 ANY_FRAME = st.tuples(
