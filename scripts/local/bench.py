@@ -13,192 +13,23 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import yaml
-from processes import CREDENTIALS, ROOT, NotStarted, Processes, environment, free_port, kt, processes
+import peers
+import peers_report
+import profile_report
+from processes import NotStarted, Processes, environment, free_port, kt, processes
 from report import Figures, as_json, as_text
-from usage import NOTHING, Usage, children, is_envoy, usage
+from sampling import Sampled, sampled
+from usage import NOTHING, Usage, usage
+from variants import ENTERPRISE, KINDS, NO_POLICIES, REGION, STREAM_TOKENS, Variant, bare, call, gateway
 
-from extproc.edge.envoy_binary import find_envoy
-from extproc.routing.targets import Credentials
-from extproc.sagemaker.sigv4 import payload_hash, sign
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
-REGION = "us-east-1"
-MODEL = "jumpstart-llama-3-3-70b"
-ANSWER_TOKENS = 32
-STREAM_TOKENS = 100
-WORDS = "The quarterly report is due on Friday and the team will meet to review its open questions before lunch. "
-
-
-@dataclass
-class Variant:
-    """One thing to measure: where it listens and which processes' CPU it uses, per kind of load."""
-
-    name: str
-    port: int
-    envoy: int
-    workers: list[int]
-    requests: dict[str, Path]
-    figures: dict[str, Figures] = field(default_factory=lambda: {"unary": Figures(), "stream": Figures()})
-
-
-def main() -> int:
-    """Measure and print; returns 1 when any answer was not a 200."""
-    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__.splitlines()[0])
-    parser.add_argument("--json", action="store_true", help="one JSON document instead of text")
-    parser.add_argument("--connections", type=int, default=16, metavar="N", help="at a time (default 16)")
-    parser.add_argument("--seconds", type=float, default=6.0, metavar="S", help="of load for each figure (default 6)")
-    parser.add_argument("--prompt-bytes", type=int, default=1000, metavar="N", help="of each request (default 1000)")
-    parser.add_argument("--workers", type=int, metavar="N", help="of each gateway (default: one per core)")
-    parser.add_argument(
-        "--audit", action="store_true", help="without policies, one gateway for each level of the audit's durability"
-    )
-    parser.add_argument(
-        "--transport", action="append", metavar="NAME", help="of the gateways' workers; twice: both, side by side"
-    )
-    given = parser.parse_args()
-    rounds = 3 if given.seconds >= 3 else 1
-    with tempfile.TemporaryDirectory(prefix="kt-bench-") as name, processes(Path(name)) as running:
-        try:
-            variants = start(running, Path(name), given)
-            for variant in variants:  # warm up: connections, code paths, the workers' memory
-                for kind in variant.requests:
-                    measure(variant, kind, given.connections, 0.5)
-                    variant.figures[kind] = Figures()
-            for kind in ("unary", "stream"):
-                for _ in range(rounds):
-                    for variant in variants:
-                        measure(variant, kind, given.connections, given.seconds / rounds)
-        except NotStarted as error:
-            print(error, file=sys.stderr)
-            return 1
-    results = {variant.name: variant.figures for variant in variants}
-    settings = {"connections": given.connections, "seconds": given.seconds, "prompt_bytes": given.prompt_bytes,
-                "answer_tokens": ANSWER_TOKENS, "stream_tokens": STREAM_TOKENS}  # fmt: skip
-    print(as_json(results, settings) if given.json else as_text(results, settings))
-    failed = sum(figures.failed for variant in variants for figures in variant.figures.values())
-    return 1 if failed else 0
-
-
-def start(running: Processes, directory: Path, given: argparse.Namespace) -> list[Variant]:
-    """The emulator, a bare Envoy and two gateways, all ready."""
-    port = free_port()
-    running.start(
-        "sagemaker", kt("sagemaker", "emulate", "--listen", f"127.0.0.1:{port}", "--region", REGION), environment()
-    )
-    running.wait_http("sagemaker", f"http://127.0.0.1:{port}/emulator/health")
-    calls = {kind: call(kind, given.prompt_bytes) for kind in ("unary", "stream")}
-    configs = {"no policies": NO_POLICIES, "enterprise.yaml": ENTERPRISE}
-    if given.audit:
-        configs = {name: audited(settings) for name, settings in AUDIT.items()}
-    gateways = [
-        gateway(
-            running,
-            directory,
-            f"{name}, {transport}" if given.transport else name,
-            config,
-            upstream=port,
-            calls=calls,
-            options=[
-                *(["--workers", str(given.workers)] if given.workers else []),
-                *(["--transport", transport] if given.transport else []),
-            ],
-        )
-        for name, config in configs.items()
-        for transport in given.transport or [""]
-    ]
-    # Ratios are to the first: of the audit's levels, to none at all.
-    return gateways if given.audit else [bare(running, directory, port, calls), *gateways]
-
-
-def call(kind: str, prompt_bytes: int) -> bytes:
-    """A chat call whose answer is a fixed number of tokens; `emulator` is a field the emulator understands."""
-    prompt = (WORDS * (prompt_bytes // len(WORDS) + 1))[:prompt_bytes]
-    document: dict[str, Any] = {"model": MODEL, "messages": [{"role": "user", "content": prompt}]}
-    document["emulator"] = {"tokens": STREAM_TOKENS if kind == "stream" else ANSWER_TOKENS}
-    return json.dumps(document | ({"stream": True} if kind == "stream" else {})).encode()
-
-
-def http(directory: Path, name: str, path: str, headers: dict[str, str], body: bytes) -> Path:
-    """A file with a whole HTTP/1.1 request."""
-    fields = {**headers, "content-type": "application/json", "content-length": str(len(body))}
-    head = "".join(f"{key}: {value}\r\n" for key, value in fields.items())
-    file = directory / f"{name}.http"
-    file.write_bytes(f"POST {path} HTTP/1.1\r\n{head}\r\n".encode() + body)
-    return file
-
-
-def bare(running: Processes, directory: Path, upstream: int, calls: dict[str, bytes]) -> Variant:
-    """Envoy with one route and no filter but the router; the client signs, once, for all its requests."""
-    port = free_port()
-    config = directory / "bare.json"
-    config.write_text(json.dumps(bare_envoy(port, upstream)))
-    child = running.start("bare", [find_envoy(), "-c", config, "--disable-hot-restart", "-l", "warning"], environment())
-    running.wait_http("bare", f"http://127.0.0.1:{port}/", any_status=True)
-    host = f"127.0.0.1:{upstream}"
-    credentials = Credentials(CREDENTIALS["AWS_ACCESS_KEY_ID"], CREDENTIALS["AWS_SECRET_ACCESS_KEY"])
-    requests = {}
-    for kind, body in calls.items():
-        path = f"/endpoints/{MODEL}/invocations" + ("-response-stream" if kind == "stream" else "")
-        signature = sign(
-            method="POST", path=path, host=host, headers={"content-type": "application/json"},
-            payload_hash=payload_hash(body), region=REGION, credentials=credentials, now=time.time(),
-        )  # fmt: skip
-        requests[kind] = http(directory, f"bare-{kind}", path, {"host": host, **signature}, body)
-    return Variant("bare Envoy", port, child.pid, [], requests)
-
-
-def bare_envoy(port: int, upstream: int) -> dict[str, Any]:
-    """The smallest Envoy in front of the emulator."""
-    router = {"name": "router", "typed_config": {"@type": type_url("filters.http.router.v3.Router")}}
-    manager = {
-        "@type": type_url("filters.network.http_connection_manager.v3.HttpConnectionManager"),
-        "stat_prefix": "bare",
-        "http_filters": [router],
-        "route_config": {
-            "virtual_hosts": [
-                {"name": "all", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "all"}}]}
-            ]
-        },
-    }
-    return {
-        "static_resources": {
-            "listeners": [
-                {
-                    "address": socket_address(port),
-                    "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}],
-                }
-            ],
-            "clusters": [
-                {
-                    "name": "all",
-                    "load_assignment": {
-                        "cluster_name": "all",
-                        "endpoints": [{"lb_endpoints": [{"endpoint": {"address": socket_address(upstream)}}]}],
-                    },
-                }
-            ],
-        }
-    }
-
-
-def type_url(name: str) -> str:
-    """The type of one of Envoy's extensions."""
-    return f"type.googleapis.com/envoy.extensions.{name}"
-
-
-def socket_address(port: int) -> dict[str, Any]:
-    """A port of the loopback interface."""
-    return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
-
-
-NO_POLICIES = {"pack": {"name": "bench", "version": "1.0.0", "enabled": True}, "policies": {"chain": []},
-               "providers": {"targets": [{"id": "sagemaker", "provider": f"sagemaker:chat:{MODEL}"}]}}  # fmt: skip
-ENTERPRISE = yaml.safe_load((ROOT / "tests" / "data" / "configs" / "enterprise.yaml").read_text(encoding="utf-8"))
+# Where the goals are said, they are for 2 KiB each way: 328 of the emulator's words.
+GOAL_PROMPT_BYTES, GOAL_ANSWER_TOKENS = 2048, 328
 
 # The audit's levels of durability; the signing key is the session's own in all of them.
 AUDIT: dict[str, dict[str, Any] | None] = {
@@ -209,6 +40,113 @@ AUDIT: dict[str, dict[str, Any] | None] = {
 }
 
 
+def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__.splitlines()[0])
+    modes = parser.add_mutually_exclusive_group()
+    modes.add_argument(
+        "--audit", action="store_true", help="without policies, one gateway for each level of the audit's durability"
+    )
+    modes.add_argument(
+        "--peers", action="store_true", help="LiteLLM and Portkey's gateway too, installed into .peers the first time"
+    )
+    modes.add_argument("--profile", action="store_true", help="where the CPU time of one worker goes, by sampling it")
+    parser.add_argument("--json", action="store_true", help="one JSON document instead of text")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="with --peers: also draw them into an SVG file")
+    parser.add_argument("--functions", type=int, default=0, metavar="N", help="with --profile: also the N costliest")
+    parser.add_argument("--connections", type=int, default=16, metavar="N", help="at a time (default 16)")
+    parser.add_argument("--seconds", type=float, default=6.0, metavar="S", help="of load for each figure (default 6)")
+    parser.add_argument(
+        "--prompt-bytes", type=int, metavar="N", help="of each request (default 1000; 2048 for peers and profile)"
+    )
+    parser.add_argument(
+        "--answer-tokens", type=int, metavar="N", help="of each whole answer (default 32; 328 for peers and profile)"
+    )
+    parser.add_argument("--workers", type=int, metavar="N", help="of each gateway (default: one per core)")
+    parser.add_argument(
+        "--transport", action="append", metavar="NAME", help="of the gateways' workers; twice: both, side by side"
+    )
+    asked = parser.parse_args(given)
+    if (asked.peers or asked.profile) and len(asked.transport or []) > 1:
+        parser.error("--peers and --profile take one --transport")
+    if asked.plot and not asked.peers:
+        parser.error("--plot goes with --peers")
+    goal = asked.peers or asked.profile
+    asked.prompt_bytes = asked.prompt_bytes or (GOAL_PROMPT_BYTES if goal else 1000)
+    asked.answer_tokens = asked.answer_tokens or (GOAL_ANSWER_TOKENS if goal else 32)
+    return asked
+
+
+def main() -> int:
+    """Measure and print; returns 1 when any answer was not a 200."""
+    given = arguments()
+    settings = {"connections": given.connections, "seconds": given.seconds, "prompt_bytes": given.prompt_bytes,
+                "answer_tokens": given.answer_tokens, "stream_tokens": STREAM_TOKENS}  # fmt: skip
+    profiles: dict[tuple[str, str], Sampled] = {}
+    with tempfile.TemporaryDirectory(prefix="kt-bench-") as name, processes(Path(name)) as running:
+        try:
+            homes = peers.installed(peers.CACHE) if given.peers else None
+            variants = start(running, Path(name), given, homes)
+            if given.profile:
+                profiles = profiled(variants, Path(name), given)
+            else:
+                take_turns(variants, given)
+        except (NotStarted, peers.NotInstalled) as error:
+            print(error, file=sys.stderr)
+            return 1
+    results = {variant.name: variant.figures for variant in variants}
+    if given.profile:
+        text = profile_report.as_text(profiles, settings, given.functions)
+        print(profile_report.as_json(profiles, settings) if given.json else text)
+    elif given.peers:
+        print((peers_report.as_json if given.json else peers_report.as_text)(results, settings))
+        if given.plot:
+            given.plot.write_text(peers_report.as_svg(results, settings), encoding="utf-8")
+    else:
+        print(as_json(results, settings) if given.json else as_text(results, settings))
+    failed = sum(figures.failed for variant in variants for figures in variant.figures.values())
+    return 1 if failed else 0
+
+
+def start(running: Processes, directory: Path, given: argparse.Namespace, homes: peers.Homes | None) -> list[Variant]:
+    """The emulator and what is to be measured in front of it, all ready; ratios are to the first."""
+    port = free_port()
+    running.start(
+        "sagemaker", kt("sagemaker", "emulate", "--listen", f"127.0.0.1:{port}", "--region", REGION), environment()
+    )
+    running.wait_http("sagemaker", f"http://127.0.0.1:{port}/emulator/health")
+    sizes = {"prompt_bytes": given.prompt_bytes, "answer_tokens": given.answer_tokens}
+    calls = {kind: call(kind, **sizes) for kind in KINDS}
+    configs = {"no policies": NO_POLICIES, "enterprise.yaml": ENTERPRISE}
+    if given.audit:
+        configs = {name: audited(settings) for name, settings in AUDIT.items()}
+    # A sampled gateway has one worker: nothing else competes with it for what is sampled.
+    workers = 1 if given.profile else given.workers
+    gateways = [
+        gateway(
+            running,
+            directory,
+            f"{name}, {transport}" if transport and not (given.peers or given.profile) else name,
+            config,
+            upstream=port,
+            calls=calls,
+            options=[
+                *(["--workers", str(workers)] if workers else []),
+                *(["--transport", transport] if transport else []),
+            ],
+        )
+        for name, config in configs.items()
+        for transport in given.transport or [""]
+    ]
+    if given.audit or given.profile:
+        return [variant for variant, _ in gateways]
+    base = bare(running, directory, port, calls)
+    if homes is None:
+        return [base, *(variant for variant, _ in gateways)]
+    ours = [base.in_one(), *(variant.in_one(supervisor) for variant, supervisor in gateways)]
+    return [*ours, *peers.start(running, directory, homes, upstream=port, workers=given.workers, sizes=sizes)]
+
+
 def audited(settings: dict[str, Any] | None) -> dict[str, Any]:
     """A configuration without policies but the audit's."""
     config = copy.deepcopy(NO_POLICIES)
@@ -217,54 +155,53 @@ def audited(settings: dict[str, Any] | None) -> dict[str, Any]:
     return config
 
 
-def gateway(
-    running: Processes,
-    directory: Path,
-    name: str,
-    config: dict[str, Any],
-    *,
-    upstream: int,
-    calls: dict[str, bytes],
-    options: list[str],
-) -> Variant:
-    """`kt gateway run` with a configuration whose every target is the emulator."""
-    port = free_port()
-    place = {"base_url": f"http://127.0.0.1:{upstream}", "aws_region": REGION}
-    config["providers"]["targets"] = [{**target, **place} for target in config["providers"]["targets"]]
-    folder = directory / name.replace(", ", "-").replace(" ", "-")
-    folder.mkdir()
-    (folder / "policy-config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
-    command = kt("gateway", "run", "--listen", f"127.0.0.1:{port}", "--policy-config", folder / "policy-config.yaml")
-    child = running.start(name, [*command, "--drain-seconds", "2", *options], environment())
-    running.wait_http(name, f"http://127.0.0.1:{port}/readyz")
-    below = children(child.pid)
-    requests = {
-        kind: http(folder, kind, "/v1/chat/completions", {"host": "gateway", "authorization": "Bearer unused"}, body)
-        for kind, body in calls.items()
-    }
-    envoy = next(pid for pid in below if is_envoy(pid))
-    return Variant(name, port, envoy, [pid for pid in below if pid != envoy], requests)
+def take_turns(variants: Sequence[Variant], given: argparse.Namespace) -> None:
+    """Measure all variants under both kinds of load, in turns."""
+    warm_up(variants, given.connections)
+    rounds = 3 if given.seconds >= 3 else 1
+    for kind in KINDS:
+        for _ in range(rounds):
+            for variant in variants:
+                measure(variant, kind, given.connections, given.seconds / rounds)
+
+
+def warm_up(variants: Sequence[Variant], connections: int) -> None:
+    """Connections, code paths, the workers' memory."""
+    for variant in variants:
+        for kind in KINDS:
+            measure(variant, kind, connections, 0.5)
+            variant.figures[kind] = Figures()
+
+
+def profiled(variants: Sequence[Variant], directory: Path, given: argparse.Namespace) -> dict[tuple[str, str], Sampled]:
+    """(variant, kind of load) → where the worker's CPU went meanwhile, each in one turn."""
+    warm_up(variants, given.connections)
+    profiles = {}
+    for kind in KINDS:
+        for variant in variants:
+            with sampled(variant.parts["workers"][0], directory / "samples") as found:
+                measure(variant, kind, given.connections, given.seconds)
+            figures = variant.figures[kind]
+            found.units = figures.tokens if kind == "stream" else len(figures.whole)
+            profiles[variant.name, kind] = found
+    return profiles
 
 
 def measure(variant: Variant, kind: str, connections: int, seconds: float) -> None:
     """One turn of load, added to the variant's figures."""
+    request = variant.request(kind)
+    before = spent(variant.parts)
+    command: list[str | Path] = [sys.executable, Path(__file__).with_name("load.py"), "--port", str(variant.port)]
+    command += ["--request", request, "--connections", str(connections), "--seconds", str(seconds)]
+    outcome = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, timeout=seconds + 120).stdout)
+    after = spent(variant.parts)
+    costs = {part: Usage(after[part].cpu - before[part].cpu, after[part].memory) for part in after}
+    variant.figures[kind].add(outcome, tokens=STREAM_TOKENS if kind == "stream" else 0, spent=costs)
 
-    def spent() -> tuple[Usage, Usage]:
-        return usage(variant.envoy), sum((usage(pid) for pid in variant.workers), NOTHING)
 
-    before = spent()
-    program = Path(__file__).with_name("load.py")
-    command: list[str | Path] = [sys.executable, program, "--port", str(variant.port)]
-    command += ["--request", variant.requests[kind]]
-    command += ["--connections", str(connections), "--seconds", str(seconds)]
-    outcome = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, timeout=seconds + 60).stdout)
-    after = spent()
-    variant.figures[kind].add(
-        outcome,
-        tokens=STREAM_TOKENS if kind == "stream" else ANSWER_TOKENS,
-        envoy=Usage(after[0].cpu - before[0].cpu, after[0].memory),
-        workers=Usage(after[1].cpu - before[1].cpu, after[1].memory),
-    )
+def spent(parts: Mapping[str, Sequence[int]]) -> dict[str, Usage]:
+    """What each part's processes have taken so far."""
+    return {part: sum((usage(pid) for pid in pids), NOTHING) for part, pids in parts.items()}
 
 
 if __name__ == "__main__":

@@ -21,19 +21,19 @@ class Figures:
     failed: int = 0
     whole: list[float] = field(default_factory=list)
     first_byte: list[float] = field(default_factory=list)
-    cpu: dict[str, float] = field(default_factory=lambda: {"envoy": 0.0, "workers": 0.0})
-    memory: dict[str, float] = field(default_factory=lambda: {"envoy": 0.0, "workers": 0.0})
+    cpu: dict[str, float] = field(default_factory=dict)
+    memory: dict[str, float] = field(default_factory=dict)
 
-    def add(self, outcome: Mapping[str, Any], *, tokens: int, envoy: Usage, workers: Usage) -> None:
-        """One more turn: what load.py printed, `tokens` in each answer, and the CPU it took."""
+    def add(self, outcome: Mapping[str, Any], *, tokens: int, spent: Mapping[str, Usage]) -> None:
+        """One more turn: what load.py printed, `tokens` in each answer, and what it took: part → CPU and memory."""
         self.seconds += outcome["seconds"]
         self.tokens += tokens * len(outcome["whole"])
         self.failed += sum(outcome["statuses"].values()) - len(outcome["whole"]) + outcome["broken"]
         self.whole += outcome["whole"]
         self.first_byte += outcome["first_byte"]
-        for name, spent in (("envoy", envoy), ("workers", workers)):
-            self.cpu[name] += spent.cpu
-            self.memory[name] = max(self.memory[name], spent.memory)
+        for name, taken in spent.items():
+            self.cpu[name] = self.cpu.get(name, 0.0) + taken.cpu
+            self.memory[name] = max(self.memory.get(name, 0.0), taken.memory)
 
     def row(self, kind: str) -> dict[str, float]:
         """Name of a figure → value, in the order they are shown."""

@@ -47,6 +47,23 @@ def children(pid: int) -> list[int]:
     return found
 
 
+def family(pid: int) -> list[int]:
+    """`pid` and all that descends from it and still runs."""
+    return [pid, *(one for child in children(pid) for one in family(child))]
+
+
+def thread_cpu(pid: int) -> dict[int, float]:
+    """CPU time in µs of each thread of a process that still runs, by its id."""
+    found = {}
+    for entry in (PROC / str(pid) / "task").iterdir():
+        try:
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        found[int(entry.name)] = (int(fields[11]) + int(fields[12])) * TICK_MICROSECONDS
+    return found
+
+
 def is_envoy(pid: int) -> bool:
     """Whether a process runs an Envoy binary."""
     try:

@@ -35,3 +35,27 @@ def test_bench_measures_every_variant_without_a_failure():
             assert figures[rate] > 0
             assert figures["envoy MiB"] > 1
             assert (figures["workers MiB"] > 1) == (name != "bare Envoy")
+
+
+@pytest.mark.parametrize(
+    ("given", "sizes"),
+    [
+        ([], (1000, 32)),
+        (["--peers"], (2048, 328)),
+        (["--profile"], (2048, 328)),
+        (["--peers", "--prompt-bytes", "9"], (9, 328)),
+    ],
+)
+def test_sizes_are_the_goals_where_goals_are_shown(program, given, sizes):
+    """Peers and profile are measured with what the goals are said for, unless told otherwise."""
+    asked = program("bench").arguments(given)
+    assert (asked.prompt_bytes, asked.answer_tokens) == sizes
+
+
+@pytest.mark.parametrize("given", [["--peers", "--profile"], ["--audit", "--peers"], ["--plot", "x.svg"]])
+def test_modes_exclude_each_other(program, given, capsys):
+    """One run is of one mode, and only peers are drawn."""
+    with pytest.raises(SystemExit) as ended:
+        program("bench").arguments(given)
+    assert ended.value.code == 2
+    assert "--p" in capsys.readouterr().err

@@ -25,7 +25,8 @@ def results(program):
         made = report.Figures()
         outcome = {"seconds": 2.0, "statuses": {"200": count, "503": 1}, "broken": 0}
         outcome |= {"whole": [4.0] * count, "first_byte": [1.0] * count}
-        made.add(outcome, tokens=10, envoy=usage.Usage(envoy, 50.0), workers=usage.Usage(workers, 0.0))
+        spent = {"envoy": usage.Usage(envoy, 50.0), "workers": usage.Usage(workers, 0.0)}
+        made.add(outcome, tokens=10, spent=spent)
         return made
 
     bare, gateway = figures(100, 1000.0, 0.0), figures(50, 1000.0, 5000.0)

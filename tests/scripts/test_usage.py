@@ -27,3 +27,24 @@ def test_children_are_those_that_run(program):
         assert child.pid in usage.children(os.getpid())
         assert not usage.is_envoy(child.pid)
     assert child.pid not in usage.children(os.getpid())
+
+
+def test_family_has_every_generation(program):
+    """Children of children belong to a process's family, as does the process itself."""
+    usage = program("usage")
+    grandchild = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'print(1, flush=True); input()'])"
+    command = [sys.executable, "-c", grandchild]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout.readline() == "1\n"
+        family = usage.family(child.pid)
+        assert family == [child.pid, *usage.children(child.pid)]
+        assert len(family) == 2
+        child.communicate("\n")
+
+
+def test_threads_share_their_process(program):
+    """The CPU times of all threads that still run are never more than the process's."""
+    usage = program("usage")
+    threads = usage.thread_cpu(os.getpid())
+    assert os.getpid() in threads
+    assert 0 < sum(threads.values()) <= usage.usage(os.getpid()).cpu
