@@ -19,7 +19,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from processes import CREDENTIALS, ROOT, environment, free_port
@@ -64,7 +64,14 @@ def installed(cache: Path) -> Homes:
     if not is_made(homes.litellm, LITELLM_PINS):
         print("Installing LiteLLM into .peers: once, and for minutes", file=sys.stderr)
         run("LiteLLM", [sys.executable, "-m", "venv", "--clear", homes.litellm])
-        pip = [homes.litellm / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+        pip: list[str | Path] = [
+            homes.litellm / "bin" / "python",
+            "-m",
+            "pip",
+            "--disable-pip-version-check",
+            "install",
+            "--quiet",
+        ]
         run("LiteLLM", [*pip, "--retries", "1", "--require-hashes", "-r", PINS / LITELLM_PINS[0]])
         note(homes.litellm, LITELLM_PINS)
     if not is_made(homes.portkey, PORTKEY_PINS):
@@ -73,7 +80,7 @@ def installed(cache: Path) -> Homes:
         homes.portkey.mkdir(parents=True)
         for name in PORTKEY_PINS:
             shutil.copy(PINS / name, homes.portkey)
-        npm = [tool("npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"]
+        npm: list[str | Path] = [tool("npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"]
         run("Portkey's gateway", [*npm, "--loglevel=error"], cwd=homes.portkey)
         note(homes.portkey, PORTKEY_PINS)
     return homes
@@ -119,7 +126,7 @@ def run(what: str, command: Sequence[str | Path], cwd: Path | None = None) -> No
 
 
 def start(
-    running: Processes, directory: Path, homes: Homes, *, upstream: int, workers: int | None, sizes: Mapping[str, int]
+    running: Processes, directory: Path, homes: Homes, *, upstream: int, workers: int | None, sizes: Mapping[str, Any]
 ) -> list[Variant]:
     """Both peers, ready."""
     return [
@@ -129,13 +136,20 @@ def start(
 
 
 def litellm(
-    running: Processes, directory: Path, home: Path, *, upstream: int, workers: int | None, sizes: Mapping[str, int]
+    running: Processes, directory: Path, home: Path, *, upstream: int, workers: int | None, sizes: Mapping[str, Any]
 ) -> Variant:
     """LiteLLM's proxy, set up as its guide to production says, without a database."""
     port, key = free_port(), f"sk-{secrets.token_hex(16)}"
     config = directory / "litellm.yaml"
     config.write_text(yaml.safe_dump(litellm_config(f"http://127.0.0.1:{upstream}", key)))
-    program = [home / "bin" / "python", home / "bin" / "litellm", "--config", config, "--telemetry", "False"]
+    program: list[str | Path] = [
+        home / "bin" / "python",
+        home / "bin" / "litellm",
+        "--config",
+        config,
+        "--telemetry",
+        "False",
+    ]
     listen = ["--host", "127.0.0.1", "--port", str(port), "--num_workers", str(workers or cores())]
     child = running.start(
         # Slow starters would be taken for dead after 5 s.
@@ -173,7 +187,7 @@ def litellm_config(upstream: str, key: str) -> dict[str, object]:
     return {"model_list": models, "general_settings": {"master_key": key}, "litellm_settings": settings}
 
 
-def portkey(running: Processes, directory: Path, home: Path, *, upstream: int, sizes: Mapping[str, int]) -> Variant:
+def portkey(running: Processes, directory: Path, home: Path, *, upstream: int, sizes: Mapping[str, Any]) -> Variant:
     """Portkey's gateway, and the Envoy that tells the emulator the host that was signed."""
     front, port = free_port(), free_port()
     envoy(running, directory, "portkey-host", bare_envoy(front, upstream, host_rewrite_literal="127.0.0.1"))

@@ -92,9 +92,9 @@ def divided(lines: Iterable[str], spent: dict[int, float]) -> tuple[dict[Place, 
         where = POLLER if "_poll_wrapper" in thread else place(frames)
         places[where] = places.get(where, 0) + int(count)
     cpu: dict[Place, float] = {}
-    for thread, time in spent.items():
+    for number, time in spent.items():
         # A thread that never runs Python is one of the gRPC library's own.
-        places = seen.get(thread) or idle.get(thread) or {NATIVE: 1}
-        for where, count in places.items():
-            cpu[where] = cpu.get(where, 0.0) + time * count / sum(places.values())
+        places = seen.get(number) or idle.get(number) or {NATIVE: 1}
+        for where, times in places.items():
+            cpu[where] = cpu.get(where, 0.0) + time * times / sum(places.values())
     return cpu, sum(sum(places.values()) for places in seen.values())
