@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 TRANSPORT = "transport: ext_proc messages, Python"
 LOOP = "transport: event loop"
 LIBRARY = "transport: gRPC's library, worker's thread"
+CARRIER = "transport: our own HTTP/2"
 GRPC_THREADS = "transport: gRPC's own threads"
 PARSE = "parse"
 RELAY = "streams: chunks, deltas, places"
@@ -32,7 +33,7 @@ OTHER = "other"
 
 # In the order in which they are shown, which is roughly an exchange's.
 ROOMS = (
-    LOOP, LIBRARY, GRPC_THREADS, TRANSPORT, EXCHANGE, PARSE, RELAY, POLICIES,
+    LOOP, CARRIER, LIBRARY, GRPC_THREADS, TRANSPORT, EXCHANGE, PARSE, RELAY, POLICIES,
     ROUTING, TRANSLATION, SIGNING, SERIALISE, RECORD, OTHER,
 )  # fmt: skip
 
@@ -47,6 +48,8 @@ _PREFIXES = {
     "extproc/__main__.py": LOOP,
     "extproc/cli/": LOOP,
     "extproc/edge/": OTHER,
+    "extproc/http2/": CARRIER,
+    "extproc/edge/http2/": CARRIER,
     "extproc/edge/server.py": TRANSPORT,
     "extproc/edge/wire.py": TRANSPORT,
     "extproc/edge/worker.py": LOOP,

@@ -19,6 +19,7 @@ SERVER = "ExternalProcessor.process (extproc/edge/server.py:103)"
         (["uv_run (core.c:464)", "sendmsg (libc.so.6)"], "LOOP"),
         (["0x7fdb5815e0c6 (grpc/_cython/cygrpc.so)", "sendmsg (libc.so.6)"], "LIBRARY"),
         ([SERVER], "TRANSPORT"),
+        ([SERVER, "feed (extproc/http2/frames.py:1)"], "CARRIER"),
         ([SERVER, "read (grpc/aio/_server.py:1)"], "TRANSPORT"),
         ([SERVER, "decode (extproc/edge/wire.py:70)", "f (google/protobuf/internal/x.py:1)"], "TRANSPORT"),
         ([SERVER, "Exchange.feed (extproc/exchange.py:1)"], "EXCHANGE"),
