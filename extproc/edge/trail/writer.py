@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 # How long after a failed write the next attempt is made; requests are refused meanwhile.
 RETRY_SECONDS = 1.0
+# How long what was counted waits to be seen, when nothing else comes.
+FLUSH_SECONDS = 0.25
 # How long a process that ends waits for its last batch: a disk that hangs must not hold it for ever.
 CLOSE_SECONDS = 10.0
 # Of captured bodies in one batch, roughly: a request's, an answer's, and what JSON adds.
@@ -168,7 +170,7 @@ class Trail:
         """All that waits, up to a bound; whether it is the last."""
         batch: list[_Item] = []
         try:
-            item = self._queue.get(timeout=None if wait and not self._broken else RETRY_SECONDS)
+            item = self._queue.get(timeout=self._patience(wait=wait))
             while True:
                 if item is _END:
                     return batch, True
@@ -177,8 +179,15 @@ class Trail:
                     break
                 item = self._queue.get_nowait()
         except queue.Empty:
-            pass
+            if not batch and self._meter is not None and self._meter.pending:
+                self._meter.flush()
         return batch, False
+
+    def _patience(self, *, wait: bool) -> float | None:
+        """Seconds to wait for a record: for ever, unless there is something else to do."""
+        if self._broken or not wait:
+            return RETRY_SECONDS
+        return FLUSH_SECONDS if self._meter is not None and self._meter.pending else None
 
     def _commit(self, batch: list[_Item]) -> list[_Item]:
         """Write a batch; gives back what is to be tried again."""
@@ -283,6 +292,8 @@ class Trail:
     def _end(self, held: list[_Item]) -> None:
         if held:
             logs.get().error("records are lost: the audit trail could not be written to the end", lost=len(held))
+        if self._meter is not None:
+            self._meter.flush()
         if self._session is not None:
             try:
                 self._session.close()

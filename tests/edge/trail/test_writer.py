@@ -338,3 +338,42 @@ def test_batches_of_captured_bodies_are_small(opened):
     assert opened(capture="redacted", capture_bytes=1_048_576)._most == 21
     assert opened(capture="none", capture_bytes=1_048_576)._most == 1024
     assert opened(capture="redacted", capture_bytes=1, max_batch=7)._most == 7
+
+
+class Meter:
+    """Counts, and keeps what it has counted until it is told to show it."""
+
+    def __init__(self):
+        self.kept = self.shown = 0
+
+    @property
+    def pending(self):
+        """Whether it keeps something."""
+        return self.kept > self.shown
+
+    def committed(self, records, seconds):
+        """One batch."""
+        assert seconds > 0
+        self.kept += records
+
+    def flush(self):
+        """Show it."""
+        self.shown = self.kept
+
+
+def test_what_was_counted_is_shown_soon_without_another_record(directory, monkeypatch):
+    """By a thread that has nothing else to do."""
+    monkeypatch.setattr(writer, "FLUSH_SECONDS", 0.01)
+    meter = Meter()
+    trail = Trail(AuditSettings(path=directory), "w0", {}, meter=meter)
+    trail.start()
+
+    async def play():
+        await trail.commit(record(1))
+        async with asyncio.timeout(20):
+            while meter.shown != 1:  # noqa: ASYNC110 - a thread's doing
+                await asyncio.sleep(0.005)
+
+    asyncio.run(play())
+    trail.close()
+    assert meter.shown == meter.kept == 1
