@@ -53,7 +53,7 @@ def test_the_carrier_can_be_chosen(served, transport):
 def test_defaults(served):
     """Faults refuse, the trail is w0's, ten minutes of drain, no supervisor, its own key for tickets, our HTTP/2."""
     assert run() == 7
-    assert served == [WorkerSettings(Path("c.yaml"), "unix:/run/w.sock", False, "w0", 600.0, None, None, None, "h2")]
+    assert served == [WorkerSettings(Path("c.yaml"), "unix:/run/w.sock", False, "w0", 600.0, transport="h2")]
 
 
 @pytest.mark.parametrize(
