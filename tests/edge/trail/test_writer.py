@@ -284,7 +284,10 @@ def test_without_immutable_a_broken_disk_refuses_nothing(directory, opened, disk
     assert not trail.failed
     while len([line for line in lines(directory) if line["event"] == "exchange"]) < 3:
         pass
-    assert not trail._broken
+    # The records are there a moment before the trail knows that it is well again.
+    while trail._broken:
+        pass
+    assert not trail.failed
 
 
 def test_close_writes_what_waits_and_ends_the_chain(directory, opened):
