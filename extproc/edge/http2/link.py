@@ -24,6 +24,8 @@ HIGH_WATER_BYTES = 1024 * 1024
 GOAWAY_SECONDS = 1.0
 # What is left to write when all calls are over has so long to go out.
 CLOSE_SECONDS = 1.0
+# How long a peer may take to close a connection that we have ended.
+SHUT_SECONDS = 0.5
 
 # gRPC's PROTOCOL-HTTP2.md: grpc-timeout.
 _TIMEOUT = re.compile(rb"(\d{1,8})([HMSmun])")
@@ -47,6 +49,8 @@ class Link(asyncio.Protocol):
         # Whether the socket takes no more; whether it is closed.
         self._full = False
         self._lost = False
+        # Whether our side has said its last.
+        self._shut = False
         # Done when the connection is closed and the last handler has come to its end.
         self.over: asyncio.Future[None] = self._loop.create_future()
 
@@ -118,7 +122,7 @@ class Link(asyncio.Protocol):
     def _write(self) -> None:
         connection = self.connection
         while frames := connection.take():
-            if self._lost or self._transport.is_closing():
+            if self._lost or self._shut or self._transport.is_closing():
                 return
             self._transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
             if not connection.more:
@@ -163,9 +167,17 @@ class Link(asyncio.Protocol):
 
     def _close(self) -> None:
         self._write()
-        if not self._transport.is_closing():
+        if self._transport.is_closing() or self._shut:
+            return
+        if self._draining and not self._cut:
+            # Only our side at first. A socket that is closed before it has read all (an answer to our last frames may
+            # be under way) resets the connection, and the peer may lose what it has not read yet (RFC 9112, 9.6).
+            self._shut = True
+            self._transport.write_eof()
+            self._later(SHUT_SECONDS, self._transport.close)
+        else:
             self._transport.close()
-            self._later(CLOSE_SECONDS, self._transport.abort)
+        self._later(CLOSE_SECONDS, self._transport.abort)
 
     def _finish_if_over(self) -> None:
         if self._lost and not self._calls and not self.over.done():

@@ -279,6 +279,31 @@ def test_the_end_of_a_peer_that_reads_late(http2, monkeypatch):
     assert http2.run(play)[0] == (True, Status.DEADLINE_EXCEEDED)
 
 
+def test_the_end_of_a_peer_that_still_talks(http2, monkeypatch):
+    """It gets all that was written: a socket that is closed on what it has not read would reset the connection."""
+    monkeypatch.setattr(link, "GOAWAY_SECONDS", 0.05)
+
+    async def play(connect, service, carrier):
+        peer = await connect()
+        await peer.next()
+        peer.writer.transport.pause_reading()
+        peer.open(1, http2.message(b"one"), end=True)
+        await http2.until(lambda: service.ended == 1)
+        [connection] = carrier._links
+        stopping = asyncio.create_task(carrier.stop(60))
+        await http2.until(lambda: connection._shut)
+        peer.send(http2.frame(6, 0, 0, b"12345678"))
+        await asyncio.sleep(0.05)
+        peer.writer.transport.resume_reading()
+        status = await peer.trailers()
+        codes = await peer.closed()
+        peer.writer.close()
+        await stopping
+        return status[0], codes
+
+    assert http2.run(play)[0] == (Status.OK, [0, 0])
+
+
 def test_the_end_of_a_handler_that_does_not(http2, monkeypatch):
     """It is cancelled, waited for a while, and left: the process can end."""
     monkeypatch.setattr(server, "CUT_SECONDS", 0.1)
