@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from extproc.audit import merkle
+from extproc.audit.entries import entries
 from extproc.record import timestamp
 
 if TYPE_CHECKING:
@@ -54,27 +55,10 @@ def heads(line: dict[str, object]) -> tuple[Head, ...]:
     Raises:
         ValueError: it is none of ours, or its root is another.
     """
-    chains = line.get("chains")
-    if not isinstance(chains, list):
-        raise ValueError("a checkpoint without chains")  # noqa: TRY004 - a value of the line, as the next one
-    try:
-        named = tuple(Head(**entry) for entry in chains)
-    except TypeError:
-        raise ValueError("a checkpoint's chains are not as they should be") from None
-    if not all(_typed(head) for head in named):
-        raise ValueError("a checkpoint's chains are not as they should be")
+    named = entries(line, "chains", Head, noun="a checkpoint", things="chains")
     if merkle.root([leaf(head) for head in named]).hex() != line.get("root"):
         raise ValueError("a checkpoint's root is not that of its chains")
     return named
-
-
-def _typed(head: Head) -> bool:
-    numbers, texts = (head.segment, head.seq, head.size), (head.chain, head.hash)
-    return (
-        all(type(number) is int for number in numbers)
-        and all(isinstance(text, str) for text in texts)
-        and isinstance(head.final, bool)
-    )
 
 
 def _entry(head: Head) -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from extproc.audit.entries import entries
 from extproc.record import timestamp
 
 if TYPE_CHECKING:
@@ -48,18 +49,4 @@ def parse(line: dict[str, object]) -> tuple[Removed, ...]:
     Raises:
         ValueError: it is none of ours.
     """
-    removed = line.get("removed")
-    if not isinstance(removed, list):
-        raise ValueError("a pruned line without segments")  # noqa: TRY004 - a value of the line, as the next one
-    try:
-        listed = tuple(Removed(**entry) for entry in removed)
-    except TypeError:
-        raise ValueError("a pruned line's segments are not as they should be") from None
-    if not all(_typed(one) for one in listed):
-        raise ValueError("a pruned line's segments are not as they should be")
-    return listed
-
-
-def _typed(one: Removed) -> bool:
-    numbers, texts = (one.first, one.last, one.retention_days), (one.segment, one.hash, one.last_time)
-    return all(type(number) is int for number in numbers) and all(isinstance(text, str) for text in texts)
+    return entries(line, "removed", Removed, noun="a pruned line", things="segments")

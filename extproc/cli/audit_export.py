@@ -7,7 +7,7 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, TextIO
 
-from extproc.cli.audit_reading import UNUSABLE, add_filters, add_path, filter_of, trail, warn
+from extproc.cli.audit_reading import add_filters, add_path, filter_of, reading, trail, warn
 
 if TYPE_CHECKING:
     from extproc.audit.filter import Filter
@@ -35,22 +35,17 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.set_defaults(run=run)
 
 
+@reading("export")
 def run(arguments: argparse.Namespace) -> int:
     """`kt audit export`: 0, 1 when something is under no seal that holds, 2 when the trail cannot be read."""
     doubts: list[str] = []
+    wanted = filter_of(arguments)
+    listing = trail(arguments.path, "audit export", {"format": arguments.format, **wanted.told()})
     with ExitStack() as stack:
-        try:
-            wanted = filter_of(arguments)
-            listing = trail(arguments.path, "audit export", {"format": arguments.format, **wanted.told()})
-            target = sys.stdout
-            if arguments.output != "-":
-                target = stack.enter_context(open(arguments.output, "w", encoding="utf-8", newline=""))  # noqa: PTH123  # as its counterpart, a text that may be -
-            export(listing, wanted, target, doubts, csv=arguments.format == "csv")
-        except BrokenPipeError:
-            raise
-        except (OSError, ValueError) as error:
-            print(f"kt audit export: {error}", file=sys.stderr)
-            return UNUSABLE
+        target = sys.stdout
+        if arguments.output != "-":
+            target = stack.enter_context(open(arguments.output, "w", encoding="utf-8", newline=""))  # noqa: PTH123  # as its counterpart, a text that may be -
+        export(listing, wanted, target, doubts, csv=arguments.format == "csv")
     return warn(doubts)
 
 

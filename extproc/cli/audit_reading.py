@@ -6,6 +6,8 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from extproc.audit.filter import Filter
     from extproc.audit.source import Source
     from extproc.edge.trail.listing import Listing
+
+Run = Callable[[argparse.Namespace], int]
 
 DONE = 0
 DOUBTFUL = 1
@@ -26,6 +30,27 @@ _LISTS = {
     "principal": "who asked",
     "policy": "what found something, or blocked",
 }
+
+
+def reading(name: str, *also: type[Exception]) -> Callable[[Run], Run]:
+    """Of a sub-command's `run`: what cannot be read or understood is said under its name; the status is UNUSABLE."""
+    told: tuple[type[Exception], ...] = (OSError, ValueError, *also)
+
+    def around(run: Run) -> Run:
+        @wraps(run)
+        def guarded(arguments: argparse.Namespace) -> int:
+            try:
+                return run(arguments)
+            except BrokenPipeError:
+                # Whoever read the output left: for main.
+                raise
+            except told as error:
+                print(f"kt audit {name}: {error}", file=sys.stderr)
+                return UNUSABLE
+
+        return guarded
+
+    return around
 
 
 def add_path(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from extproc.cli.audit_reading import DONE, UNUSABLE, add_path, trail, warn
+from extproc.cli.audit_reading import DONE, add_path, reading, trail, warn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +34,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.set_defaults(run=run)
 
 
+@reading("show", TypeError)
 def run(arguments: argparse.Namespace) -> int:
     """`kt audit show`."""
     from extproc.audit import body, proof
@@ -41,27 +42,21 @@ def run(arguments: argparse.Namespace) -> int:
 
     doubts: list[str] = []
     found = 0
-    try:
-        key = None if arguments.decrypt_key is None else body.parse_key(arguments.decrypt_key.read_bytes())
-        filters: dict[str, object] = {"request_id": arguments.request_id, "decrypted": key is not None}
-        listing = trail(arguments.path, "audit show", filters)
-        for batch, line in about(listing.sources, arguments.request_id, doubts):
-            found += 1
-            record = line.document if key is None else decrypted(line.document, key)
-            proven = proof.build(batch, line) if arguments.proof else None
-            if arguments.json:
-                told = {"file": batch.file, "line": line.number, "sealed": batch.time, "record": record}
-                print(json.dumps(told if proven is None else {**told, "proof": proven}))
-            elif proven is not None:
-                if record.get("event") == "exchange":
-                    print(json.dumps(proven, indent=2))
-            else:
-                print("\n".join(_text(record, f"{batch.file}:{line.number}", batch.time, again=found > 1)))
-    except BrokenPipeError:
-        raise
-    except (OSError, ValueError, TypeError) as error:
-        print(f"kt audit show: {error}", file=sys.stderr)
-        return UNUSABLE
+    key = None if arguments.decrypt_key is None else body.parse_key(arguments.decrypt_key.read_bytes())
+    filters: dict[str, object] = {"request_id": arguments.request_id, "decrypted": key is not None}
+    listing = trail(arguments.path, "audit show", filters)
+    for batch, line in about(listing.sources, arguments.request_id, doubts):
+        found += 1
+        record = line.document if key is None else decrypted(line.document, key)
+        proven = proof.build(batch, line) if arguments.proof else None
+        if arguments.json:
+            told = {"file": batch.file, "line": line.number, "sealed": batch.time, "record": record}
+            print(json.dumps(told if proven is None else {**told, "proof": proven}))
+        elif proven is not None:
+            if record.get("event") == "exchange":
+                print(json.dumps(proven, indent=2))
+        else:
+            print("\n".join(_text(record, f"{batch.file}:{line.number}", batch.time, again=found > 1)))
     warn(doubts)
     if not found:
         print(f"kt audit show: nothing about {arguments.request_id} in {arguments.path}", file=sys.stderr)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from typing import TYPE_CHECKING
 
-from extproc.cli.audit_reading import UNUSABLE, add_filters, add_path, filter_of, trail, warn
+from extproc.cli.audit_reading import add_filters, add_path, filter_of, reading, trail, warn
 
 if TYPE_CHECKING:
     from extproc.audit.filter import Filter
@@ -33,15 +32,12 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.set_defaults(run=run)
 
 
+@reading("summary")
 def run(arguments: argparse.Namespace) -> int:
     """`kt audit summary`: 0, 1 when something is under no seal that holds, 2 when the trail cannot be read."""
     doubts: list[str] = []
-    try:
-        wanted = filter_of(arguments)
-        days = counted(trail(arguments.path, "audit summary", wanted.told()), wanted, doubts)
-    except (OSError, ValueError) as error:
-        print(f"kt audit summary: {error}", file=sys.stderr)
-        return UNUSABLE
+    wanted = filter_of(arguments)
+    days = counted(trail(arguments.path, "audit summary", wanted.told()), wanted, doubts)
     if arguments.json:
         print(json.dumps({day: each.document() for day, each in sorted(days.items())}, indent=2))
     else:

@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from extproc.cli.audit_reading import UNUSABLE, add_filters, add_path, filter_of, trail, warn
+from extproc.cli.audit_reading import add_filters, add_path, filter_of, reading, trail, warn
 
 if TYPE_CHECKING:
     from extproc.audit.reader import Line
@@ -32,34 +32,29 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.set_defaults(run=run)
 
 
+@reading("tail")
 def run(arguments: argparse.Namespace) -> int:
     """`kt audit tail`: 0, 1 when something is under no seal that holds, 2 when the trail cannot be read."""
     from extproc.audit.latest import latest
 
     doubts: list[str] = []
-    try:
-        wanted = filter_of(arguments)
-        listing = trail(arguments.path, "audit tail", wanted.told())
-        for _, line in latest(listing.sources, wanted, arguments.count, doubts):
-            print(shown(line, as_json=arguments.json))
-        status = warn(doubts)
-        if arguments.follow:
-            from extproc.edge.trail.follow import Follower
+    wanted = filter_of(arguments)
+    listing = trail(arguments.path, "audit tail", wanted.told())
+    for _, line in latest(listing.sources, wanted, arguments.count, doubts):
+        print(shown(line, as_json=arguments.json))
+    status = warn(doubts)
+    if arguments.follow:
+        from extproc.edge.trail.follow import Follower
 
-            follower = Follower(arguments.path, listing)
-            while True:
-                sys.stdout.flush()
-                time.sleep(POLL_SECONDS)
-                for batch in follower.poll(doubts):
-                    for line in batch.lines:
-                        if wanted.wants(line.document):
-                            print(shown(line, as_json=arguments.json))
-                warn(doubts)
-    except BrokenPipeError:
-        raise
-    except (OSError, ValueError) as error:
-        print(f"kt audit tail: {error}", file=sys.stderr)
-        return UNUSABLE
+        follower = Follower(arguments.path, listing)
+        while True:
+            sys.stdout.flush()
+            time.sleep(POLL_SECONDS)
+            for batch in follower.poll(doubts):
+                for line in batch.lines:
+                    if wanted.wants(line.document):
+                        print(shown(line, as_json=arguments.json))
+            warn(doubts)
     return status
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from extproc.cli.audit_reading import UNUSABLE, trail
+from extproc.cli.audit_reading import reading, trail
 
 if TYPE_CHECKING:
     from extproc.audit.checkpoint import Head
@@ -52,20 +51,15 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.set_defaults(run=run)
 
 
+@reading("verify")
 def run(arguments: argparse.Namespace) -> int:
     """`kt audit verify`."""
-    try:
-        keys = [_key(text) for text in arguments.public_key]
-        expected = [] if arguments.expect is None else _expected(arguments.expect)
-        if arguments.proof is None:
-            report = _verify(arguments.path or Path("audit"), keys, expected, closed=arguments.closed)
-            return _tell(report, arguments, None)
-        return _prove(arguments, keys, expected)
-    except BrokenPipeError:
-        raise
-    except (OSError, ValueError) as error:
-        print(f"kt audit verify: {error}", file=sys.stderr)
-        return UNUSABLE
+    keys = [_key(text) for text in arguments.public_key]
+    expected = [] if arguments.expect is None else _expected(arguments.expect)
+    if arguments.proof is None:
+        report = _verify(arguments.path or Path("audit"), keys, expected, closed=arguments.closed)
+        return _tell(report, arguments, None)
+    return _prove(arguments, keys, expected)
 
 
 def _prove(arguments: argparse.Namespace, keys: list[bytes], expected: list[tuple[Head, Place]]) -> int:

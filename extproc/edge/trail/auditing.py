@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from extproc import __version__
+from extproc.audit.body import NONCE_BYTES
 from extproc.audit.evidence import EvidenceSettings
 from extproc.edge.trail import keys
 from extproc.edge.trail.keeper import TrailKeeper
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 # How often a worker looks whether its supervisor has found the trail down.
 LOOK_SECONDS = 0.5
-NONCE_BYTES = 12
 
 
 class Auditing:
@@ -52,7 +52,7 @@ class Auditing:
         # After metrics.shared: what it imports decides then where it counts.
         from extproc.edge.trail.meter import Meter  # noqa: PLC0415 - see above
 
-        settings = self.settings = runtime.audit
+        settings = runtime.audit
         self.evidence = EvidenceSettings(
             principal_header=settings.principal_header,
             client_headers=settings.client_headers,
@@ -62,7 +62,6 @@ class Auditing:
             encryption_key=keys.secret(settings.encryption_key, environ, "encryption_key"),
             nonce=_nonce,
         )
-        self._voucher = keys.voucher(settings.signing_key, environ)
         header: dict[str, object] = {
             "version": __version__,
             "retention_days": settings.retention_days,
@@ -77,12 +76,14 @@ class Auditing:
             settings,
             writer,
             header,
-            voucher=self._voucher,
+            voucher=keys.voucher(settings.signing_key, environ),
             meter=Meter() if settings.enabled else None,
             down=_Sign(down) if supervisor and down is not None else self._down,
         )
         # Who has a supervisor leaves the keeping to it.
-        self._keeper = None if supervisor else TrailKeeper(settings, self.trail, _sinks(settings, environ), down)
+        self._keeper: TrailKeeper | None = None
+        if settings.enabled and settings.path is not None and not supervisor:
+            self._keeper = TrailKeeper(settings, settings.path, self.trail, _sinks(settings, environ), down)
 
     async def open(self) -> None:
         """Open the trail for writing, and begin to keep it."""

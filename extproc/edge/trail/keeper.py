@@ -39,13 +39,20 @@ class TrailKeeper:
     `sign` is a file that is there while a required sink is too far behind: how workers know.
     """
 
-    def __init__(self, settings: AuditSettings, trail: Trail, sinks: Sequence[Sink], sign: Path | None = None) -> None:
+    def __init__(
+        self,
+        settings: AuditSettings,
+        directory: Path,
+        trail: Trail,
+        sinks: Sequence[Sink],
+        sign: Path | None = None,
+    ) -> None:
         self._settings = settings
+        self._directory = directory
         self._trail = trail
         self._sign = sign
-        self._directory = settings.path if settings.enabled else None
-        self._heads = None if self._directory is None else Heads(self._directory)
-        self._shipper = None if self._directory is None else Shipper(self._directory, sinks)
+        self._heads = Heads(directory)
+        self._shipper = Shipper(directory, sinks)
         self._task: asyncio.Task[None] | None = None
         self._removal = 0.0
         self._told = ""
@@ -54,13 +61,12 @@ class TrailKeeper:
     @property
     def sinks(self) -> tuple[Status, ...]:
         """How each of them is doing."""
-        return () if self._shipper is None else self._shipper.status()
+        return self._shipper.status()
 
     def start(self) -> None:
         """Look every `checkpoint_seconds` until `stop`."""
-        if self._shipper is not None:
-            self._shipper.start()
-            self._task = asyncio.create_task(self._keep(), name="audit keeper")
+        self._shipper.start()
+        self._task = asyncio.create_task(self._keep(), name="audit keeper")
 
     async def stop(self) -> None:
         """Write the last checkpoint. Call it when the other writers have ended, before the own trail is closed."""
@@ -74,7 +80,7 @@ class TrailKeeper:
 
     async def deliver(self) -> None:
         """Let the sinks have what there is. Call it when the own trail is closed."""
-        if self._shipper is not None and (late := await asyncio.to_thread(self._shipper.stop, DELIVERY_SECONDS)):
+        if late := await asyncio.to_thread(self._shipper.stop, DELIVERY_SECONDS):
             logs.get().warning(
                 "audit sinks have not got everything; it stays on the trail for the next run", sinks=late
             )
@@ -85,22 +91,19 @@ class TrailKeeper:
             await asyncio.sleep(self._settings.checkpoint_seconds)
 
     async def _look(self) -> None:
-        directory, heads = self._directory, self._heads
-        if directory is None or heads is None:
-            return
         try:
             self._judge_sinks()
-            changed = await asyncio.to_thread(heads.changed, self._trail.chain)
+            changed = await asyncio.to_thread(self._heads.changed, self._trail.chain)
             if changed:
                 await self._trail.commit(checkpoint.document(changed, time.time()))
             if self._settings.log_all_access:
-                for path, document in await asyncio.to_thread(access.collect, directory):
+                for path, document in await asyncio.to_thread(access.collect, self._directory):
                     await self._trail.commit(document)
                     path.unlink(missing_ok=True)
-            await self._remove(directory)
+            await self._remove()
         except AuditFailed:
             # The heads will be told of again: whatever was not written.
-            heads.forget()
+            self._heads.forget()
         except OSError as error:
             self._tell(error.strerror or "input/output error")
         except Exception as error:  # noqa: BLE001 - a keeper that stops would be missed by nobody
@@ -108,15 +111,15 @@ class TrailKeeper:
         else:
             self._told = ""
 
-    async def _remove(self, directory: Path) -> None:
+    async def _remove(self) -> None:
         """Remove what is old enough, after the trail says so."""
-        if time.monotonic() < self._removal or self._shipper is None:
+        if time.monotonic() < self._removal:
             return
         self._removal = time.monotonic() + REMOVAL_SECONDS
         settings, now = self._settings, time.time()
         removed = await asyncio.to_thread(
             retention.plan,
-            directory,
+            self._directory,
             now=now,
             retention_days=settings.retention_days,
             legal_hold=settings.legal_hold,
@@ -124,11 +127,11 @@ class TrailKeeper:
         )
         if removed:
             await self._trail.commit(pruned.document(removed, now))
-            await asyncio.to_thread(retention.remove, directory, removed)
+            await asyncio.to_thread(retention.remove, self._directory, removed)
             logs.get().info("removed what is past its retention", segments=len(removed))
 
     def _judge_sinks(self) -> None:
-        failed = () if self._shipper is None else self._shipper.failed
+        failed = self._shipper.failed
         if bool(failed) == self.down:
             return
         self.down = bool(failed)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 # How long after a failed write the next attempt is made; requests are refused meanwhile.
 RETRY_SECONDS = 1.0
-# How long what was counted waits to be seen, when nothing else comes.
+# Counting costs 10 us a metric, in files that processes share: what is counted for each batch is gathered for so long.
 FLUSH_SECONDS = 0.25
 # How long a process that ends waits for its last batch: a disk that hangs must not hold it for ever.
 CLOSE_SECONDS = 10.0
@@ -63,6 +63,27 @@ class _Item:
 _END = _Item(())
 
 
+class Unmetered:
+    """What of a Meter (meter.py) is called here; nothing is counted."""
+
+    pending = False
+
+    def committed(self, records: int, seconds: float) -> None:
+        """One batch is on the trail."""
+
+    def flush(self) -> None:
+        """Let everything be seen."""
+
+    def failed(self) -> None:
+        """One attempt to write has failed."""
+
+    def lost(self, records: int) -> None:
+        """So many records are not on the trail."""
+
+    def down(self, *, down: bool) -> None:
+        """Whether the trail cannot be written."""
+
+
 class Trail:
     """Puts documents on the trail of `settings.path`; `header` goes into every segment's first line.
 
@@ -87,7 +108,7 @@ class Trail:
         self._most = max(1, min(settings.max_batch, MOST_BYTES // captured))
         self._header = header
         self._voucher = voucher
-        self._meter = meter
+        self._meter = meter or Unmetered()
         self._down = down
         self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -193,7 +214,7 @@ class Trail:
                     break
                 item = self._next(batch)
         except queue.Empty:
-            if not batch and self._meter is not None and self._meter.pending:
+            if not batch and self._meter.pending:
                 self._meter.flush()
         return batch, False
 
@@ -219,7 +240,7 @@ class Trail:
         """Seconds to wait for a record: for ever, unless there is something else to do."""
         if self._broken or not wait:
             return RETRY_SECONDS
-        return FLUSH_SECONDS if self._meter is not None and self._meter.pending else None
+        return FLUSH_SECONDS if self._meter.pending else None
 
     def _commit(self, batch: list[_Item]) -> list[_Item]:
         """Write a batch; gives back what is to be tried again."""
@@ -229,18 +250,19 @@ class Trail:
         try:
             if self._session is None:
                 self._session = self._open(self._directory)
-            notes, dropped = self._notes()
+            dropped = self._dropped
+            notes = [_dropped(dropped)] if dropped else []
             documents = [document for item in batch for document in item.documents]
             # A session writes its first line with its first batch, whatever else that holds.
             refused = self._session.write([*notes, *documents])[len(notes) :]
         except (OSError, KeyUnusable) as error:
             self._note_failure(error)
             return self._break(batch)
-        self._drop(-dropped)
+        if dropped:
+            self._drop(-dropped)
         if self._broken:
             self._mend()
-        if self._meter is not None:
-            self._meter.committed(len(documents), time.perf_counter() - began)
+        self._meter.committed(len(documents), time.perf_counter() - began)
         for wrong in refused:
             if wrong is not None:
                 # A fault of ours in one line (orjson knows the kind only by its message), not of the trail.
@@ -260,12 +282,6 @@ class Trail:
             durable=settings.immutable,
         )
 
-    def _notes(self) -> tuple[list[Mapping[str, object]], int]:
-        dropped = self._dropped
-        if not dropped:
-            return [], 0
-        return [{"time": timestamp(time.time()), "event": "dropped", "count": dropped}], dropped
-
     def _resumed(self) -> dict[str, object]:
         if not self._broken:
             return {}
@@ -276,8 +292,7 @@ class Trail:
         logs.get().info("audit trail writable again", lost=self._told)
         self._broken, self._after = False, {}
         self._lose(-self._told)
-        if self._meter is not None:
-            self._meter.down(down=False)
+        self._meter.down(down=False)
         self._told = 0
 
     def _drop(self, count: int) -> None:
@@ -285,21 +300,20 @@ class Trail:
             if count > 0 and not self._dropped:
                 logs.get().error("the audit queue is full; records are lost and counted")
             self._dropped += count
-        if self._meter is not None and count > 0:
+        if count > 0:
             self._meter.lost(count)
 
     def _lose(self, count: int) -> None:
         with self._counting:
             self._lost += count
-        if self._meter is not None and count > 0:
+        if count > 0:
             self._meter.lost(count)
 
     def _note_failure(self, error: OSError | KeyUnusable) -> None:
         why = str(error) if isinstance(error, KeyUnusable) else error.strerror
         if not self._broken:
             logs.get().error("audit trail not writable", directory=str(self._directory), error=why)
-        if self._meter is not None:
-            self._meter.failed()
+        self._meter.failed()
 
     def _break(self, batch: list[_Item]) -> list[_Item]:
         """The batch is not on the trail: whoever waits is told; what nobody waits for is kept for the next attempt."""
@@ -309,8 +323,7 @@ class Trail:
             if session.chain.seq:
                 self._after = {"chain": session.chain.name, "seq": session.chain.seq - 1, "hash": session.chain.head}
         self._broken = True
-        if self._meter is not None:
-            self._meter.down(down=True)
+        self._meter.down(down=True)
         held = [item for item in batch if item.waiting is None]
         self._lose(sum(len(item.documents) for item in batch if item.waiting is not None))
         failed = AuditFailed("the trail cannot be written")
@@ -324,13 +337,16 @@ class Trail:
     def _end(self, held: list[_Item]) -> None:
         if held:
             logs.get().error("records are lost: the audit trail could not be written to the end", lost=len(held))
-        if self._meter is not None:
-            self._meter.flush()
+        self._meter.flush()
         if self._session is not None:
             try:
                 self._session.close()
             except OSError as error:
                 logs.get().error("the audit trail could not be ended", error=error.strerror)
+
+
+def _dropped(count: int) -> Mapping[str, object]:
+    return {"time": timestamp(time.time()), "event": "dropped", "count": count}
 
 
 def _tell(batch: Sequence[_Item], refused: Sequence[Exception | None]) -> None:

@@ -24,7 +24,7 @@ class Place:
         self.directory = directory
         self.settings = replace(AuditSettings(path=directory, checkpoint_seconds=0.01), **settings)
         self.trail = self.open("gateway")
-        self.keeper = TrailKeeper(self.settings, self.trail, ())
+        self.keeper = TrailKeeper(self.settings, self.directory, self.trail, ())
 
     def open(self, name):
         """A writer's trail."""
@@ -196,7 +196,7 @@ def old(place, monkeypatch):
 
 def kept(place, **settings):
     """Keep the trail for one look."""
-    keeper = TrailKeeper(replace(place.settings, **settings), place.trail, ())
+    keeper = TrailKeeper(replace(place.settings, **settings), place.directory, place.trail, ())
 
     async def play():
         keeper.start()
@@ -231,7 +231,7 @@ class Behind:
 
 def test_a_sink_that_is_behind_takes_the_trail_down(place, tmp_path):
     """The keeper says so at once, by a file to those in other processes, and takes it back."""
-    keeper = TrailKeeper(place.settings, place.trail, (), tmp_path / "audit.down")
+    keeper = TrailKeeper(place.settings, place.directory, place.trail, (), tmp_path / "audit.down")
     good, keeper._shipper = keeper._shipper, Behind()
     with capture_logs() as logged:
         keeper._judge_sinks()
@@ -246,7 +246,7 @@ def test_a_sink_that_is_behind_takes_the_trail_down(place, tmp_path):
 def test_two_keepers_come_to_rest(place):
     """Each tells of the other once; then neither grows while nothing happens."""
     other = place.open("w1")
-    second = TrailKeeper(place.settings, other, ())
+    second = TrailKeeper(place.settings, place.directory, other, ())
 
     async def play():
         place.keeper.start()
