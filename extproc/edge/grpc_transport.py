@@ -61,6 +61,11 @@ class _Context:
     def __init__(self, context: Any) -> None:
         self._context = context
 
+    @property
+    def waiting(self) -> bool:
+        """Not known: the library reads one message at a time."""
+        return False
+
     async def read(self) -> Message:
         """The next message, or EOF."""
         message = await self._context.read()

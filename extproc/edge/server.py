@@ -10,11 +10,12 @@ from extproc._pb import ext_proc_pb2 as pb
 from extproc.actions import Release, Replace, Respond
 from extproc.audit.evidence import Evidence, EvidenceSettings
 from extproc.edge import logs, signer, wire
+from extproc.edge.arriving import Arriving
 from extproc.edge.corrections import Corrections
 from extproc.edge.observations import own_ledger
 from extproc.edge.signer import Signer
 from extproc.edge.trail.writer import AuditFailed
-from extproc.edge.transport import EOF, Context, Method, PeerLeft, Transport
+from extproc.edge.transport import Context, Method, PeerLeft, Transport
 from extproc.edge.whole import whole
 from extproc.errors import GatewayUnavailable
 from extproc.events import (
@@ -95,8 +96,8 @@ class ExternalProcessor:
         conversation = _Conversation(exchange, self._trail, context, Watch(self._ledger), evidence)
         self.open += 1
         try:
-            while (message := await context.read()) is not EOF:
-                event = wire.decode(message)
+            arriving = Arriving(context)
+            while (event := await arriving.next()) is not None:
                 if isinstance(event, ResponseHeaders):
                     self._corrections.learn(event.outcomes, runtime.targets, time.time())
                     self._budget.note(event.outcomes, time.time())
@@ -178,12 +179,13 @@ class _Conversation:
         if not self._audited and record.audited:
             self._audited = True
             # Nobody waits for it: nothing more is handed over.
-            self._trail.put(self._document())
+            if self._trail.enabled:
+                self._trail.put(self._document())
 
     async def _audit(self, actions: tuple[Action, ...]) -> tuple[Action, ...]:
         """Put the finished exchange on the trail, before its last byte is sent."""
         self._audited = True
-        if not self._exchange.record.audited:
+        if not (self._exchange.record.audited and self._trail.enabled):
             return actions
         try:
             await self._trail.commit(self._document())

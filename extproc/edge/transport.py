@@ -31,6 +31,10 @@ class PeerLeft(Exception):
 class Context(Protocol):
     """One call. When its peer resets it, the handler's task is cancelled."""
 
+    @property
+    def waiting(self) -> bool:
+        """Whether a message has come that `read` gives at once; False where that is not known."""
+
     async def read(self) -> Message:
         """The next message, or EOF. Raises what the method's `decode` raises."""
 

@@ -78,6 +78,8 @@ def test_a_client_that_leaves_while_it_is_written_to(stage):
     class Context:
         """A call that is reset between its message and our answer."""
 
+        waiting = False
+
         async def read(self):
             return stage.head()
 

@@ -92,6 +92,11 @@ class Call:
 
     # The handler's side.
 
+    @property
+    def waiting(self) -> bool:
+        """Whether a message has come that `read` gives at once."""
+        return bool(self._inbox)
+
     async def read(self) -> Message:
         """The next message, or EOF."""
         inbox = self._inbox

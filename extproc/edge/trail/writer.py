@@ -126,6 +126,11 @@ class Trail:
         self._lingered = False
 
     @property
+    def enabled(self) -> bool:
+        """Whether there is a trail: without one documents need not be made."""
+        return self._directory is not None
+
+    @property
     def failed(self) -> bool:
         """Whether no request may be taken now: its record could not be made durable."""
         return self._settings.immutable and (self._broken or self._down())
