@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # A process of one thread that takes more than this share of a core has no more to give.
 FULL = 0.85
+# Share of the machine from which on other processes are part of every figure.
+BUSY = 0.1
 # Neither has threads of weight beside its one.
 SINGLE = {"load": "the load generator", "upstream": "the emulator"}
 ALONE = "alone"
@@ -67,7 +69,10 @@ def cores(figures: Figures, part: str) -> float:
 
 def as_text(found: Measured, machine: Machine, settings: Mapping[str, Any]) -> str:
     """The goals first, then the figures behind them."""
-    lines = [str(machine), ", ".join(f"{value} {key.replace('_', ' ')}" for key, value in settings.items()), ""]
+    lines = [str(machine), ", ".join(f"{value} {key.replace('_', ' ')}" for key, value in settings.items())]
+    if machine.others > BUSY:
+        lines.append("Others took so much of the machine that times, rates and even CPU are worse than they would be.")
+    lines.append("")
     lines += table(
         [["goal", "at", "measured", "", "how"]]
         + [
