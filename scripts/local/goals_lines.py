@@ -114,15 +114,22 @@ def latency(base: Sequence[float], ours: Sequence[float]) -> Line:
 
 
 def pace(base: Pace, ours: Pace, streams: int) -> list[Line]:
-    """What ours adds to the first token, and to the time from one token to the next."""
+    """What ours adds to the first token, and to the time from one token to the next.
+
+    The first event of a chat has a role and no text, so nothing holds it back.
+    """
     where = f"{streams} streams at 50 tokens/s, enterprise.yaml"
     first = [percentile(each.first_text, 50) for each in (base, ours)]
     event = [percentile(each.first_event, 50) for each in (base, ours)]
     gap = [percentile(each.gaps, 99) for each in (base, ours)]
     return [
         Line(
-            f"added time to first token p50, {where}", FIRST_TOKEN, first[1] - first[0], "ms",
-            f"{first[1]:.1f} over {first[0]:.1f} ms; the event before it: {event[1] - event[0]:.1f} added",
+            f"added time to first event p50, {where}", FIRST_TOKEN, event[1] - event[0], "ms",
+            f"{event[1]:.1f} over {event[0]:.1f} ms",
+        ),
+        Line(
+            f"added time to first text p50, {where}", FIRST_TOKEN, first[1] - first[0], "ms",
+            f"{first[1]:.1f} over {first[0]:.1f} ms; a word is held until the next token ends it, which takes 20",
         ),
         Line(
             f"added inter-token p99, {where}", BETWEEN_TOKENS, gap[1] - gap[0], "ms",

@@ -116,7 +116,7 @@ def behind(figures: Figures) -> dict[str, float]:
 
 def timed(pace: Pace) -> dict[str, float]:
     """When the text of one variant came, in ms, and how fast."""
-    row = {}
+    row: dict[str, float] = {}
     for name, values in (("first event", pace.first_event), ("first text", pace.first_text), ("between", pace.gaps)):
         row |= {f"{name} p50": percentile(values, 50), f"{name} p99": percentile(values, 99)}
     return {**row, "texts/s a stream": pace.rate, "samples": len(pace.gaps)}

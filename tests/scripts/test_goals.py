@@ -27,7 +27,8 @@ def test_every_goal_is_measured_without_a_failure(program, tmp_path, monkeypatch
         ("worker CPU per streamed token", "µs"),
         ("throughput at 2 connections", "x"),
         ("added latency p50", "ms"),
-        ("added time to first token p50", "ms"),
+        ("added time to first event p50", "ms"),
+        ("added time to first text p50", "ms"),
         ("added inter-token p99", "ms"),
         ("memory of a worker", "MB"),
         ("memory of a worker", "MB"),
@@ -35,6 +36,6 @@ def test_every_goal_is_measured_without_a_failure(program, tmp_path, monkeypatch
         ("gateway ready from start", "s"),
     ]
     assert all(line.value > 0 for line in found.lines if line.unit not in {"ms", "µs"})
-    assert "8 of 8 at one time" in found.lines[9].detail
+    assert "8 of 8 at one time" in found.lines[10].detail
     assert all(pace.first_text and pace.gaps for pace in found.paces.values())
     assert list(found.paces) == ["straight", "bare Envoy", "enterprise.yaml, 1 worker"]

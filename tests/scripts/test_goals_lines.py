@@ -64,9 +64,9 @@ def test_pace_is_what_is_added(program):
     for _ in range(2):
         base.add({"first_event": [1.0], "first_text": [2.0], "gaps": [20.0] * 99 + [21.0]})
         ours.add({"first_event": [1.5], "first_text": [5.0], "gaps": [20.0] * 98 + [30.0] * 2})
-    first, between = lines.pace(base, ours, 200)
-    assert (first.value, first.met) == (3.0, False)
-    assert "the event before it: 0.5 added" in first.detail
+    event, text, between = lines.pace(base, ours, 200)
+    assert (event.value, event.met) == (0.5, True)
+    assert (text.value, text.met) == (3.0, False)
     assert (between.value, between.met) == (10.0, False)
     assert base.rate == pytest.approx(50, abs=0.1)
     assert lines.Pace().rate == 0.0

@@ -18,4 +18,5 @@ def test_our_own_work_is_not_others(program):
     assert 0 <= found.others <= 1
     assert found.seconds > 0.29
     assert found.cores >= 1
+    assert found.sync > 0
     assert all(word in str(found) for word in (found.processor, found.python, found.kernel, found.began))
