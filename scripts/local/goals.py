@@ -119,7 +119,7 @@ def loaded(stage: Stage, given: argparse.Namespace, idle: tuple[float, float]) -
         ),
         goals_lines.latency(middles[stage.bare.name], middles[stage.full.name]),
         *goals_lines.pace(paces[stage.bare.name], paces[stage.full.name], PACED_STREAMS),
-        *goals_lines.memory(idle, opened, largest(stage.single)),
+        *goals_lines.memory(idle, opened),
     ]
     figures = {variant.name: variant.figures for variant in (stage.straight, *all_of_them)}
     return goals_report.Measured(lines, figures, paces)
@@ -153,7 +153,7 @@ def largest(variant: Variant) -> tuple[float, float]:
 
 def with_open_streams(variant: Variant) -> Opened:
     """What its largest worker holds while so many streams begin and are open, at most."""
-    most = (0.0, 0.0)
+    before = most = largest(variant)
     with ThreadPoolExecutor(1) as pool:
         # Every connection asks once: the deadline has passed when its answer ends.
         load = pool.submit(measure, variant, "open", OPEN_STREAMS, 0.5, ramp=OPEN_RAMP_SECONDS)
@@ -164,4 +164,4 @@ def with_open_streams(variant: Variant) -> Opened:
     # None ends before the last one has begun to answer.
     began = OPEN_RAMP_SECONDS * 1000 + max(outcome["first_byte"], default=0.0)
     together = [time for time in outcome["whole"] if time > began]
-    return Opened(most, OPEN_STREAMS, len(together))
+    return Opened(most, before, OPEN_STREAMS, len(together))

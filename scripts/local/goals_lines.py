@@ -61,9 +61,10 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What a worker held at most (resident memory, PSS; MB), with how many streams, how many of them at one time."""
+    """What a worker held at most with so many streams, and before (resident memory, PSS; MB); how many at one time."""
 
     held: tuple[float, float]
+    before: tuple[float, float]
     streams: int
     together: int
 
@@ -138,18 +139,19 @@ def pace(base: Pace, ours: Pace, streams: int) -> list[Line]:
     ]  # fmt: skip
 
 
-def memory(idle: tuple[float, float], opened: Opened, after: tuple[float, float]) -> list[Line]:
-    """Of the enterprise chain's only worker: before its first request, with open streams, and what was left after."""
+def memory(idle: tuple[float, float], opened: Opened) -> list[Line]:
+    """Of the enterprise chain's only worker: before its first request, and with open streams."""
     where = "enterprise.yaml, 1 worker"
     many = f"{opened.together:,} of {opened.streams:,} at one time"
+    each = (opened.held[0] - opened.before[0]) * 1000 / opened.streams
     return [
         Line(
             f"memory of a worker, idle, {where}", IDLE, idle[0], "MB",
-            f"RSS, before its first request; PSS {idle[1]:.1f}; RSS at the end {after[0]:.1f}",
+            f"RSS, before its first request; PSS {idle[1]:.1f}; RSS after the loads above {opened.before[0]:.1f}",
         ),
         Line(
             f"memory of a worker, {opened.streams:,} open streams, {where}", OPEN, opened.held[0], "MB",
-            f"RSS; PSS {opened.held[1]:.1f}; {many}",
+            f"RSS; PSS {opened.held[1]:.1f}; {each:.0f} kB a stream; {many}",
         ),
     ]  # fmt: skip
 

@@ -28,7 +28,7 @@ KINDS = {
     "unary": "Whole answers",
     ALONE: "Whole answers, one connection",
     "stream": "Streams, as fast as they come",
-    "paced": "Streams at 50 tokens/s each, their beginning and end included",
+    "paced": "Streams at 50 tokens/s, ramps included",
     "open": "Streams to be open",
 }
 

@@ -75,9 +75,9 @@ def test_pace_is_what_is_added(program):
 def test_memory_and_start(program):
     """Resident memory counts, and of several starts the median."""
     lines = program("goals_lines")
-    idle, opened = lines.memory((59.0, 40.0), lines.Opened((121.0, 90.0), 1000, 999), (70.0, 50.0))
+    idle, opened = lines.memory((59.0, 40.0), lines.Opened((121.0, 90.0), (70.0, 50.0), 1000, 999))
     assert (idle.value, idle.met, opened.value, opened.met) == (59.0, True, 121.0, False)
-    assert "999 of 1,000 at one time" in opened.detail
+    assert opened.detail == "RSS; PSS 90.0; 51 kB a stream; 999 of 1,000 at one time"
     helped, ready = lines.starting([0.1, 0.2, 0.9], [4.0])
     assert (helped.value, helped.met, ready.value, ready.met) == (0.2, True, 4.0, False)
     assert ready.detail == "first 200 of a chat call; median of 1, 4.00 to 4.00"
