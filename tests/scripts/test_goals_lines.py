@@ -38,7 +38,7 @@ def test_costs_are_divided_by_what_was_served(program, figures):
     assert [(line.name, line.limit, line.value, line.met) for line in lines] == [
         ("worker CPU per exchange, no policies, 1 worker", 150, 200.0, False),
         ("worker CPU per exchange, enterprise.yaml, 2 workers", 350, 300.0, True),
-        ("worker CPU per streamed token, enterprise.yaml, 2 workers", 25, 30.0, False),
+        ("worker CPU per token, enterprise.yaml, 2 workers, paced", 25, 30.0, False),
     ]
     assert lines[2].detail == "200 streams at 50 tokens/s; 20 tokens"
 
