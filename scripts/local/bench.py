@@ -2,31 +2,32 @@
 
 All of them stand at the same time and are loaded in turns of a few seconds, so that whatever else the machine does
 falls on each alike. CPU is what the kernel accounts to the processes, so it holds even where the load generator or the
-emulator is what limits the requests per second.
+emulator is what limits the requests per second. --goals is goals.py's.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
-import json
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import goals
+import goals_report
 import peers
 import peers_report
 import profile_report
-from processes import NotStarted, Processes, environment, free_port, kt, processes
-from report import Figures, as_json, as_text
+from machine import machine
+from processes import NotStarted, Processes, processes
+from report import as_json, as_text
 from sampling import Sampled, sampled
-from usage import NOTHING, Usage, usage
-from variants import ENTERPRISE, KINDS, NO_POLICIES, REGION, STREAM_TOKENS, Variant, bare, call, gateway
+from turns import measure, take_turns, warm_up
+from variants import ENTERPRISE, KINDS, NO_POLICIES, STREAM_TOKENS, Variant, bare, call, emulator, gateway
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 # Where the goals are said, they are for 2 KiB each way: 328 of the emulator's words.
 GOAL_PROMPT_BYTES, GOAL_ANSWER_TOKENS = 2048, 328
@@ -43,6 +44,9 @@ AUDIT: dict[str, dict[str, Any] | None] = {
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--goals", action="store_true", help="what the project aims at, beside what is measured, in under 4 minutes"
+    )
     modes = parser.add_mutually_exclusive_group()
     modes.add_argument(
         "--audit", action="store_true", help="without policies, one gateway for each level of the audit's durability"
@@ -52,26 +56,31 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     )
     modes.add_argument("--profile", action="store_true", help="where the CPU time of one worker goes, by sampling it")
     parser.add_argument("--json", action="store_true", help="one JSON document instead of text")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="with --peers: also draw them into an SVG file")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="with --peers or --goals: also draw them into SVG")
     parser.add_argument("--functions", type=int, default=0, metavar="N", help="with --profile: also the N costliest")
     parser.add_argument("--connections", type=int, default=16, metavar="N", help="at a time (default 16)")
     parser.add_argument("--seconds", type=float, default=6.0, metavar="S", help="of load for each figure (default 6)")
     parser.add_argument(
-        "--prompt-bytes", type=int, metavar="N", help="of each request (default 1000; 2048 for peers and profile)"
+        "--prompt-bytes", type=int, metavar="N", help="of each request (default 1000; 2048 but for plain and --audit)"
     )
     parser.add_argument(
-        "--answer-tokens", type=int, metavar="N", help="of each whole answer (default 32; 328 for peers and profile)"
+        "--answer-tokens",
+        type=int,
+        metavar="N",
+        help="of each whole answer (default 32; 328 but for plain and --audit)",
     )
     parser.add_argument("--workers", type=int, metavar="N", help="of each gateway (default: one per core)")
     parser.add_argument(
         "--transport", action="append", metavar="NAME", help="of the gateways' workers; twice: both, side by side"
     )
     asked = parser.parse_args(given)
-    if (asked.peers or asked.profile) and len(asked.transport or []) > 1:
-        parser.error("--peers and --profile take one --transport")
-    if asked.plot and not asked.peers:
-        parser.error("--plot goes with --peers")
-    goal = asked.peers or asked.profile
+    goal = asked.peers or asked.profile or asked.goals
+    if asked.goals and (asked.audit or asked.profile):
+        parser.error("--goals goes with no other mode but --peers")
+    if goal and len(asked.transport or []) > 1:
+        parser.error("--goals, --peers and --profile take one --transport")
+    if asked.plot and not (asked.peers or asked.goals):
+        parser.error("--plot goes with --peers or --goals")
     asked.prompt_bytes = asked.prompt_bytes or (GOAL_PROMPT_BYTES if goal else 1000)
     asked.answer_tokens = asked.answer_tokens or (GOAL_ANSWER_TOKENS if goal else 32)
     return asked
@@ -80,6 +89,31 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
 def main() -> int:
     """Measure and print; returns 1 when any answer was not a 200."""
     given = arguments()
+    return towards_goals(given) if given.goals else side_by_side(given)
+
+
+def towards_goals(given: argparse.Namespace) -> int:
+    """Measure what the project aims at."""
+    settings = {key: getattr(given, key) for key in ("connections", "seconds", "prompt_bytes", "answer_tokens")}
+    try:
+        homes = peers.installed(peers.CACHE) if given.peers else None
+        with (
+            tempfile.TemporaryDirectory(prefix="kt-bench-") as name,
+            machine() as where,
+            processes(Path(name)) as running,
+        ):
+            found = goals.measured(running, Path(name), given, homes)
+    except (NotStarted, peers.NotInstalled) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print((goals_report.as_json if given.json else goals_report.as_text)(found, where, settings))
+    if given.plot:
+        given.plot.write_text(goals_report.as_svg(found, where), encoding="utf-8")
+    return 1 if found.failed else 0
+
+
+def side_by_side(given: argparse.Namespace) -> int:
+    """Measure bare Envoy and gateways, or sample gateways."""
     settings = {"connections": given.connections, "seconds": given.seconds, "prompt_bytes": given.prompt_bytes,
                 "answer_tokens": given.answer_tokens, "stream_tokens": STREAM_TOKENS}  # fmt: skip
     profiles: dict[tuple[str, str], Sampled] = {}
@@ -90,7 +124,9 @@ def main() -> int:
             if given.profile:
                 profiles = profiled(variants, Path(name), given)
             else:
-                take_turns(variants, given)
+                warm_up(variants, KINDS, given.connections)
+                for kind in KINDS:
+                    take_turns(variants, kind, given.connections, given.seconds)
         except (NotStarted, peers.NotInstalled) as error:
             print(error, file=sys.stderr)
             return 1
@@ -110,11 +146,7 @@ def main() -> int:
 
 def start(running: Processes, directory: Path, given: argparse.Namespace, homes: peers.Homes | None) -> list[Variant]:
     """The emulator and what is to be measured in front of it, all ready; ratios are to the first."""
-    port = free_port()
-    running.start(
-        "sagemaker", kt("sagemaker", "emulate", "--listen", f"127.0.0.1:{port}", "--region", REGION), environment()
-    )
-    running.wait_http("sagemaker", f"http://127.0.0.1:{port}/emulator/health")
+    port, _ = emulator(running)
     sizes = {"prompt_bytes": given.prompt_bytes, "answer_tokens": given.answer_tokens}
     calls = {kind: call(kind, **sizes) for kind in KINDS}
     configs = {"no policies": NO_POLICIES, "enterprise.yaml": ENTERPRISE}
@@ -155,27 +187,9 @@ def audited(settings: dict[str, Any] | None) -> dict[str, Any]:
     return config
 
 
-def take_turns(variants: Sequence[Variant], given: argparse.Namespace) -> None:
-    """Measure all variants under both kinds of load, in turns."""
-    warm_up(variants, given.connections)
-    rounds = 3 if given.seconds >= 3 else 1
-    for kind in KINDS:
-        for _ in range(rounds):
-            for variant in variants:
-                measure(variant, kind, given.connections, given.seconds / rounds)
-
-
-def warm_up(variants: Sequence[Variant], connections: int) -> None:
-    """Connections, code paths, the workers' memory."""
-    for variant in variants:
-        for kind in KINDS:
-            measure(variant, kind, connections, 0.5)
-            variant.figures[kind] = Figures()
-
-
 def profiled(variants: Sequence[Variant], directory: Path, given: argparse.Namespace) -> dict[tuple[str, str], Sampled]:
     """(variant, kind of load) → where the worker's CPU went meanwhile, each in one turn."""
-    warm_up(variants, given.connections)
+    warm_up(variants, KINDS, given.connections)
     profiles = {}
     for kind in KINDS:
         for variant in variants:
@@ -185,23 +199,6 @@ def profiled(variants: Sequence[Variant], directory: Path, given: argparse.Names
             found.units = figures.tokens if kind == "stream" else len(figures.whole)
             profiles[variant.name, kind] = found
     return profiles
-
-
-def measure(variant: Variant, kind: str, connections: int, seconds: float) -> None:
-    """One turn of load, added to the variant's figures."""
-    request = variant.request(kind)
-    before = spent(variant.parts)
-    command: list[str | Path] = [sys.executable, Path(__file__).with_name("load.py"), "--port", str(variant.port)]
-    command += ["--request", request, "--connections", str(connections), "--seconds", str(seconds)]
-    outcome = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, timeout=seconds + 120).stdout)
-    after = spent(variant.parts)
-    costs = {part: Usage(after[part].cpu - before[part].cpu, after[part].memory) for part in after}
-    variant.figures[kind].add(outcome, tokens=STREAM_TOKENS if kind == "stream" else 0, spent=costs)
-
-
-def spent(parts: Mapping[str, Sequence[int]]) -> dict[str, Usage]:
-    """What each part's processes have taken so far."""
-    return {part: sum((usage(pid) for pid in pids), NOTHING) for part, pids in parts.items()}
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """One load: connections that send the same prepared bytes again and again, and what came back how fast.
 
 Runs as a process of its own, so that its work is not the measured programs'. HTTP/1.1 keep-alive only; of an answer it
-understands where it ends, its status, and when the first byte of its body came.
+understands where it ends, its status, and when the first byte of its body came; with --texts also when text came.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import resource
 import sys
 import time
 from dataclasses import asdict, dataclass, field
@@ -17,26 +18,36 @@ from typing import cast
 
 import uvloop
 from reading import Reading
+from texts import Noted, Texts
 
 
 @dataclass
 class Outcome:
-    """What one load measured. Times in milliseconds, one per answer of status 200; `statuses` counts all."""
+    """What one load measured. Times in milliseconds, one per answer of status 200; `statuses` counts all.
+
+    `cpu` and `memory` are the generator's own: µs, and MiB at most. With --texts there are the times of `texts.Noted`.
+    """
 
     seconds: float = 0.0
     statuses: dict[str, int] = field(default_factory=dict)
     broken: int = 0
     whole: list[float] = field(default_factory=list)
     first_byte: list[float] = field(default_factory=list)
+    cpu: float = 0.0
+    memory: float = 0.0
+    first_event: list[float] = field(default_factory=list)
+    first_text: list[float] = field(default_factory=list)
+    gaps: list[float] = field(default_factory=list)
 
 
 class Connection(asyncio.Protocol):
     """One keep-alive connection: asks, reads to the end of the answer, asks again until the deadline."""
 
-    def __init__(self, request: bytes, deadline: float, outcome: Outcome) -> None:
+    def __init__(self, request: bytes, deadline: float, outcome: Outcome, texts: Texts | None = None) -> None:
         self._request = request
         self._deadline = deadline
         self._outcome = outcome
+        self._texts = texts
         self.done = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -52,6 +63,8 @@ class Connection(asyncio.Protocol):
         self._reading = Reading()
         self._first = 0.0
         self._asked = time.perf_counter()
+        if self._texts is not None:
+            self._texts.asked(self._asked)
         self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
@@ -59,6 +72,8 @@ class Connection(asyncio.Protocol):
         ended = self._reading.feed(data)
         if self._reading.begun and not self._first:
             self._first = time.perf_counter()
+        if self._texts is not None:
+            self._texts.feed(time.perf_counter(), data, begun=self._reading.begun)
         if ended:
             self._answered()
 
@@ -78,18 +93,40 @@ class Connection(asyncio.Protocol):
         self.done.set_result(None)
 
 
-async def load(port: int, request: bytes, connections: int, seconds: float) -> Outcome:
-    """Load 127.0.0.1:`port`; a request under way at the deadline is waited for and counted."""
-    outcome = Outcome()
+async def load(
+    port: int, request: bytes, connections: int, seconds: float, *, ramp: float = 0.0, texts: bool = False
+) -> Outcome:
+    """Load 127.0.0.1:`port` for `seconds`; a request under way at the deadline is waited for and counted.
+
+    The connections begin one after the other, evenly over `ramp` seconds before that; with `texts` it is noted when
+    text came, from the end of the ramp to the deadline.
+    """
+    outcome, noted = Outcome(), Noted()
     loop = asyncio.get_running_loop()
-    begin = time.perf_counter()
-    made = [
-        await loop.create_connection(lambda: Connection(request, begin + seconds, outcome), "127.0.0.1", port)
-        for _ in range(connections)
-    ]
+    begin, spent = time.perf_counter(), own_cpu()
+    full, deadline = begin + ramp, begin + ramp + seconds
+
+    def connection() -> Connection:
+        return Connection(request, deadline, outcome, Texts(full, deadline, noted) if texts else None)
+
+    made = []
+    for at in range(connections):
+        pause = begin + ramp * at / connections - time.perf_counter()
+        if pause > 0:
+            await asyncio.sleep(pause)
+        made.append(await loop.create_connection(connection, "127.0.0.1", port))
     await asyncio.gather(*(protocol.done for _, protocol in made))
     outcome.seconds = time.perf_counter() - begin
+    outcome.cpu = own_cpu() - spent
+    outcome.memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    for name, times in vars(noted).items():
+        setattr(outcome, name, [round(value * 1000, 3) for value in times])
     return outcome
+
+
+def own_cpu() -> float:
+    """CPU time of this process in µs."""
+    return time.process_time() * 1_000_000
 
 
 def main() -> int:
@@ -99,8 +136,13 @@ def main() -> int:
     parser.add_argument("--request", type=Path, required=True, help="a file with the whole HTTP/1.1 request")
     parser.add_argument("--connections", type=int, required=True)
     parser.add_argument("--seconds", type=float, required=True)
+    parser.add_argument("--ramp", type=float, default=0.0, metavar="S", help="begin evenly over so many seconds before")
+    parser.add_argument("--texts", action="store_true", help="note when text came")
     given = parser.parse_args()
-    outcome = uvloop.run(load(given.port, given.request.read_bytes(), given.connections, given.seconds))
+    request = given.request.read_bytes()
+    outcome = uvloop.run(
+        load(given.port, request, given.connections, given.seconds, ramp=given.ramp, texts=given.texts)
+    )
     json.dump(asdict(outcome), sys.stdout)
     return 0
 

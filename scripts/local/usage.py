@@ -33,6 +33,20 @@ def usage(pid: int) -> Usage:
     return Usage((int(fields[11]) + int(fields[12])) * TICK_MICROSECONDS, kibibytes / 1024)
 
 
+def held(pid: int) -> tuple[float, float]:
+    """Memory of one process in MB (10^6 bytes): resident, and its share (PSS), in which what N map counts an Nth."""
+    lines = (PROC / str(pid) / "smaps_rollup").read_text().splitlines()
+    kibibytes = {line.split()[0]: int(line.split()[1]) for line in lines if line.endswith("kB")}
+    return kibibytes["Rss:"] * 1024 / 1e6, kibibytes["Pss:"] * 1024 / 1e6
+
+
+def busy() -> float:
+    """CPU time in µs that all processes of the machine have taken since it started."""
+    # user, nice, system, idle, iowait, irq, softirq; what comes after is others' (steal), or counted in user (guests).
+    fields = (PROC / "stat").read_text().split("\n", 1)[0].split()[1:]
+    return sum(int(fields[at]) for at in (0, 1, 2, 5, 6)) * TICK_MICROSECONDS
+
+
 def children(pid: int) -> list[int]:
     """The processes that `pid` started and that still run."""
     found = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +24,16 @@ if TYPE_CHECKING:
     from processes import Processes
 
 KINDS = ("unary", "stream")
+# Kind of load whose answers are streams → the emulator's knobs. As fast as they come; a model's pace, whose tokens come
+# one by one; and only to be open for long.
+STREAMS: dict[str, dict[str, int]] = {
+    "stream": {"tokens": 100},
+    "paced": {"tokens": 200, "delay_ms": 20},
+    "open": {"tokens": 24, "delay_ms": 500},
+}
 REGION = "us-east-1"
 MODEL = "jumpstart-llama-3-3-70b"
-STREAM_TOKENS = 100
+STREAM_TOKENS = STREAMS["stream"]["tokens"]
 WORDS = "The quarterly report is due on Friday and the team will meet to review its open questions before lunch. "
 
 NO_POLICIES = {"pack": {"name": "bench", "version": "1.0.0", "enabled": True}, "policies": {"chain": []},
@@ -44,7 +52,7 @@ class Variant:
     port: int
     parts: dict[str, list[int]]
     request: Callable[[str], Path]
-    figures: dict[str, Figures] = field(default_factory=lambda: {kind: Figures() for kind in KINDS})
+    figures: dict[str, Figures] = field(default_factory=lambda: defaultdict(Figures))
 
     def in_one(self, supervisor: int | None = None) -> Variant:
         """The same with all processes as one part, for comparison with what has other parts."""
@@ -56,13 +64,13 @@ def call(kind: str, *, prompt_bytes: int, answer_tokens: int, model: str = MODEL
     """A chat call whose answer is a fixed number of tokens; `emulator` is a field the emulator understands."""
     prompt = (WORDS * (prompt_bytes // len(WORDS) + 1))[:prompt_bytes]
     document: dict[str, Any] = {"model": model, "messages": [{"role": "user", "content": prompt}]}
-    document["emulator"] = {"tokens": STREAM_TOKENS if kind == "stream" else answer_tokens}
-    return json.dumps(document | ({"stream": True} if kind == "stream" else {})).encode()
+    document["emulator"] = STREAMS.get(kind, {"tokens": answer_tokens})
+    return json.dumps(document | ({"stream": True} if kind in STREAMS else {})).encode()
 
 
 def operation(kind: str) -> str:
     """The path of SageMaker's operation."""
-    return f"/endpoints/{MODEL}/invocations" + ("-response-stream" if kind == "stream" else "")
+    return f"/endpoints/{MODEL}/invocations" + ("-response-stream" if kind in STREAMS else "")
 
 
 def http(file: Path, path: str, headers: Mapping[str, str], body: bytes) -> Path:
@@ -71,6 +79,15 @@ def http(file: Path, path: str, headers: Mapping[str, str], body: bytes) -> Path
     head = "".join(f"{key}: {value}\r\n" for key, value in fields.items())
     file.write_bytes(f"POST {path} HTTP/1.1\r\n{head}\r\n".encode() + body)
     return file
+
+
+def emulator(running: Processes) -> tuple[int, int]:
+    """Start the upstream of everything that is measured; returns its port and its PID."""
+    port = free_port()
+    command = kt("sagemaker", "emulate", "--listen", f"127.0.0.1:{port}", "--region", REGION)
+    child = running.start("sagemaker", command, environment())
+    running.wait_http("sagemaker", f"http://127.0.0.1:{port}/emulator/health")
+    return port, child.pid
 
 
 def bare(running: Processes, directory: Path, upstream: int, calls: Mapping[str, bytes]) -> Variant:
@@ -159,19 +176,23 @@ def gateway(
 ) -> tuple[Variant, int]:
     """`kt gateway run` with a configuration whose every target is the emulator, and its supervisor's PID."""
     port = free_port()
-    place = {"base_url": f"http://127.0.0.1:{upstream}", "aws_region": REGION}
-    targets = [{**target, **place} for target in config["providers"]["targets"]]
     folder = directory / name.replace(", ", "-").replace(" ", "-")
-    folder.mkdir()
-    file = folder / "policy-config.yaml"
-    file.write_text(
-        yaml.safe_dump({**config, "providers": {**config["providers"], "targets": targets}}, sort_keys=False)
-    )
-    command = kt("gateway", "run", "--listen", f"127.0.0.1:{port}", "--policy-config", file)
-    child = running.start(name, [*command, "--drain-seconds", "2", *options], environment())
+    child = running.start(name, [*run_command(folder, config, upstream, port), *options], environment())
     running.wait_http(name, f"http://127.0.0.1:{port}/readyz")
     headers = {"host": "gateway", "authorization": "Bearer unused"}
     files = {kind: http(folder / f"{kind}.http", "/v1/chat/completions", headers, body) for kind, body in calls.items()}
     below = children(child.pid)
     parts = {"envoy": [pid for pid in below if is_envoy(pid)], "workers": [pid for pid in below if not is_envoy(pid)]}
     return Variant(name, port, parts, files.__getitem__), child.pid
+
+
+def run_command(folder: Path, config: Mapping[str, Any], upstream: int, port: int) -> list[str | Path]:
+    """How to run a gateway with that configuration, written into a new folder, whose every target is the emulator."""
+    place = {"base_url": f"http://127.0.0.1:{upstream}", "aws_region": REGION}
+    targets = [{**target, **place} for target in config["providers"]["targets"]]
+    folder.mkdir()
+    file = folder / "policy-config.yaml"
+    written = {**config, "providers": {**config["providers"], "targets": targets}}
+    file.write_text(yaml.safe_dump(written, sort_keys=False), encoding="utf-8")
+    given = ("--listen", f"127.0.0.1:{port}", "--policy-config", file, "--drain-seconds", "2")
+    return kt("gateway", "run", *given)

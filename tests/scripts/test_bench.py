@@ -43,19 +43,37 @@ def test_bench_measures_every_variant_without_a_failure():
         ([], (1000, 32)),
         (["--peers"], (2048, 328)),
         (["--profile"], (2048, 328)),
+        (["--goals"], (2048, 328)),
         (["--peers", "--prompt-bytes", "9"], (9, 328)),
     ],
 )
 def test_sizes_are_the_goals_where_goals_are_shown(program, given, sizes):
-    """Peers and profile are measured with what the goals are said for, unless told otherwise."""
+    """Goals, peers and profile are measured with what the goals are said for, unless told otherwise."""
     asked = program("bench").arguments(given)
     assert (asked.prompt_bytes, asked.answer_tokens) == sizes
 
 
-@pytest.mark.parametrize("given", [["--peers", "--profile"], ["--audit", "--peers"], ["--plot", "x.svg"]])
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["--peers", "--profile"],
+        ["--audit", "--peers"],
+        ["--goals", "--profile"],
+        ["--audit", "--goals"],
+        ["--plot", "x.svg"],
+        ["--goals", "--transport", "h2", "--transport", "grpc"],
+    ],
+)
 def test_modes_exclude_each_other(program, given, capsys):
-    """One run is of one mode, and only peers are drawn."""
+    """One run is of one mode and one transport where goals are shown, and only peers and goals are drawn."""
     with pytest.raises(SystemExit) as ended:
         program("bench").arguments(given)
     assert ended.value.code == 2
     assert "--p" in capsys.readouterr().err
+
+
+def test_goals_are_measured_beside_peers(program):
+    """Peers belong to the goals too, and both can be drawn."""
+    asked = program("bench").arguments(["--goals", "--peers", "--plot", "x.svg"])
+    assert asked.goals
+    assert asked.peers

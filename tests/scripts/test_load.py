@@ -78,3 +78,38 @@ def test_connection_that_breaks_is_counted(program):
     outcome = uvloop.run(scenario())
     assert outcome.broken == 3
     assert outcome.whole == []
+
+
+def test_connections_begin_over_the_ramp_and_text_is_timed(program):
+    """Connections begin one after the other; what the generator took itself is told, and times of text in ms."""
+    load = program("load")
+    began: list[float] = []
+    chunk = b'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n21\r\ndata: {"delta":{"content":"Hi"}}\n\r\n'
+
+    async def scenario():
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            began.append(time.perf_counter())
+            while await reader.readline():
+                await reader.readline()
+                await reader.readline()
+                writer.write(chunk)
+                await writer.drain()
+                await asyncio.sleep(0.03)
+                writer.write(b'21\r\ndata: {"delta":{"content":"Hi"}}\n\r\n0\r\n\r\n')
+            writer.close()
+
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            return await load.load(port, REQUEST, 4, 0.3, ramp=0.2, texts=True)
+
+    outcome = uvloop.run(scenario())
+    assert began == sorted(began)
+    assert len(began) == 4
+    assert outcome.broken == 0
+    assert set(outcome.statuses) == {"200"}
+    # Nothing is noted of the ramp.
+    assert 0 < len(outcome.first_text) < len(outcome.whole)
+    assert outcome.gaps
+    assert min(outcome.gaps) > 0
+    assert 0 < outcome.cpu < outcome.seconds * 1_000_000
+    assert outcome.memory > 1

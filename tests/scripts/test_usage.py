@@ -48,3 +48,21 @@ def test_threads_share_their_process(program):
     threads = usage.thread_cpu(os.getpid())
     assert os.getpid() in threads
     assert 0 < sum(threads.values()) <= usage.usage(os.getpid()).cpu
+
+
+def test_memory_is_what_the_kernel_says(program):
+    """Resident memory agrees with what the same kernel says elsewhere, and a process's share is not more."""
+    usage = program("usage")
+    resident, share = usage.held(os.getpid())
+    assert abs(resident * 1e6 / 1024**2 - usage.usage(os.getpid()).memory) < 5
+    assert 0 < share <= resident
+
+
+def test_machine_is_at_least_as_busy_as_this_process(program):
+    """What all processes took grows at least as this one's CPU time does."""
+    usage = program("usage")
+    before, own = usage.busy(), usage.usage(os.getpid()).cpu
+    for _ in range(3_000_000):
+        pass
+    # Both count in ticks of 10 ms.
+    assert usage.busy() - before > usage.usage(os.getpid()).cpu - own - 40_000

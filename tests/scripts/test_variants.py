@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 
-@pytest.mark.parametrize(("kind", "tokens"), [("unary", 328), ("stream", 100)])
+@pytest.mark.parametrize(("kind", "tokens"), [("unary", 328), ("stream", 100), ("paced", 200)])
 def test_call_asks_for_a_fixed_answer(program, kind, tokens):
     """A call has a prompt of exactly so many bytes and tells the emulator how many tokens to answer with."""
     document = json.loads(program("variants").call(kind, prompt_bytes=2048, answer_tokens=328, model="m"))
     assert len(document["messages"][0]["content"].encode()) == 2048
-    assert document["emulator"] == {"tokens": tokens}
-    assert (document["model"], document.get("stream", False)) == ("m", kind == "stream")
+    assert document["emulator"] == {"tokens": tokens, **({"delay_ms": 20} if kind == "paced" else {})}
+    assert (document["model"], document.get("stream", False)) == ("m", kind != "unary")
 
 
 def test_http_is_a_whole_request(program, tmp_path):
