@@ -14,7 +14,7 @@ from extproc.edge.arriving import Arriving
 from extproc.edge.corrections import Corrections
 from extproc.edge.observations import own_ledger
 from extproc.edge.signer import Signer
-from extproc.edge.trail.writer import AuditFailed
+from extproc.edge.trail.batch import AuditFailed
 from extproc.edge.transport import Context, Method, PeerLeft, Transport
 from extproc.edge.whole import whole
 from extproc.errors import GatewayUnavailable

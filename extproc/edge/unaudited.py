@@ -20,7 +20,7 @@ import orjson
 
 from extproc.edge import logs
 from extproc.edge.envoy_admin import AdminUnreachable
-from extproc.edge.trail.writer import AuditFailed
+from extproc.edge.trail.batch import AuditFailed
 from extproc.record import FAILED, REJECTED
 
 if TYPE_CHECKING:

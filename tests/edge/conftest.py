@@ -25,7 +25,7 @@ from extproc.edge.gateway import Gateway, GatewaySettings
 from extproc.edge.grpc_transport import GrpcTransport
 from extproc.edge.http2.server import Http2Transport
 from extproc.edge.listening import free_port
-from extproc.edge.trail.writer import AuditFailed
+from extproc.edge.trail.batch import AuditFailed
 from extproc.emulator.framing import payload_part
 from extproc.http2.limits import Limits
 from extproc.render.settings import Address

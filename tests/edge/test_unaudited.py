@@ -14,7 +14,7 @@ from extproc.edge import unaudited
 from extproc.edge.envoy import EnvoyProcess
 from extproc.edge.envoy_admin import AdminUnreachable, ask
 from extproc.edge.envoy_binary import find_envoy
-from extproc.edge.trail.writer import AuditFailed
+from extproc.edge.trail.batch import AuditFailed
 from extproc.edge.unaudited import UnauditedLog, document
 from extproc.render.envoy import dynamic
 from extproc.render.settings import Address, Settings

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from extproc.audit import checkpoint, pruned
 from extproc.edge import logs
 from extproc.edge.trail import access, retention
+from extproc.edge.trail.batch import AuditFailed
 from extproc.edge.trail.heads import Heads
 from extproc.edge.trail.shipper import Shipper
-from extproc.edge.trail.writer import AuditFailed
 from extproc.record import fault
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import time
 
 from prometheus_client import Counter, Gauge
 
-from extproc.edge.trail.writer import FLUSH_SECONDS
+from extproc.edge.trail.in_loop import FLUSH_SECONDS
 
 _RECORDS = Counter("kt_audit_records", "Records put on the audit trail.")
 _BATCHES = Counter("kt_audit_batches", "Batches in which they were put there.")

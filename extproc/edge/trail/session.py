@@ -50,10 +50,12 @@ class Session:
         name, key = f"{writer}.{secrets.token_hex(6)}", Ed25519SessionKey()
         certificate = None if voucher is None else voucher.certify(name, key.public)
         self.chain = Chain(name, key, header, certificate)
-        self._descriptor = -1
+        # Of the segment that is written now; -1 before the first, and after the end.
+        self.descriptor = -1
         self._path = directory
         self._day = ""
         self._size = 0
+        self._written = 0
 
     def write(self, documents: Sequence[Mapping[str, object]]) -> list[Exception | None]:
         """Put one batch on the trail; per document None, or why it alone could not be (it is no JSON).
@@ -61,10 +63,35 @@ class Session:
         Raises:
             OSError: the batch is not on the trail; this session can only be abandoned.
         """
-        if not documents and self._descriptor >= 0:
+        if not documents and self.descriptor >= 0:
             return []
         now = time.time()
         self._turn(now)
+        refused = self.begin(documents, now)
+        if self._durable:
+            os.fdatasync(self.descriptor)
+        self.settle()
+        return refused
+
+    def ready(self, now: float) -> bool:
+        """Whether the next batch goes into the present segment: nothing is opened for it, or made.
+
+        Raises:
+            OSError: the segment is no file of the trail any more.
+        """
+        if self.descriptor < 0:
+            return False
+        if os.fstat(self.descriptor).st_nlink == 0:
+            # Lines would go on being taken, which nobody will ever read.
+            raise OSError(errno.ENOENT, "the segment was deleted")
+        return self._size < self._segment_bytes and _day(now) == self._day
+
+    def begin(self, documents: Sequence[Mapping[str, object]], now: float) -> list[Exception | None]:
+        """What `write` does, but the batch is not forced to the disk: that, and then `settle`, is left to the caller.
+
+        Raises:
+            OSError: as for `write`.
+        """
         refused: list[Exception | None] = []
         for document in documents:
             try:
@@ -75,12 +102,15 @@ class Session:
                 refused.append(None)
         if self.chain.pending:
             data = self.chain.seal(now)
-            _write(self._descriptor, data)
-            if self._durable:
-                os.fdatasync(self._descriptor)
-            self._size += len(data)
-            self.chain.settle()
+            _write(self.descriptor, data)
+            self._written = len(data)
         return refused
+
+    def settle(self) -> None:
+        """The batch that was begun is on the trail."""
+        self._size += self._written
+        self._written = 0
+        self.chain.settle()
 
     def close(self) -> None:
         """End the chain in order.
@@ -88,34 +118,30 @@ class Session:
         Raises:
             OSError: its end is not on the trail.
         """
-        if self._descriptor >= 0:
+        if self.descriptor >= 0:
             try:
                 self.write([{"time": timestamp(time.time()), "event": "closed"}])
-                os.fdatasync(self._descriptor)
+                os.fdatasync(self.descriptor)
             finally:
                 self._release()
 
     def abandon(self) -> None:
         """Give the chain up after an error: what of the last batch is on the disk is cut off, if it can be."""
         self.chain.rewind()
-        if self._descriptor >= 0:
+        if self.descriptor >= 0:
             with contextlib.suppress(OSError):
-                os.ftruncate(self._descriptor, self._size)
+                os.ftruncate(self.descriptor, self._size)
                 if self._size == 0:
                     self._path.unlink()
             self._release()
 
     def _turn(self, now: float) -> None:
-        """Begin the next segment when it is time to, or when the present one is no file of the trail any more."""
-        day = datetime.fromtimestamp(now, UTC).date().isoformat()
-        if self._descriptor < 0:
-            self._begin(day, now)
-        elif os.fstat(self._descriptor).st_nlink == 0:
-            # Lines would go on being taken, which nobody will ever read.
-            raise OSError(errno.ENOENT, "the segment was deleted")
-        elif self._size >= self._segment_bytes or day != self._day:
-            former = self._descriptor
-            self._begin(day, now)
+        """Begin the next segment when it is time to."""
+        if self.ready(now):
+            return
+        former = self.descriptor
+        self._begin(_day(now), now)
+        if former >= 0:
             try:
                 if not self._durable:
                     os.fdatasync(former)
@@ -138,13 +164,17 @@ class Session:
             for name in (opening, path):
                 name.unlink(missing_ok=True)
             raise
-        self._descriptor, self._path, self._day, self._size = descriptor, path, day, 0
+        self.descriptor, self._path, self._day, self._size = descriptor, path, day, 0
         self.chain.open_segment(now)
 
     def _release(self) -> None:
-        descriptor, self._descriptor = self._descriptor, -1
+        descriptor, self.descriptor = self.descriptor, -1
         with contextlib.suppress(OSError):
             os.close(descriptor)
+
+
+def _day(now: float) -> str:
+    return datetime.fromtimestamp(now, UTC).date().isoformat()
 
 
 def _write(descriptor: int, data: bytes) -> None:

@@ -12,9 +12,10 @@ from extproc.audit import checkpoint
 from extproc.audit.verify import verify
 from extproc.config.runtime import AuditSettings
 from extproc.edge.trail import access, session
+from extproc.edge.trail.batch import AuditFailed
 from extproc.edge.trail.keeper import TrailKeeper
 from extproc.edge.trail.listing import Listing
-from extproc.edge.trail.writer import AuditFailed, Trail
+from extproc.edge.trail.writer import Trail
 
 
 class Place:
@@ -98,7 +99,7 @@ def test_chains_of_the_past_are_found_at_the_start(place):
     """Those of a gateway that crashed: what they had is signed for by this one."""
     old = place.open("w0")
     name = old.chain
-    old._session._release()
+    old.session._release()
 
     async def play():
         place.keeper.start()

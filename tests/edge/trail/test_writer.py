@@ -13,8 +13,9 @@ from structlog.testing import capture_logs
 from extproc.audit import merkle
 from extproc.audit.chain import GENESIS
 from extproc.config.runtime import AuditSettings
-from extproc.edge.trail import session, writer
-from extproc.edge.trail.writer import AuditFailed, Trail
+from extproc.edge.trail import in_loop, session, writer
+from extproc.edge.trail.batch import AuditFailed
+from extproc.edge.trail.writer import Trail
 
 REAL_WRITE, REAL_SYNC = os.write, os.fdatasync
 
@@ -59,6 +60,36 @@ def disk(monkeypatch):
     monkeypatch.setattr(session.os, "write", write)
     monkeypatch.setattr(session.os, "fdatasync", sync)
     return plan
+
+
+class Disk:
+    """The kernel's part, by a thread and os.fdatasync, which tests replace."""
+
+    def __init__(self, loop):
+        self.loop = loop
+
+    def sync(self, descriptor, done):
+        """Begin one."""
+
+        def work():
+            try:
+                os.fdatasync(descriptor)
+            except OSError as error:
+                self.loop.call_soon_threadsafe(done, error)
+            else:
+                self.loop.call_soon_threadsafe(done, None)
+
+        threading.Thread(target=work).start()
+
+    def close(self):
+        """Nothing to do."""
+
+
+@pytest.fixture(autouse=True, params=["thread", "loop"])
+def half(request, monkeypatch):
+    """Who writes what exchanges wait for: everything holds for each."""
+    monkeypatch.setattr(writer, "open_disk", Disk if request.param == "loop" else lambda _: None)
+    return request.param
 
 
 @pytest.fixture(autouse=True)
@@ -338,9 +369,9 @@ def test_a_record_after_the_end_is_not_lost_in_silence(directory, opened):
 
 def test_batches_of_captured_bodies_are_small(opened):
     """A batch is made in memory."""
-    assert opened(capture="redacted", capture_bytes=1_048_576)._most == 21
-    assert opened(capture="none", capture_bytes=1_048_576)._most == 1024
-    assert opened(capture="redacted", capture_bytes=1, max_batch=7)._most == 7
+    assert opened(capture="redacted", capture_bytes=1_048_576).most == 21
+    assert opened(capture="none", capture_bytes=1_048_576).most == 1024
+    assert opened(capture="redacted", capture_bytes=1, max_batch=7).most == 7
 
 
 class Meter:
@@ -365,8 +396,9 @@ class Meter:
 
 
 def test_what_was_counted_is_shown_soon_without_another_record(directory, monkeypatch):
-    """By a thread that has nothing else to do."""
+    """By who has nothing else to do."""
     monkeypatch.setattr(writer, "FLUSH_SECONDS", 0.01)
+    monkeypatch.setattr(in_loop, "FLUSH_SECONDS", 0.01)
     meter = Meter()
     trail = Trail(AuditSettings(path=directory), "w0", {}, meter=meter)
     trail.start()

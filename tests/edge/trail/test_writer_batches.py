@@ -1,7 +1,5 @@
 """How records come together in batches: what waits for what, and for how long."""
 
-import asyncio
-import json
 from dataclasses import replace
 
 import pytest
@@ -38,37 +36,6 @@ def naps(monkeypatch):
     taken = []
     monkeypatch.setattr(writer.time, "sleep", taken.append)
     return taken
-
-
-def test_who_asks_one_thing_after_another_hardly_ever_waits(opened, naps):
-    """One batch in so many tries whether more would come; nothing does."""
-    trail = opened()
-
-    async def play():
-        for number in range(3 * writer.PROBE):
-            await trail.commit(record(number))
-
-    asyncio.run(play())
-    assert naps == [writer.LINGER_SECONDS] * 3
-    assert trail._gain == 0.0
-
-
-def test_a_batch_waits_a_moment_where_that_has_brought_more(tmp_path, opened, monkeypatch):
-    """What comes meanwhile is in the same batch."""
-    trail = opened()
-    trail._gain = 4.0
-
-    def nap(seconds):
-        assert seconds == writer.LINGER_SECONDS
-        for number in (2, 3):
-            trail.put(record(number))
-
-    monkeypatch.setattr(writer.time, "sleep", nap)
-    asyncio.run(trail.commit(record(1)))
-    [path] = tmp_path.glob("*.jsonl")
-    lines = [json.loads(line) for line in path.read_bytes().splitlines()]
-    assert [line["count"] for line in lines if line["event"] == "seal"] == [1, 3]
-    assert trail._gain == 4.0 + (2 - 4.0) / 8
 
 
 def test_without_immutable_batches_gather(opened, naps):
