@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from extproc.audit.chain import Chain
 from extproc.audit.segment import parse
 from extproc.config.sinks import SinkSettings
-from extproc.edge.trail import delivery, shipper
+from extproc.edge.trail import delivery, shipper, writer
 from extproc.edge.trail.sinks.sink import Undelivered
 from extproc.record import timestamp
 
@@ -202,3 +203,33 @@ def soon(monkeypatch):
     monkeypatch.setattr(delivery, "FIRST_SECONDS", 0.01)
     monkeypatch.setattr(delivery, "LAST_SECONDS", 0.02)
     monkeypatch.setattr(delivery, "SAVE_SECONDS", 0.02)
+
+
+class Disk:
+    """The kernel's part, by a thread and os.fdatasync, which tests replace."""
+
+    def __init__(self, loop):
+        self.loop = loop
+
+    def sync(self, descriptor, done):
+        """Begin one."""
+
+        def work():
+            try:
+                os.fdatasync(descriptor)
+            except OSError as error:
+                self.loop.call_soon_threadsafe(done, error)
+            else:
+                self.loop.call_soon_threadsafe(done, None)
+
+        threading.Thread(target=work).start()
+
+    def close(self):
+        """Nothing to do."""
+
+
+@pytest.fixture(params=["thread", "loop"])
+def half(request, monkeypatch):
+    """Who writes what exchanges wait for: everything holds for each."""
+    monkeypatch.setattr(writer, "open_disk", Disk if request.param == "loop" else lambda _: None)
+    return request.param

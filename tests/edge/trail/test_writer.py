@@ -62,38 +62,8 @@ def disk(monkeypatch):
     return plan
 
 
-class Disk:
-    """The kernel's part, by a thread and os.fdatasync, which tests replace."""
-
-    def __init__(self, loop):
-        self.loop = loop
-
-    def sync(self, descriptor, done):
-        """Begin one."""
-
-        def work():
-            try:
-                os.fdatasync(descriptor)
-            except OSError as error:
-                self.loop.call_soon_threadsafe(done, error)
-            else:
-                self.loop.call_soon_threadsafe(done, None)
-
-        threading.Thread(target=work).start()
-
-    def close(self):
-        """Nothing to do."""
-
-
-@pytest.fixture(autouse=True, params=["thread", "loop"])
-def half(request, monkeypatch):
-    """Who writes what exchanges wait for: everything holds for each."""
-    monkeypatch.setattr(writer, "open_disk", Disk if request.param == "loop" else lambda _: None)
-    return request.param
-
-
 @pytest.fixture(autouse=True)
-def impatient(monkeypatch):
+def impatient(half, monkeypatch):  # noqa: ARG001 - everything holds for each half
     """A trail that fails is tried again at once, unless a test wants to see it failed."""
     monkeypatch.setattr(writer, "RETRY_SECONDS", 0.01)
 
