@@ -9,7 +9,7 @@ from extproc.edge.trail.unmetered import Unmetered
 def public(cls):
     """Its methods, and how each is called."""
     return {
-        name: inspect.signature(method)
+        name: list(inspect.signature(method).parameters)
         for name, method in inspect.getmembers(cls, inspect.isfunction)
         if not name.startswith("_")
     }
