@@ -73,6 +73,11 @@ class InjectionDetector:
     model: Linear = field(default_factory=shipped)
     kind: ClassVar[str] = KIND
     phases: ClassVar[frozenset[Phase]] = frozenset({Phase.REQUEST})
+    # With a score below it no text is found, wherever it stands.
+    _least: float = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_least", min((self.threshold, *self.thresholds.values())))
 
     def judge(self, texts: Sequence[Text]) -> Sequence[Verdict]:
         """One verdict for each text, with its score; a finding's span is that of the window that scored."""
@@ -136,8 +141,8 @@ class InjectionDetector:
             return Scored(1.0, "attack_patterns", 0, len(data))
         if not self.boundaries:
             # As long as they were, so that positions stay.
-            return self.model.score(_MARKS.sub(lambda mark: b" " * len(mark.group()), data))
-        scored = self.model.score(data)
+            return self.model.score(_MARKS.sub(lambda mark: b" " * len(mark.group()), data), self._least)
+        scored = self.model.score(data, self._least)
         if b"<" in data and scored.score < _FORGED_SCORE and (forged := _FORGED.search(data)):
             return Scored(_FORGED_SCORE, "boundary", *forged.span())
         return scored

@@ -68,19 +68,17 @@ class Linear:
     offset: float
     about: Mapping[str, Any]
 
-    def score(self, data: bytes) -> Scored:
-        """Of a text without its disguises, in UTF-8, of any length."""
-        return max(
-            (self._part(data, at) for at in range(0, max(1, len(data) - _SHARED), LONGEST - _SHARED)),
-            key=lambda scored: scored.score,
-        )
+    def score(self, data: bytes, least: float = 0.0) -> Scored:
+        """Of a text without its disguises, in UTF-8, of any length. Of a score below `least` nothing else is told."""
+        parts = range(0, max(1, len(data) - _SHARED), LONGEST - _SHARED)
+        return max((self._part(data, at, least) for at in parts), key=lambda scored: scored.score)
 
-    def _part(self, data: bytes, first: int) -> Scored:
+    def _part(self, data: bytes, first: int, least: float) -> Scored:
         found = features(data[first : first + LONGEST])
         count = len(found.starts)
         if not count:
             return Scored(0.0, "", 0, 0)
-        tokens = self.weights.take(found.words).sum(axis=0, dtype=np.int32)
+        tokens = np.add.reduce(self.weights.take(found.words), axis=0, dtype=np.int32)
         # Sums of whole numbers far below 2**53, so exact.
         tokens += np.bincount(found.pairs_at, self.weights.take(found.pairs), count).astype(np.int32)
         strength, start, end = _strongest(tokens)
@@ -90,7 +88,9 @@ class Linear:
             _once(tokens, found.words[2])
             strength, start, end = _strongest(tokens)
             score = self._probability(strength)
-        for_it = np.flatnonzero(tokens[start:end] > 0)
+        if score < least:
+            return Scored(score, "", 0, 0)
+        for_it = (tokens[start:end] > 0).nonzero()[0]
         if len(for_it):
             start, end = start + int(for_it[0]), start + int(for_it[-1]) + 1
         named = frozenset(found.concepts[start:end].tolist())
@@ -103,7 +103,7 @@ class Linear:
 
 def _strongest(tokens: NDArray[np.int32]) -> tuple[float, int, int]:
     sums = np.zeros(len(tokens) + 1, np.int64)
-    np.cumsum(tokens, out=sums[1:])
+    np.add.accumulate(tokens, dtype=np.int64, out=sums[1:])
     return best(sums)
 
 
