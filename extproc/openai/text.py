@@ -46,6 +46,7 @@ SETTINGS = frozenset(
 CONTENT = frozenset({"prompt", "suffix", "input"})
 DEFINITIONS = frozenset({"tools", "functions", "response_format"})
 ANSWER_STRUCTURE = frozenset({"id", "object", "created", "model", "system_fingerprint", "service_tier", "usage"})
+CHUNK_STRUCTURE = ANSWER_STRUCTURE | {"choices"}
 # The same text as the message's, token by token.
 SPELLED_OUT = ("logprobs", "token_ids")
 CHOICE_STRUCTURE = frozenset({"index", "finish_reason", *SPELLED_OUT})
