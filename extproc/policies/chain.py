@@ -72,8 +72,9 @@ class Chain:
         for text in texts:
             if gate := self._gates.get(text.place.phase):
                 gate.look(text)
+        phases = {text.place.phase for text in texts}
         for policy in self.policies:
-            if not any(text.place.phase in policy.phases for text in texts):
+            if policy.phases.isdisjoint(phases):
                 continue
             try:
                 said = policy.judge(texts)
@@ -92,6 +93,8 @@ class Chain:
             block = next((verdict.block for verdict in said if verdict.block), None)
             if block:
                 break
+        if not any(verdict.findings for said in verdicts for verdict in said):
+            return Judgement(tuple(text.text for text in texts), (), block, scores, tuple(failed))
         hiding = Hiding(Vault() if vault is None else vault, texts)
         rewritten = []
         findings: list[Finding] = []
