@@ -101,7 +101,11 @@ class PayloadReader:
         start = 0
         end = whole.find(b"\n", self._searched)
         while end >= 0:
-            self._read(bytes(whole[start:end]), documents)
+            if end > start:
+                self._read(bytes(whole[start:end]), documents)
+            else:
+                # What most other lines are: the end of an event.
+                self._begun, self._error = True, False
             start = end + 1
             end = whole.find(b"\n", start)
         if not pending:

@@ -74,6 +74,8 @@ class Relay:
 
     def take_findings(self) -> tuple[Finding, ...]:
         """What was found since this was last called."""
+        if not self._findings:
+            return ()
         taken = tuple(self._findings)
         self._findings.clear()
         return taken

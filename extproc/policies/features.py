@@ -36,7 +36,7 @@ def _constant(value: int) -> Hashes:
 
 
 _SIZE = _constant(32 - BITS)
-_ONE, _FIVE, _SIX, _THREE = map(_constant, (1, 5, 6, 3))
+_ONE = _constant(1)
 # Odd, so that it has an inverse modulo 2**32.
 _FACTOR = 0x5BD1E995
 _SALT = tuple(
@@ -54,8 +54,8 @@ _STEMS = _constant(0xA5A50000)
 _REACH = 18
 # Of concepts in a row, with three before them: which is one, two and three before each.
 _STEPS = np.array([[2], [1], [0]])
-# By tokens between them, up to _REACH, how near they are.
-_NEAR = np.minimum(np.arange(_REACH + 1) // 3, 5).astype(_U32)
+# All concepts of the lexicon are numbers of so many bits.
+_CONCEPT_BITS = 4
 
 _SPACE, _LETTER, _SIGN, _REST, _ALONE = range(5)
 
@@ -180,6 +180,21 @@ def _lexicon() -> tuple[Hashes, Hashes, NDArray[np.uint8]]:
     return _constant(factor * _FACTOR & 0xFFFFFFFF), check, concept
 
 
+@cache
+def _of_concepts() -> tuple[Hashes, Hashes, Hashes, Hashes]:
+    """Tables of features: of a concept; of two, and the tokens between them; of two in either order; of three."""
+    number = np.arange(1 << _CONCEPT_BITS, dtype=_U32)
+    alone = (number + _ONE) * _SALT[7]
+    one, other = number[:, None], number[None, :]
+    near = np.minimum(np.arange(_REACH + 1) // 3, 5).astype(_U32)
+    apart = (((one[..., None] << _U32(6)) + other[..., None] << _U32(3)) + near) * _SALT[6]
+    # In either order: a verb stands at the end in German, Turkish, Hindi, Japanese and Korean.
+    either = ((np.minimum(one, other) << _U32(6)) + np.maximum(one, other) + _ONE) * _SALT[5]
+    three = (((one[..., None] << _U32(5)) + other[..., None] << _U32(5)) + number + _ONE) * _SALT[4]
+    first, second, third, fourth = (table.ravel() >> _SIZE for table in (alone, apart, either, three))
+    return first, second, third, fourth
+
+
 def features(data: bytes) -> Features:
     """The features of a text without its disguises, in UTF-8, of at most LONGEST bytes."""
     starts, ends, hashes = _hashes(data)
@@ -208,33 +223,31 @@ def features(data: bytes) -> Features:
     word, stem, phrase = concept.take(index) * (check.take(index) == keys)
     concepts = np.where(phrase, phrase, np.where(word, word, stem))
     at = concepts.nonzero()[0]
-    return Features(starts, ends, words, concepts, *_pairs(at, concepts.take(at).astype(_U32)))
+    return Features(starts, ends, words, concepts, *_pairs(at, concepts.take(at).astype(np.intp)))
 
 
-def _pairs(at: NDArray[Any], concepts: Hashes) -> tuple[Hashes, NDArray[Any]]:
+def _pairs(at: NDArray[Any], concepts: NDArray[Any]) -> tuple[Hashes, NDArray[Any]]:
     """Concepts by themselves, with each of the three before them, and three in a row."""
-    alone = (concepts + _ONE) * _SALT[7]
+    one, ordered, either, three = _of_concepts()
     count = len(at)
+    alone = one.take(concepts)
     if count < 2:
-        return alone >> _SIZE, at
+        return alone, at
     # Before the first stand three that are too far away from everything.
     places = np.empty(count + 3, at.dtype)
     places[:3], places[3:] = -LONGEST, at
-    named = np.empty(count + 3, _U32)
-    named[:3], named[3:] = 0, concepts
-    numbers = np.arange(count)
-    before = numbers + _STEPS
+    named = np.zeros(count + 3, np.intp)
+    named[3:] = concepts
+    # Of each, in three rows, which is one, two and three before it, and how far away.
+    before = np.arange(count) + _STEPS
     gaps = at - places.take(before)
     close = gaps <= _REACH
-    steps, after = close.nonzero()
-    one, other = named.take(before[steps, after]), concepts.take(after)
-    near = _NEAR.take(gaps[steps, after])
-    apart = (((one << _SIX) + other << _THREE) + near) * _SALT[6]
-    # In either order: a verb stands at the end in German, Turkish, Hindi, Japanese and Korean.
-    either = ((np.minimum(one, other) << _SIX) + np.maximum(one, other) + _ONE) * _SALT[5]
+    near = close.ravel().nonzero()[0]
+    after = near % count
+    two = (named.take(before.ravel().take(near)) << _CONCEPT_BITS) + concepts.take(after)
     third = close[1].nonzero()[0]
-    one, other = named.take(third + 1), named.take(third + 2)
-    three = (((one << _FIVE) + other << _FIVE) + concepts.take(third) + _ONE) * _SALT[4]
+    row = (named.take(third + 1) << 2 * _CONCEPT_BITS) + (named.take(third + 2) << _CONCEPT_BITS) + concepts.take(third)
+    apart = ordered.take(two * (_REACH + 1) + gaps.ravel().take(near))
+    found = np.concatenate((alone, apart, either.take(two), three.take(row)))
     tokens = at.take(after)
-    found = np.concatenate((alone, apart, either, three))
-    return found >> _SIZE, np.concatenate((at, tokens, tokens, at.take(third)))
+    return found, np.concatenate((at, tokens, tokens, at.take(third)))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from extproc.policies.base import CONTEXT, Action, Refine, Rule
 from extproc.policies.disguise import Offsets
 from extproc.policies.escape import behind_escape, unbroken
-from extproc.policies.scan import candidates
+from extproc.policies.scan import candidates, found_at
 from extproc.policies.verdict import Finding, PolicyFailed
 
 if TYPE_CHECKING:
@@ -75,8 +75,8 @@ class Track:
             context = len(text[:1].encode("utf-8", "replace"))
         offset = len(data)
         for expression in self._compiled.approaching:
-            if match := expression.search(data, context):
-                offset = min(offset, match.start())
+            if (at := found_at(expression, data, context)) >= 0:
+                offset = min(offset, at)
         floor = base + low + (offset if narrow else len(data[:offset].decode()))
         if base + len(buffer) - floor > self._limit:
             return False
