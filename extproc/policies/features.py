@@ -10,13 +10,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from extproc.policies.lexicon import WORDS
 from extproc.policies.views import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # Changes whenever the features of some text do; a file of weights names the one that it was made for.
 VERSION = 1
@@ -56,6 +59,8 @@ _REACH = 18
 _STEPS = np.array([[2], [1], [0]])
 # All concepts of the lexicon are numbers of so many bits.
 _CONCEPT_BITS = 4
+
+_NONE = np.empty(0, np.intp)
 
 _SPACE, _LETTER, _SIGN, _REST, _ALONE = range(5)
 
@@ -99,7 +104,8 @@ _INVERSE = _powers(pow(_FACTOR, -1, 1 << 32))
 class Features:
     """Of n tokens: where each starts and ends, in bytes; for each kind of feature the index of each token's.
 
-    `pairs` are indices of concept features, `pairs_at` the tokens that they belong to.
+    `pairs` are indices of concept features, `pairs_at` the tokens that they belong to. `heads` are the first tokens of
+    further texts.
     """
 
     starts: NDArray[Any]
@@ -108,6 +114,7 @@ class Features:
     concepts: NDArray[np.uint8]
     pairs: Hashes
     pairs_at: NDArray[Any]
+    heads: NDArray[Any]
 
 
 def _bounds(data: bytes) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -195,10 +202,15 @@ def _of_concepts() -> tuple[Hashes, Hashes, Hashes, Hashes]:
     return first, second, third, fourth
 
 
-def features(data: bytes) -> Features:
-    """The features of a text without its disguises, in UTF-8, of at most LONGEST bytes."""
+def features(data: bytes, further: Sequence[int] = ()) -> Features:
+    """The features of a text without its disguises, in UTF-8, of at most LONGEST bytes.
+
+    With `further` it is several texts, each behind a NUL: where the second begins, and all after it. They have the
+    features that each would have by itself.
+    """
     starts, ends, hashes = _hashes(data)
     count = len(starts)
+    heads = np.searchsorted(starts, further) if further else _NONE
     full, stems = hashes
     # Written in place and by rows: a call of numpy costs more than what it does to the tokens of a message.
     words = np.zeros((KINDS, count), _U32)
@@ -214,33 +226,42 @@ def features(data: bytes) -> Features:
         row_of ^= stems[first:]
     words[4:] *= _LAST_SALTS
     words >>= _SIZE
+    if further:
+        # Nothing goes back behind a text's beginning.
+        words[2:, heads[heads < count]] = 0
+        words[4:, heads[heads < count - 1] + 1] = 0
+        words[6, heads[heads < count - 2] + 2] = 0
     factor, check, concept = _lexicon()
     keys = np.zeros((3, count), _U32)
     keys[0] = full
     np.bitwise_xor(stems, _STEMS, out=keys[1])
     keys[2, 1:] = _two(full[:-1], full[1:], 4)
+    if further:
+        keys[2, heads[heads < count]] = 0
     index = (keys * factor >> _SHIFT).astype(np.intp)
     word, stem, phrase = concept.take(index) * (check.take(index) == keys)
     concepts = np.where(phrase, phrase, np.where(word, word, stem))
     at = concepts.nonzero()[0]
-    return Features(starts, ends, words, concepts, *_pairs(at, concepts.take(at).astype(np.intp)))
+    # Concepts of different texts are far apart.
+    places = at + np.searchsorted(heads, at, side="right") * LONGEST if further else at
+    return Features(starts, ends, words, concepts, *_pairs(at, places, concepts.take(at).astype(np.intp)), heads)
 
 
-def _pairs(at: NDArray[Any], concepts: NDArray[Any]) -> tuple[Hashes, NDArray[Any]]:
-    """Concepts by themselves, with each of the three before them, and three in a row."""
+def _pairs(at: NDArray[Any], places: NDArray[Any], concepts: NDArray[Any]) -> tuple[Hashes, NDArray[Any]]:
+    """Concepts by themselves, with each of the three before them, and three in a row; `at` are their tokens."""
     one, ordered, either, three = _of_concepts()
     count = len(at)
     alone = one.take(concepts)
     if count < 2:
         return alone, at
     # Before the first stand three that are too far away from everything.
-    places = np.empty(count + 3, at.dtype)
-    places[:3], places[3:] = -LONGEST, at
+    behind = np.empty(count + 3, places.dtype)
+    behind[:3], behind[3:] = -LONGEST, places
     named = np.zeros(count + 3, np.intp)
     named[3:] = concepts
     # Of each, in three rows, which is one, two and three before it, and how far away.
     before = np.arange(count) + _STEPS
-    gaps = at - places.take(before)
+    gaps = places - behind.take(before)
     close = gaps <= _REACH
     near = close.ravel().nonzero()[0]
     after = near % count
