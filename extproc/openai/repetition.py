@@ -1,7 +1,7 @@
-"""Chunks that repeat the one before them but for their text: nearly all of a stream.
+"""Chunks that repeat the one before them but for their delta: nearly all of a stream.
 
-What stands around the text was looked at then, and need not be again. A chunk is only taken for a repetition when that
-is certain: it holds one choice, nothing but strings and nulls beside two whole numbers, and one text, of a known name.
+What stands around the delta was looked at then, and need not be again. A chunk is only taken for a repetition when that
+is certain: it is for one choice, and holds nothing but strings and nulls beside two whole numbers.
 """
 
 from __future__ import annotations
@@ -15,20 +15,17 @@ if TYPE_CHECKING:
     from extproc.openai.document import Document
 
 # What the text of a delta is called.
-TEXTS = ("content", "reasoning_content", "reasoning")
+_TEXTS = ("content", "reasoning_content", "reasoning")
 _PART = CHOICE_STRUCTURE | {"delta"}
-# What a delta may have beside its text, as null.
-_BESIDE = frozenset({*TEXTS, "role", "refusal", "tool_calls", "function_call"})
 
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """A chunk as the container told it, with null for the text of that name.
+    """A chunk as the container told it, with null for its delta.
 
     `gone` are the fields of it that are not sent on, `envelope` is what deltas of ours are sent in behind it.
     """
 
-    name: str
     told: Document
     gone: tuple[str, ...]
     envelope: Document
@@ -47,27 +44,27 @@ def part_of(chunk: Document) -> Document | None:
 
 
 def repeats(chunk: Document, part: Document, known: Likeness) -> bool:
-    """Whether a chunk says nothing new but a text. The chunk is as it was."""
+    """Whether a chunk says nothing new but its delta. The chunk is as it was."""
     delta = part["delta"]
-    text = delta.get(known.name)
-    if type(text) is not str or not text:
-        return False
-    delta[known.name] = None
+    part["delta"] = None
     same = chunk == known.told
-    delta[known.name] = text
+    part["delta"] = delta
     return same
 
 
-def told(chunk: Document, part: Document) -> tuple[str, Document] | None:
-    """The name of a chunk's text, and a copy of the chunk without it; None if it is not to be repeated."""
-    delta = part["delta"]
-    said = [name for name, value in delta.items() if value is not None and name != "role"]
-    if len(said) != 1 or said[0] not in TEXTS or type(delta[said[0]]) is not str or not delta[said[0]]:
-        return None
+def told(chunk: Document, part: Document) -> Document | None:
+    """A copy of a chunk without its delta, to know its repetitions by; None if it is not to be repeated."""
     plain = all(type(value) is str or value is None or name in ("created", "choices") for name, value in chunk.items())
     quiet = all(value is None or name in ("index", "delta") for name, value in part.items())
-    if not plain or not quiet or delta.get("role") not in (None, "assistant"):
+    if plain and quiet and chunk.keys() <= CHUNK_STRUCTURE and part.keys() <= _PART:
+        return {**chunk, "choices": [{**part, "delta": None}]}
+    return None
+
+
+def text_of(delta: Document) -> str | None:
+    """What the text of a delta is called that holds nothing else."""
+    # Not even a role: where one was no name before, it is a text ever after.
+    if len(delta) != 1:
         return None
-    if not (chunk.keys() <= CHUNK_STRUCTURE and part.keys() <= _PART and delta.keys() <= _BESIDE):
-        return None
-    return said[0], {**chunk, "choices": [{**part, "delta": {**delta, said[0]: None}}]}
+    ((name, text),) = delta.items()
+    return name if name in _TEXTS and type(text) is str and text else None

@@ -93,16 +93,15 @@ class Relay:
         known = None if part is None else self._likenesses.get(part["index"])
         try:
             if part is not None and known is not None and repetition.repeats(chunk, part, known):
-                return self._push_text(chunk, part, known)
+                return self._push_delta(chunk, part, known, sent)
             self.error = faults.from_answer(chunk, streamed=True)
             if self.error is not None:
                 return []
             told = None if part is None else repetition.told(chunk, part)
             self._push(chunk, sent)
             if part is not None and told is not None:
-                name, without = told
-                gone = tuple(without.keys() - chunk.keys())
-                self._likenesses[part["index"]] = repetition.Likeness(name, without, gone, self._envelope)
+                gone = tuple(told.keys() - chunk.keys())
+                self._likenesses[part["index"]] = repetition.Likeness(told, gone, self._envelope)
         except Blocked as blocked:
             return [*sent, *self._blocked(blocked)]
         except GatewayError as error:
@@ -139,18 +138,28 @@ class Relay:
         self.block = blocked.block
         return [] if blocked.delta is None else self._chunks(blocked.choice, [blocked.delta])
 
-    def _push_text(self, chunk: Document, part: Document, known: repetition.Likeness) -> list[Document]:
-        """Judge the text of a chunk that has nothing else to say; the chunk, if it is to be sent."""
+    def _push_delta(
+        self, chunk: Document, part: Document, known: repetition.Likeness, sent: list[Document]
+    ) -> list[Document]:
+        """Judge the delta of a chunk that has nothing else to say; the chunks to send."""
         self._envelope = known.envelope
-        choice = self._choices[part["index"]]
-        held = choice.push_text(part["delta"], known.name)
+        number, delta = part["index"], part["delta"]
+        choice = self._choices[number]
+        name = repetition.text_of(delta)
+        if name is not None:
+            held = choice.push_text(delta, name)
+        else:
+            structure.calls(delta)
+            before, held = choice.push(delta, last=False)
+            sent += self._chunks(number, before)
         choice.give_spelled_out(part)
         if held and not _says_more(part):
-            return []
-        for name in known.gone:
-            del chunk[name]
+            return sent
+        for field in known.gone:
+            del chunk[field]
         chunk["object"], chunk["model"] = _OBJECT, self._model
-        return [chunk]
+        sent.append(chunk)
+        return sent
 
     def _push(self, chunk: Document, sent: list[Document]) -> None:
         structure.envelope(chunk, _OBJECT, self._model)

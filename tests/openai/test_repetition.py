@@ -1,4 +1,4 @@
-"""Chunks that repeat the one before them but for their text."""
+"""Chunks that repeat the one before them but for their delta."""
 
 from __future__ import annotations
 
@@ -26,18 +26,12 @@ def known(told: dict[str, Any]) -> repetition.Likeness | None:
     """What a chunk is like, if it may be repeated."""
     part = repetition.part_of(told)
     found = None if part is None else repetition.told(told, part)
-    return None if found is None else repetition.Likeness(*found, (), {})
+    return None if found is None else repetition.Likeness(found, (), {})
 
 
 PLAIN = chunk({"content": "a"})
 OTHER = {
-    "no text": chunk({"content": ""}),
-    "two texts": chunk({"content": "a", "reasoning": "b"}),
-    "a text that is no string": chunk({"content": ["a"]}),
-    "a text of another name": chunk({"note": "a"}),
-    "a role that is text": chunk({"content": "a", "role": "jane@example.com"}),
-    "an empty field of another name": chunk({"content": "a", "jane@example.com": None}),
-    "a call": chunk({"content": "a", "tool_calls": []}),
+    "no delta": chunk(None),
     "an end": chunk({"content": "a"}, part={"finish_reason": "stop"}),
     "probabilities": chunk({"content": "a"}, part={"logprobs": {}}),
     "a part's field that is text": chunk({"content": "a"}, part={"note": None}),
@@ -53,7 +47,7 @@ OTHER = {
 
 @pytest.mark.parametrize("name", OTHER)
 def test_only_what_was_looked_at_is_repeated(name: str) -> None:
-    """A chunk with more to look at than its text is no repetition of a plain one, and none is one of it."""
+    """A chunk with more to look at than its delta is no repetition of a plain one, and none is one of it."""
     likeness = known(PLAIN)
     other = copy.deepcopy(OTHER[name])
     part = repetition.part_of(other)
@@ -63,18 +57,10 @@ def test_only_what_was_looked_at_is_repeated(name: str) -> None:
     assert other == OTHER[name]
 
 
-@pytest.mark.parametrize(
-    ("delta", "fields"),
-    [
-        ({"content": "a"}, {}),
-        ({"role": "assistant", "content": "a", "refusal": None}, {"usage": None}),
-        ({"reasoning_content": "a", "content": None}, {"part": {"logprobs": None}}),
-    ],
-)
-def test_another_text_is_a_repetition(delta: dict[str, Any], fields: dict[str, Any]) -> None:
-    """The same chunk with another text is one, and comes out as it went in; with another id it is none."""
-    name = next(name for name, value in delta.items() if value == "a")
-    first, again = chunk(delta, **copy.deepcopy(fields)), chunk({**delta, name: "b"}, **copy.deepcopy(fields))
+@pytest.mark.parametrize("fields", [{}, {"usage": None}, {"part": {"logprobs": None}}])
+def test_another_delta_is_a_repetition(fields: dict[str, Any]) -> None:
+    """The same chunk with another delta is one, and comes out as it went in; with another id it is none."""
+    first, again = chunk({"content": "a"}, **copy.deepcopy(fields)), chunk({"role": "x"}, **copy.deepcopy(fields))
     likeness, part = known(first), repetition.part_of(again)
     before = copy.deepcopy(again)
     assert likeness is not None
@@ -83,6 +69,26 @@ def test_another_text_is_a_repetition(delta: dict[str, Any], fields: dict[str, A
     assert again == before
     again["id"] = "c-2"
     assert not repetition.repeats(again, part, likeness)
+
+
+@pytest.mark.parametrize(
+    ("delta", "name"),
+    [
+        ({"content": "a"}, "content"),
+        ({"role": "assistant", "content": "a"}, None),
+        ({"reasoning": "a"}, "reasoning"),
+        ({"content": "a", "reasoning": "b"}, None),
+        ({"content": "a", "jane@example.com": None}, None),
+        ({"content": "a", "tool_calls": []}, None),
+        ({"content": ""}, None),
+        ({"content": ["a"]}, None),
+        ({"note": "a"}, None),
+        ({}, None),
+    ],
+)
+def test_a_delta_of_nothing_but_text(delta: dict[str, Any], name: str | None) -> None:
+    """It is told from one that holds anything else."""
+    assert repetition.text_of(delta) == name
 
 
 PIECES = st.sampled_from(["a", "se", "cret", "secret ", "po", "ison", " b", ""])
@@ -100,6 +106,10 @@ CHUNKS = st.builds(
             ({}, "content", {"part": {"logprobs": {"content": []}}}),
             ({}, "content", {"part": {"finish_reason": ""}}),
             ({"tool_calls": [{"index": 0, "function": {"arguments": "{"}}]}, "content", {}),
+            ({"tool_calls": [{"index": 1, "id": "b", "function": {"arguments": {"secret": 1}}}]}, "content", {}),
+            ({"secret key": "sec"}, "content", {}),
+            ({"refusal": None}, "content", {}),
+            ({"role": "no name"}, "content", {}),
         ]
     ),
 )
