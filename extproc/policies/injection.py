@@ -149,7 +149,9 @@ class InjectionDetector:
 
     def _read_together(self, texts: Sequence[str]) -> Read:
         """The plain views of short texts, and their scores: a conversation has many of them."""
-        views = {text: self._plain(text) for text in texts if len(text) <= _SHORT} if len(texts) > 1 else {}
+        if len(texts) < 2:
+            return {}
+        views = {text: self._plain(text) for text in texts if len(text) <= _SHORT}
         read: dict[str, tuple[str, Scored]] = {}
         batch: list[tuple[str, str, bytes]] = []
         size = 0

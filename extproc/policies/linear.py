@@ -71,7 +71,9 @@ class Linear:
 
     def score(self, data: bytes, least: float = 0.0) -> Scored:
         """Of a text without its disguises, in UTF-8, of any length. Of a score below `least` nothing else is told."""
-        parts = range(0, max(1, len(data) - _SHARED), LONGEST - _SHARED)
+        if len(data) <= LONGEST:
+            return self._part(data, 0, least)
+        parts = range(0, len(data) - _SHARED, LONGEST - _SHARED)
         return max((self._part(data, at, least) for at in parts), key=lambda scored: scored.score)
 
     def scores(self, texts: Sequence[bytes], least: float = 0.0) -> list[Scored]:
