@@ -67,8 +67,8 @@ class Track:
         low = self._floor - base - context
         text = buffer[low:] if low else buffer
         data = text.encode("utf-8", "replace")
-        for matches in self._compiled.complete:
-            if matches(data):
+        for each, _ in self._compiled.complete:
+            if each.Match(data):
                 return False
         narrow = len(data) == len(text)
         if context and not narrow:

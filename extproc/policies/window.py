@@ -66,7 +66,7 @@ class StreamRules:
         # Rules may share an expression; whether any of them matches, or approaches, is asked once.
         once = dict(zip((rule.pattern.source for rule in rules), zip(approaches, sizes, strict=True), strict=True))
         self.awaiting = [re2.compile(awaiting(tree).encode(), options()) for tree in trees]
-        self.complete = [each.Match for each, _ in gate([(source, size) for source, (_, size) in once.items()])]
+        self.complete = gate([(source, size) for source, (_, size) in once.items()])
         self.gates = gate([(source, 2 * size) for source, size in zip(approaches, sizes, strict=True)])
         self.approaching = [
             re2.compile(rf"(?:{'|'.join(batch)})\z".encode(), options()) for batch in _batches(once.values())
