@@ -159,7 +159,7 @@ class StreamedAnswer:
             if error is not None:
                 raise error
             # AWS may add kinds of events; its own clients skip those they do not know.
-            if frame.event_type == "PayloadPart":
+            if frame.headers.get(":event-type") == "PayloadPart":
                 self._payloads(frame.payload, out)
             if self.ended:
                 return
@@ -198,8 +198,10 @@ class StreamedAnswer:
 
 def _identified(document: Document, endpoint: Generation, record: ExchangeRecord) -> Document:
     """An answer, or a chunk of it, with the id and the time that clients expect and most containers do not tell."""
-    document.setdefault("id", endpoint.ID_PREFIX + record.request_id)
-    document.setdefault("created", int(record.started))
+    if "id" not in document:
+        document["id"] = endpoint.ID_PREFIX + record.request_id
+    if "created" not in document:
+        document["created"] = int(record.started)
     return document
 
 

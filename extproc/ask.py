@@ -98,7 +98,10 @@ def ask(
     stages = route.candidates_of(call, runtime, credentials, record)
     # Policies may rewrite `user`.
     request = route.described(call, stages, runtime, observer, client)
-    judge(text.request_slots(call.document), Phase.REQUEST, guard, record)
+    if runtime.chain.inspects(Phase.REQUEST):
+        judge(text.request_slots(call.document), Phase.REQUEST, guard, record)
+    else:
+        record.found(Phase.REQUEST, ())
     ordered = route.ordered(call, stages, request, runtime, observer, record=record, now=now)
     targets = sticky.first(ordered, session)
     if budget is not None and session is None:

@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING
 import orjson
 
 from extproc.errors import ContextLengthExceeded, GatewayError
-from extproc.openai.text import request_slots
+from extproc.openai.escapes import is_document
+from extproc.openai.text import ROLES, request_slots
 
 if TYPE_CHECKING:
     from extproc.openai.call import Call
+    from extproc.openai.document import Document
     from extproc.routing.targets import Target
 
 BYTES_PER_TOKEN = 4
@@ -37,11 +39,21 @@ def _sizes(call: Call) -> list[int]:
     if call.kind != "chat":
         return [-(-_bytes(text) // BYTES_PER_TOKEN) for text in call.texts]
     document = call.document
-    size = sum(_bytes(slot.text.text) for slot in request_slots({"messages": document["messages"]}))
+    plain = [message for message in document["messages"] if _is_plain(message)]
+    size = sum(_bytes(message["content"]) for message in plain)
+    if len(plain) < len(document["messages"]):
+        rest = [message for message in document["messages"] if not _is_plain(message)]
+        size += sum(_bytes(slot.text.text) for slot in request_slots({"messages": rest}))
     for name in ("tools", "functions"):
         if document.get(name):
             size += len(orjson.dumps(document[name]))
     return [-(-size // BYTES_PER_TOKEN) + TOKENS_PER_MESSAGE * len(document["messages"])]
+
+
+def _is_plain(message: Document) -> bool:
+    """Whether a message is nothing but a role and a text that is measured as it stands, as nearly all are."""
+    content = message.get("content")
+    return len(message) == 2 and type(content) is str and message["role"] in ROLES and not is_document(content)
 
 
 def completion_tokens(call: Call, target: Target) -> int:

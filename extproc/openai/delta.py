@@ -118,6 +118,14 @@ class ChoiceStream:
             before += self.finish()
         return before, held
 
+    def push_text(self, delta: Document, name: str) -> bool:
+        """As `push`, of a delta that holds nothing but a text of that name, and ends nothing: whether it is held."""
+        delta[name] = self._text((name,), delta[name], last=False, over=False) or None
+        held = delta[name] is None
+        if held:
+            _prune(delta)
+        return held
+
     def finish(self) -> list[Document]:
         """The choice has ended: deltas with what was held, place by place. Raises as `push` does."""
         return self._end(list(self._running), always=True)

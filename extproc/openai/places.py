@@ -83,7 +83,7 @@ def kind(path: Path, role: str, value: str, functions: Collection[str] | None = 
     """
     head = path[0]
     if len(path) <= _LONGEST:
-        shape = tuple(ANY if isinstance(step, int) else step for step in path)
+        shape = tuple([ANY if isinstance(step, int) else step for step in path])
         if _is_exempt(shape, value, functions):
             return None
         if shape in _CONTENT:

@@ -93,14 +93,24 @@ class PayloadReader:
 
     def _take(self, data: bytes, documents: list[Payload]) -> None:
         line = self._line
-        line += data
+        # Nearly always whole lines come: those need not be put together.
+        pending = bool(line)
+        if pending:
+            line += data
+        whole = line if pending else data
         start = 0
-        end = line.find(b"\n", self._searched)
+        end = whole.find(b"\n", self._searched)
         while end >= 0:
-            documents.extend(self._read(bytes(line[start:end])))
+            if end > start:
+                self._read(bytes(whole[start:end]), documents)
+            else:
+                # What most other lines are: the end of an event.
+                self._begun, self._error = True, False
             start = end + 1
-            end = line.find(b"\n", start)
-        if start:
+            end = whole.find(b"\n", start)
+        if not pending:
+            line += whole[start:]
+        elif start:
             del line[:start]
         self._searched = len(line)
         if self._searched > self._max_line:
@@ -114,14 +124,15 @@ class PayloadReader:
         """
         if self._fault is not None:
             raise self._fault
-        documents = list(self._read(bytes(self._line)))
+        documents: list[Payload] = []
+        self._read(bytes(self._line), documents)
         self._line.clear()
         self._searched = 0
         if self._object.open:
             raise PayloadFault("the payload ended inside a document")
         return documents
 
-    def _read(self, line: bytes) -> Iterator[Payload]:
+    def _read(self, line: bytes, documents: list[Payload]) -> None:
         if len(line) > self._max_line:
             raise PayloadFault(f"a line of the payload is over {self._max_line} bytes")
         if not self._begun:
@@ -132,18 +143,18 @@ class PayloadReader:
         elif line.startswith(b"event:"):
             self._error = line[6:].strip() == b"error"
             return
-        elif line.startswith(b":") or _OTHER_FIELD.match(line):
+        elif line and (line.startswith(b":") or _OTHER_FIELD.match(line)):
             return
         line = line.strip(b" \t\r")
         if not line:
             self._error = False
         elif line == b"[DONE]":
-            yield DONE
+            documents.append(DONE)
         else:
             for document in self._whole(line):
                 # Where the event's name alone says so; what is in it is the error.
                 named = self._error and not document.get("error")
-                yield {"error": document or "unnamed"} if named else document
+                documents.append({"error": document or "unnamed"} if named else document)
                 self._error = False
 
     def _whole(self, line: bytes) -> list[Document]:

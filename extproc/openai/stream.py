@@ -14,11 +14,11 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from extproc.errors import GatewayError
-from extproc.openai import structure
+from extproc.openai import repetition, structure
 from extproc.openai.call import MAX_CHOICES
 from extproc.openai.delta import MAX_PLACES, Blocked, ChoiceStream, Room
 from extproc.openai.shape import is_key
-from extproc.openai.text import ANSWER_STRUCTURE, CHOICE_STRUCTURE, Key, put, strings
+from extproc.openai.text import CHOICE_STRUCTURE, CHUNK_STRUCTURE, Key, put, strings
 from extproc.policies.verdict import Phase, Place, Text
 from extproc.sagemaker import faults
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from extproc.openai.text import Expected
     from extproc.policies.verdict import Block, Finding, Guard
 
-_CHUNK_STRUCTURE = ANSWER_STRUCTURE | {"choices"}
 _PART_STRUCTURE = CHOICE_STRUCTURE | {"delta"}
+_OBJECT = "chat.completion.chunk"
 # Characters of a string outside the delta that are remembered: longer than what policies look for.
 _REMEMBERED = 512
 # What every chunk of an answer says alike.
@@ -50,6 +50,8 @@ class Relay:
         self._expected = expected
         self._outside: dict[tuple[int, Path], _Outside] = {}
         self._choices: dict[int, ChoiceStream] = {}
+        # By choice, what a chunk is like that adds to its text alone.
+        self._likenesses: dict[int, repetition.Likeness] = {}
         self._finished: set[int] = set()
         self._room = Room()
         self._envelope: Document = {}
@@ -72,6 +74,8 @@ class Relay:
 
     def take_findings(self) -> tuple[Finding, ...]:
         """What was found since this was last called."""
+        if not self._findings:
+            return ()
         taken = tuple(self._findings)
         self._findings.clear()
         return taken
@@ -84,12 +88,20 @@ class Relay:
         """
         if self.block is not None or self.error is not None:
             return []
-        self.error = faults.from_answer(chunk, streamed=True)
-        if self.error is not None:
-            return []
         sent: list[Document] = []
+        part = repetition.part_of(chunk)
+        known = None if part is None else self._likenesses.get(part["index"])
         try:
+            if part is not None and known is not None and repetition.repeats(chunk, part, known):
+                return self._push_delta(chunk, part, known, sent)
+            self.error = faults.from_answer(chunk, streamed=True)
+            if self.error is not None:
+                return []
+            told = None if part is None else repetition.told(chunk, part)
             self._push(chunk, sent)
+            if part is not None and told is not None:
+                gone = tuple(told.keys() - chunk.keys())
+                self._likenesses[part["index"]] = repetition.Likeness(told, gone, self._envelope)
         except Blocked as blocked:
             return [*sent, *self._blocked(blocked)]
         except GatewayError as error:
@@ -126,15 +138,38 @@ class Relay:
         self.block = blocked.block
         return [] if blocked.delta is None else self._chunks(blocked.choice, [blocked.delta])
 
+    def _push_delta(
+        self, chunk: Document, part: Document, known: repetition.Likeness, sent: list[Document]
+    ) -> list[Document]:
+        """Judge the delta of a chunk that has nothing else to say; the chunks to send."""
+        self._envelope = known.envelope
+        number, delta = part["index"], part["delta"]
+        choice = self._choices[number]
+        name = repetition.text_of(delta)
+        if name is not None:
+            held = choice.push_text(delta, name)
+        else:
+            structure.calls(delta)
+            before, held = choice.push(delta, last=False)
+            sent += self._chunks(number, before)
+        choice.give_spelled_out(part)
+        if held and not _says_more(part):
+            return sent
+        for field in known.gone:
+            del chunk[field]
+        chunk["object"], chunk["model"] = _OBJECT, self._model
+        sent.append(chunk)
+        return sent
+
     def _push(self, chunk: Document, sent: list[Document]) -> None:
-        structure.envelope(chunk, "chat.completion.chunk", self._model)
+        structure.envelope(chunk, _OBJECT, self._model)
         self._envelope = {name: chunk[name] for name in _ENVELOPE if name in chunk}
         usage = chunk.get("usage")
         if isinstance(usage, dict):
             self.usage = usage
         if not self._include_usage:
             chunk.pop("usage", None)
-        unknown = chunk.keys() - _CHUNK_STRUCTURE
+        unknown = chunk.keys() - CHUNK_STRUCTURE
         for name in unknown:
             self._judge_whole(chunk, name, None)
         parts = chunk.get("choices")
@@ -183,7 +218,7 @@ class Relay:
             if len(self.finish_reasons) < MAX_CHOICES:
                 self.finish_reasons.append(str(reason))
         choice.give_spelled_out(part)
-        return not held or any(value for name, value in part.items() if name != "index")
+        return not held or _says_more(part)
 
     def _chunks(self, index: int, deltas: list[Document]) -> list[Document]:
         return [
@@ -242,6 +277,11 @@ class _Outside:
     first: str
     before: str
     varies: bool = False
+
+
+def _says_more(part: Document) -> bool:
+    """Whether a choice's part of a chunk says anything when its text is held."""
+    return any(value for name, value in part.items() if name != "index")
 
 
 def _number(part: Document, at: int) -> int:

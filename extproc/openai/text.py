@@ -42,10 +42,13 @@ SETTINGS = frozenset(
         "audio",
     }
 )
+# Names all of them, so that there is nothing to judge.
+ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 # What a completion goes on from, and what is embedded: a text or a list of them.
 CONTENT = frozenset({"prompt", "suffix", "input"})
 DEFINITIONS = frozenset({"tools", "functions", "response_format"})
 ANSWER_STRUCTURE = frozenset({"id", "object", "created", "model", "system_fingerprint", "service_tier", "usage"})
+CHUNK_STRUCTURE = ANSWER_STRUCTURE | {"choices"}
 # The same text as the message's, token by token.
 SPELLED_OUT = ("logprobs", "token_ids")
 CHOICE_STRUCTURE = frozenset({"index", "finish_reason", *SPELLED_OUT})
@@ -58,6 +61,7 @@ _JSON_TYPES = frozenset({"object", "array", "string", "number", "integer", "bool
 _DEFINED = (("tools", "function"), ("tools", "custom"), ("tools", None), ("functions", None))
 # Where a request says in which form the answer's content is to be: OpenAI's word, vLLM's, TGI's.
 _FORMATS = ("response_format", "structured_outputs", "grammar")
+_TELLING = frozenset({*_FORMATS, *(field for field, _ in _DEFINED)})
 
 Path = places.Path
 # Of a place: phase, role, kind, choice, path.
@@ -77,6 +81,8 @@ class Expected:
     @classmethod
     def by(cls, document: Document) -> Expected:
         """What that request says."""
+        if _TELLING.isdisjoint(document):
+            return _NOTHING
         return cls(_function_names(document), any(_asks_json(document.get(name)) for name in _FORMATS))
 
     def document(self, kind: str) -> bool:
@@ -85,6 +91,7 @@ class Expected:
 
 
 _ANYTHING = Expected()
+_NOTHING = Expected(frozenset())
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,10 +228,12 @@ def _add_message(
 ) -> None:
     for name, value in message.items():
         if name == "content" and type(value) is str:
-            # Nearly every message is this and a role: spare it the general way.
+            # Nearly every message is this and a role: spare them the general way.
             kind = "tool_result" if role in places.TOOL_ROLES else "content"
             where: Where = (phase, role, kind, index, (*path, name))
             slots.append(_slot((message, name, value), where, choice, expected))
+            continue
+        if name == "role" and type(value) is str and value in ROLES:
             continue
         for container, key, string, below in strings(message, name, (name,)):
             found = places.kind(below, role, string, expected.functions)

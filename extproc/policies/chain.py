@@ -38,6 +38,8 @@ class Chain:
     fail: Mapping[str, bool] = field(default_factory=dict)
     open: frozenset[str] = field(init=False)
     order: Mapping[str, int] = field(init=False)
+    # The phases that any of them reads.
+    _read: frozenset[Phase] = field(init=False)
     # Of the policies that are rules, by phase, where several read it.
     _gates: Mapping[Phase, Gate] = field(init=False)
     # Compiling a window's rules takes milliseconds: once for each distinct set of rules, by the rules themselves.
@@ -45,6 +47,7 @@ class Chain:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "order", {policy.kind: at for at, policy in enumerate(self.policies)})
+        object.__setattr__(self, "_read", frozenset[Phase]().union(*(policy.phases for policy in self.policies)))
         rules = [policy for policy in self.policies if isinstance(policy, RulePolicy)]
         sets = {phase: [policy.rule_set for policy in rules if phase in policy.phases] for phase in Phase}
         gates = {phase: Gate(several) for phase, several in sets.items() if len(several) > 1}
@@ -54,7 +57,7 @@ class Chain:
 
     def inspects(self, phase: Phase) -> bool:
         """Whether any policy reads text of that phase; if not, its bodies need not be looked at."""
-        return any(phase in policy.phases for policy in self.policies)
+        return phase in self._read
 
     def guard(self) -> Guard:
         """The chain at work on one exchange."""
@@ -72,8 +75,9 @@ class Chain:
         for text in texts:
             if gate := self._gates.get(text.place.phase):
                 gate.look(text)
+        phases = {text.place.phase for text in texts}
         for policy in self.policies:
-            if not any(text.place.phase in policy.phases for text in texts):
+            if policy.phases.isdisjoint(phases):
                 continue
             try:
                 said = policy.judge(texts)
@@ -92,6 +96,8 @@ class Chain:
             block = next((verdict.block for verdict in said if verdict.block), None)
             if block:
                 break
+        if not any(verdict.findings for said in verdicts for verdict in said):
+            return Judgement(tuple(text.text for text in texts), (), block, scores, tuple(failed))
         hiding = Hiding(Vault() if vault is None else vault, texts)
         rewritten = []
         findings: list[Finding] = []

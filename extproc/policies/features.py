@@ -10,13 +10,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from extproc.policies.lexicon import WORDS
 from extproc.policies.views import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # Changes whenever the features of some text do; a file of weights names the one that it was made for.
 VERSION = 1
@@ -28,17 +31,36 @@ LONGEST = 1 << 15
 
 Hashes = NDArray[np.uint32]
 _U32 = np.uint32
-_SIZE = 32 - BITS
+
+
+def _constant(value: int) -> Hashes:
+    """As an array without dimensions: numpy takes 0.2 µs more for each number of another kind."""
+    return np.array(value, _U32)
+
+
+_SIZE = _constant(32 - BITS)
+_ONE = _constant(1)
 # Odd, so that it has an inverse modulo 2**32.
 _FACTOR = 0x5BD1E995
-_SALT = (0x9E3779B1, 0x85EBCA6B, 0xC2B2AE35, 0x27D4EB2F, 0x165667B1, 0xD3A2646D, 0xFD7046C5, 0xB55A4F09)
+_SALT = tuple(
+    map(_constant, (0x9E3779B1, 0x85EBCA6B, 0xC2B2AE35, 0x27D4EB2F, 0x165667B1, 0xD3A2646D, 0xFD7046C5, 0xB55A4F09))
+)
+_MIX = tuple(map(_constant, (15, 0x2C1B3C6D, 13)))
+# Of the three last rows of words, with which each is multiplied at the end.
+_LAST_SALTS = np.stack((_SALT[3], _SALT[4], _SALT[6]))[:, None]
 
 # Bits of a hash that the lexicon's table does not look at, and what tells stems in it from words.
-_SHIFT = 15
-_STEMS = 0xA5A50000
+_SHIFT = _constant(15)
+_STEMS = _constant(0xA5A50000)
 
 # Tokens between concepts that belong together.
 _REACH = 18
+# Of concepts in a row, with three before them: which is one, two and three before each.
+_STEPS = np.array([[2], [1], [0]])
+# All concepts of the lexicon are numbers of so many bits.
+_CONCEPT_BITS = 4
+
+_NONE = np.empty(0, np.intp)
 
 _SPACE, _LETTER, _SIGN, _REST, _ALONE = range(5)
 
@@ -59,8 +81,11 @@ def _classes() -> bytes:
 
 
 _CLASSES = _classes()
-# Bytes of a stem, by a token's first byte: five letters of Latin, Greek, Cyrillic, Hebrew or Arabic, four of Hindi.
-_STEM = np.array([5 if code < 0xC0 else 10 if code < 0xE0 else 12 for code in range(256)], np.int64)
+# No byte of UTF-8 is 255.
+_ONE_MORE = bytes((*range(1, 256), 0))
+# Bytes of a stem, by a token's first byte plus one: five letters of Latin, Greek, Cyrillic, Hebrew or Arabic, four of
+# Hindi.
+_STEM = np.array([5 if code < 0xC0 else 10 if code < 0xE0 else 12 for code in (0, *range(255))], np.int64)
 
 
 def _powers(factor: int) -> Hashes:
@@ -79,7 +104,8 @@ _INVERSE = _powers(pow(_FACTOR, -1, 1 << 32))
 class Features:
     """Of n tokens: where each starts and ends, in bytes; for each kind of feature the index of each token's.
 
-    `pairs` are indices of concept features, `pairs_at` the tokens that they belong to.
+    `pairs` are indices of concept features, `pairs_at` the tokens that they belong to. `heads` are the first tokens of
+    further texts.
     """
 
     starts: NDArray[Any]
@@ -88,51 +114,56 @@ class Features:
     concepts: NDArray[np.uint8]
     pairs: Hashes
     pairs_at: NDArray[Any]
+    heads: NDArray[Any]
 
 
 def _bounds(data: bytes) -> tuple[NDArray[Any], NDArray[Any]]:
-    kinds = np.frombuffer(data.translate(_CLASSES), np.uint8)
+    """Where tokens start and end."""
+    # The class of each byte, and a space behind the last: a token ends where the next class begins.
+    kinds = np.frombuffer(data.translate(_CLASSES) + b"\0", np.uint8)
     changed = np.empty(len(kinds), np.bool_)
-    changed[:1] = True
+    changed[0] = changed[-1] = True
     if data.isascii():
-        np.not_equal(kinds[1:], kinds[:-1], out=changed[1:])
+        np.not_equal(kinds[1:-1], kinds[:-2], out=changed[1:-1])
     else:
         rest = kinds == _REST
         whole = kinds.copy()
         for _ in range(3):
             whole[1:] = np.where(rest[1:], whole[:-1], kinds[1:])
-        np.not_equal(whole[1:], whole[:-1], out=changed[1:])
+        np.not_equal(whole[1:-1], whole[:-2], out=changed[1:-1])
         changed |= kinds == _ALONE
         kinds = whole
-    at = np.flatnonzero(changed)
-    ends = np.append(at[1:], len(kinds))
-    tokens = kinds[at] != _SPACE
-    return at[tokens], ends[tokens]
+    at = changed.nonzero()[0]
+    tokens = kinds.take(at).nonzero()[0]
+    return at.take(tokens), at.take(tokens + 1)
 
 
 def _mixed(values: Hashes) -> Hashes:
-    values ^= values >> _U32(15)
-    values *= _U32(0x2C1B3C6D)
-    values ^= values >> _U32(13)
+    values ^= values >> _MIX[0]
+    values *= _MIX[1]
+    values ^= values >> _MIX[2]
     return values
 
 
 def _hashes(data: bytes) -> tuple[NDArray[Any], NDArray[Any], Hashes]:
     """Where tokens start and end, and two rows: the hashes of the tokens and of their stems."""
     starts, ends = _bounds(data)
-    raw = np.frombuffer(data, np.uint8)
+    # So that a NUL counts, too.
+    raw = np.frombuffer(data.translate(_ONE_MORE), np.uint8)
     sums = np.zeros(len(raw) + 1, _U32)
-    np.cumsum((raw + _U32(1)) * _POWERS[: len(raw)], dtype=_U32, out=sums[1:])
-    until = np.stack((ends, np.minimum(ends, starts + _STEM[raw[starts]])))
-    return starts, ends, _mixed((sums[until] - sums[starts]) * _INVERSE[starts])
+    np.add.accumulate(raw * _POWERS[: len(raw)], out=sums[1:])
+    until = np.empty((2, len(starts)), ends.dtype)
+    until[0] = ends
+    np.minimum(ends, starts + (5 if data.isascii() else _STEM.take(raw.take(starts))), out=until[1])
+    return starts, ends, _mixed((sums.take(until) - sums.take(starts)) * _INVERSE.take(starts))
 
 
 def _two(first: Hashes, second: Hashes, salt: int) -> Hashes:
-    return (first * _U32(_SALT[salt]) ^ second) * _U32(_SALT[salt + 1])
+    return (first * _SALT[salt] ^ second) * _SALT[salt + 1]
 
 
 @cache
-def _lexicon() -> tuple[np.uint32, Hashes, NDArray[np.uint8]]:
+def _lexicon() -> tuple[Hashes, Hashes, NDArray[np.uint8]]:
     """A table of concepts: the factor that makes a hash its index, the hash that is at each index, and its concept."""
     found: dict[int, int] = {}
     for number, words in WORDS.items():
@@ -140,67 +171,104 @@ def _lexicon() -> tuple[np.uint32, Hashes, NDArray[np.uint8]]:
             _, _, hashes = _hashes(plain(word.rstrip("*").replace("_", " ")).encode())
             row = hashes[0]
             if word.endswith("*"):
-                key = int(hashes[1, 0]) ^ _STEMS
+                key = int(hashes[1, 0] ^ _STEMS)
             else:
                 key = int(_two(row[-2:-1], row[-1:], 4)[0]) if len(row) > 1 else int(row[0])
             found.setdefault(key, number)
     keys, concepts = np.array(list(found), _U32), np.array(list(found.values()), np.uint8)
     # With the first factor that gives each its own index, one look is enough.
     for factor in range(1, 1 << 16, 2):
-        index = keys * _U32(factor * _FACTOR & 0xFFFFFFFF) >> _U32(_SHIFT)
+        index = keys * _U32(factor * _FACTOR & 0xFFFFFFFF) >> _SHIFT
         if len(np.unique(index)) == len(index):
             break
-    check, concept = np.zeros(1 << (32 - _SHIFT), _U32), np.zeros(1 << (32 - _SHIFT), np.uint8)
+    size = 1 << 32 - int(_SHIFT)
+    check, concept = np.zeros(size, _U32), np.zeros(size, np.uint8)
     check[index], concept[index] = keys, concepts
-    return _U32(factor * _FACTOR & 0xFFFFFFFF), check, concept
+    return _constant(factor * _FACTOR & 0xFFFFFFFF), check, concept
 
 
-def features(data: bytes) -> Features:
-    """The features of a text without its disguises, in UTF-8, of at most LONGEST bytes."""
+@cache
+def _of_concepts() -> tuple[Hashes, Hashes, Hashes, Hashes]:
+    """Tables of features: of a concept; of two, and the tokens between them; of two in either order; of three."""
+    number = np.arange(1 << _CONCEPT_BITS, dtype=_U32)
+    alone = (number + _ONE) * _SALT[7]
+    one, other = number[:, None], number[None, :]
+    near = np.minimum(np.arange(_REACH + 1) // 3, 5).astype(_U32)
+    apart = (((one[..., None] << _U32(6)) + other[..., None] << _U32(3)) + near) * _SALT[6]
+    # In either order: a verb stands at the end in German, Turkish, Hindi, Japanese and Korean.
+    either = ((np.minimum(one, other) << _U32(6)) + np.maximum(one, other) + _ONE) * _SALT[5]
+    three = (((one[..., None] << _U32(5)) + other[..., None] << _U32(5)) + number + _ONE) * _SALT[4]
+    first, second, third, fourth = (table.ravel() >> _SIZE for table in (alone, apart, either, three))
+    return first, second, third, fourth
+
+
+def features(data: bytes, further: Sequence[int] = ()) -> Features:
+    """The features of a text without its disguises, in UTF-8, of at most LONGEST bytes.
+
+    With `further` it is several texts, each behind a NUL: where the second begins, and all after it. They have the
+    features that each would have by itself.
+    """
     starts, ends, hashes = _hashes(data)
     count = len(starts)
-    stems = hashes[1]
+    heads = np.searchsorted(starts, further) if further else _NONE
+    full, stems = hashes
+    # Written in place and by rows: a call of numpy costs more than what it does to the tokens of a message.
     words = np.zeros((KINDS, count), _U32)
-    words[0:2] = hashes * _U32(_SALT[0])
-    words[1] ^= _U32(_SALT[1])
-    if count > 1:
-        words[2:4, 1:] = pairs = _two(hashes[:, :-1], hashes[:, 1:], 0)
-        words[4, 2:] = _two(stems[:-2], stems[2:], 2)
-        words[5, 2:] = _two(pairs[1, :-1], stems[2:], 3)
-        words[6, 3:] = _two(stems[:-3], stems[3:], 5)
-    words >>= _U32(_SIZE)
+    np.multiply(hashes, _SALT[0], out=words[:2])
+    # What the pairs begin with is the product that is there.
+    np.bitwise_xor(words[:2, :-1], hashes[:, 1:], out=words[2:4, 1:])
+    words[1] ^= _SALT[1]
+    words[2:4] *= _SALT[1]
+    for row, before, steps, salt in ((4, stems, 2, 2), (5, words[3, 1:], 1, 3), (6, stems, 3, 5)):
+        first = 2 if row < 6 else 3
+        row_of = words[row, first:]
+        np.multiply(before[:-steps], _SALT[salt], out=row_of)
+        row_of ^= stems[first:]
+    words[4:] *= _LAST_SALTS
+    words >>= _SIZE
+    if further:
+        # Nothing goes back behind a text's beginning.
+        words[2:, heads[heads < count]] = 0
+        words[4:, heads[heads < count - 1] + 1] = 0
+        words[6, heads[heads < count - 2] + 2] = 0
     factor, check, concept = _lexicon()
     keys = np.zeros((3, count), _U32)
-    keys[0] = hashes[0]
-    keys[1] = stems ^ _U32(_STEMS)
-    if count > 1:
-        keys[2, 1:] = _two(hashes[0, :-1], hashes[0, 1:], 4)
-    index = keys * factor >> _U32(_SHIFT)
+    keys[0] = full
+    np.bitwise_xor(stems, _STEMS, out=keys[1])
+    keys[2, 1:] = _two(full[:-1], full[1:], 4)
+    if further:
+        keys[2, heads[heads < count]] = 0
+    index = (keys * factor >> _SHIFT).astype(np.intp)
     word, stem, phrase = concept.take(index) * (check.take(index) == keys)
     concepts = np.where(phrase, phrase, np.where(word, word, stem))
-    at = np.flatnonzero(concepts)
-    return Features(starts, ends, words, concepts, *_pairs(at, concepts[at].astype(_U32)))
+    at = concepts.nonzero()[0]
+    # Concepts of different texts are far apart.
+    places = at + np.searchsorted(heads, at, side="right") * LONGEST if further else at
+    return Features(starts, ends, words, concepts, *_pairs(at, places, concepts.take(at).astype(np.intp)), heads)
 
 
-def _pairs(at: NDArray[Any], concepts: Hashes) -> tuple[Hashes, NDArray[Any]]:
-    """Concepts by themselves, with each of the three before them, and three in a row."""
-    alone = (concepts + _U32(1)) * _U32(_SALT[7])
-    if len(at) < 2:
-        return alone >> _U32(_SIZE), at
-    steps = range(1, min(4, len(at)))
-    before = np.concatenate([at[:-step] for step in steps])
-    after = np.concatenate([at[step:] for step in steps])
-    one = np.concatenate([concepts[:-step] for step in steps])
-    other = np.concatenate([concepts[step:] for step in steps])
-    gap = after - before
-    near = np.minimum(gap // 3, 5).astype(_U32)
-    apart = (((one << _U32(6)) + other << _U32(3)) + near) * _U32(_SALT[6])
-    # In either order: a verb stands at the end in German, Turkish, Hindi, Japanese and Korean.
-    either = ((np.minimum(one, other) << _U32(6)) + np.maximum(one, other) + _U32(1)) * _U32(_SALT[5])
-    # Three in a row are the first step with the second concept of the next.
-    row = len(at) - 2
-    three = (((one[:row] << _U32(5)) + other[:row] << _U32(5)) + other[1 : row + 1] + _U32(1)) * _U32(_SALT[4])
-    close = gap <= _REACH
-    near_three = at[2:] - at[:-2] <= _REACH
-    found = np.concatenate((alone, apart[close], either[close], three[near_three]))
-    return found >> _U32(_SIZE), np.concatenate((at, after[close], after[close], at[2:][near_three]))
+def _pairs(at: NDArray[Any], places: NDArray[Any], concepts: NDArray[Any]) -> tuple[Hashes, NDArray[Any]]:
+    """Concepts by themselves, with each of the three before them, and three in a row; `at` are their tokens."""
+    one, ordered, either, three = _of_concepts()
+    count = len(at)
+    alone = one.take(concepts)
+    if count < 2:
+        return alone, at
+    # Before the first stand three that are too far away from everything.
+    behind = np.empty(count + 3, places.dtype)
+    behind[:3], behind[3:] = -LONGEST, places
+    named = np.zeros(count + 3, np.intp)
+    named[3:] = concepts
+    # Of each, in three rows, which is one, two and three before it, and how far away.
+    before = np.arange(count) + _STEPS
+    gaps = places - behind.take(before)
+    close = gaps <= _REACH
+    near = close.ravel().nonzero()[0]
+    after = near % count
+    two = (named.take(before.ravel().take(near)) << _CONCEPT_BITS) + concepts.take(after)
+    third = close[1].nonzero()[0]
+    row = (named.take(third + 1) << 2 * _CONCEPT_BITS) + (named.take(third + 2) << _CONCEPT_BITS) + concepts.take(third)
+    apart = ordered.take(two * (_REACH + 1) + gaps.ravel().take(near))
+    found = np.concatenate((alone, apart, either.take(two), three.take(row)))
+    tokens = at.take(after)
+    return found, np.concatenate((at, tokens, tokens, at.take(third)))

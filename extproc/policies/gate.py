@@ -32,10 +32,12 @@ class Gate:
     If so, only what may touch a disguise is looked at once more: the rest reads as it is written.
     """
 
-    __slots__ = ("_endless", "_gates", "_reach", "_rules", "_sets")
+    __slots__ = ("_endless", "_gates", "_nothing", "_reach", "_rules", "_sets")
 
     def __init__(self, sets: Sequence[RuleSet]) -> None:
         self._sets = sets
+        # What most texts are told.
+        self._nothing: dict[object, Hits] = dict.fromkeys(sets, Hits(()))
         # An expression that several rules share is looked for once.
         expressions: dict[str, Pattern] = {}
         rules: dict[str, list[tuple[RuleSet, int]]] = {}
@@ -67,6 +69,9 @@ class Gate:
             if found := list(disguises(text.text, suspects=known)):
                 disguised = Disguised(text.text, found)
                 hidden = self._hidden(disguised, written, text.data)
+        if not written and disguised is None:
+            text.hits.update(self._nothing)
+            return
         for each in self._sets:
             text.hits[each] = Hits(self._of(each, written), disguised, self._of(each, hidden))
 

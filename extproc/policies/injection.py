@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 import re2
 
 from extproc.policies.base import Rule, refusal
+from extproc.policies.features import LONGEST
 from extproc.policies.linear import Linear, Scored, shipped
 from extproc.policies.placement import Placement, named
 from extproc.policies.scan import Pattern, compile_pattern, options
@@ -36,6 +37,12 @@ _MOST = 256_000
 _END = 64_000
 _SLICES = 32
 _SLICE = 4_000
+
+# Characters of a text that is scored together with others: it has at most four times as many bytes.
+_SHORT = 4_000
+
+# By texts as written, their plain views and what those score.
+Read = Mapping[str, tuple[str, Scored]]
 
 # What no user writes into a message by chance: the marks by which chat templates tell whose turn it is, with a role
 # that is not the user's.
@@ -73,10 +80,17 @@ class InjectionDetector:
     model: Linear = field(default_factory=shipped)
     kind: ClassVar[str] = KIND
     phases: ClassVar[frozenset[Phase]] = frozenset({Phase.REQUEST})
+    # With a score below it no text is found, wherever it stands.
+    _least: float = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_least", min((self.threshold, *self.thresholds.values())))
 
     def judge(self, texts: Sequence[Text]) -> Sequence[Verdict]:
         """One verdict for each text, with its score; a finding's span is that of the window that scored."""
-        return [self._verdict(text) if self.placement.reads(text.place) else ALLOW for text in texts]
+        reads = [self.placement.reads(text.place) for text in texts]
+        known = self._read_together([text.text for text, read in zip(texts, reads, strict=True) if read])
+        return [self._verdict(text, known) if read else ALLOW for text, read in zip(texts, reads, strict=True)]
 
     def rules(self, place: Place) -> Sequence[Rule]:
         """None: answers are not judged."""
@@ -85,10 +99,10 @@ class InjectionDetector:
 
     def score(self, text: str) -> float:
         """0 to 1."""
-        return self._scored(text).score
+        return self._scored(text, {}).score
 
-    def _verdict(self, text: Text) -> Verdict:
-        scored = self._scored(text.text)
+    def _verdict(self, text: Text, known: Read) -> Verdict:
+        scored = self._scored(text.text, known)
         scores = {KIND: scored.score}
         kind, role = named(text.place)
         if scored.score < self.thresholds.get(kind, self.thresholds.get(role, self.threshold)) or not scored.family:
@@ -99,16 +113,15 @@ class InjectionDetector:
         block = Block(KIND, scored.family, refusal(KIND, scored.family, self.message))
         return Verdict((finding,), block, scores)
 
-    def _scored(self, text: str) -> Scored:
-        return max(self._views(text), key=lambda scored: scored.score)
+    def _scored(self, text: str, known: Read) -> Scored:
+        return max(self._views(text, known), key=lambda scored: scored.score)
 
-    def _views(self, text: str) -> Iterator[Scored]:
+    def _views(self, text: str, known: Read) -> Iterator[Scored]:
         """The score of each view, with its span in the text as written."""
         if self.attack_patterns and (match := self._matched(text)):
             yield match
         for first, part in _parts(text):
-            view = self._plain(part)
-            scored = self._weighed(view)
+            view, scored = known.get(part) or self._read(part)
             start, end = scored.start, scored.end
             if scored.score >= self.threshold or self.thresholds:
                 before = view.encode("utf-8", "replace")[:end].decode("utf-8", "ignore")
@@ -116,7 +129,7 @@ class InjectionDetector:
                 start, end = written(part, start, len(before), unicode=self.normalize_unicode) if before else (0, 0)
             yield Scored(scored.score, scored.family, first + start, first + end)
             for hidden, start, end in views(part, view, decode=self.decode_base64):
-                scored = self._weighed(hidden)
+                scored = self._weighed(hidden.encode("utf-8", "replace"))
                 yield Scored(scored.score, scored.family, first + start, first + end)
 
     def _plain(self, text: str) -> str:
@@ -130,15 +143,48 @@ class InjectionDetector:
                 return Scored(1.0, "attack_patterns", start, start + len(match.group().decode()))
         return None
 
-    def _weighed(self, view: str) -> Scored:
-        data = view.encode("utf-8", "replace")
+    def _read(self, text: str) -> tuple[str, Scored]:
+        view = self._plain(text)
+        return view, self._weighed(view.encode("utf-8", "replace"))
+
+    def _read_together(self, texts: Sequence[str]) -> Read:
+        """The plain views of short texts, and their scores: a conversation has many of them."""
+        if len(texts) < 2:
+            return {}
+        views = {text: self._plain(text) for text in texts if len(text) <= _SHORT}
+        read: dict[str, tuple[str, Scored]] = {}
+        batch: list[tuple[str, str, bytes]] = []
+        size = 0
+        for text, view in views.items():
+            data = view.encode("utf-8", "replace")
+            if size + len(data) >= LONGEST:
+                read.update(self._scored_together(batch))
+                batch, size = [], 0
+            batch.append((text, view, data))
+            size += len(data) + 1
+        read.update(self._scored_together(batch))
+        return read
+
+    def _scored_together(self, batch: Sequence[tuple[str, str, bytes]]) -> Iterator[tuple[str, tuple[str, Scored]]]:
+        if len(batch) > 1:
+            scores = self.model.scores([self._shown(data) for _, _, data in batch], self._least)
+            for (text, view, data), scored in zip(batch, scores, strict=True):
+                yield text, (view, self._weighed(data, scored))
+
+    def _shown(self, data: bytes) -> bytes:
+        """What the model is shown of a view."""
+        if self.boundaries:
+            return data
+        # As long as they were, so that positions stay.
+        shown: bytes = _MARKS.sub(lambda mark: b" " * len(mark.group()), data)
+        return shown
+
+    def _weighed(self, data: bytes, known: Scored | None = None) -> Scored:
+        """The score of a view; `known` is what the model says."""
         if any(pattern.compiled.search(data) for pattern in self.attack_patterns):
             return Scored(1.0, "attack_patterns", 0, len(data))
-        if not self.boundaries:
-            # As long as they were, so that positions stay.
-            return self.model.score(_MARKS.sub(lambda mark: b" " * len(mark.group()), data))
-        scored = self.model.score(data)
-        if b"<" in data and scored.score < _FORGED_SCORE and (forged := _FORGED.search(data)):
+        scored = known or self.model.score(self._shown(data), self._least)
+        if self.boundaries and b"<" in data and scored.score < _FORGED_SCORE and (forged := _FORGED.search(data)):
             return Scored(_FORGED_SCORE, "boundary", *forged.span())
         return scored
 

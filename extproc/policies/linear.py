@@ -7,17 +7,18 @@ data, what was held out and how it was scored), then the weights.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from itertools import accumulate, pairwise
 from math import exp
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from extproc.policies.features import BITS, LONGEST, VERSION, features
+from extproc.policies.features import BITS, LONGEST, VERSION, Features, features
 from extproc.policies.lexicon import (
     EARLIER,
     FREE,
@@ -68,33 +69,59 @@ class Linear:
     offset: float
     about: Mapping[str, Any]
 
-    def score(self, data: bytes) -> Scored:
-        """Of a text without its disguises, in UTF-8, of any length."""
-        return max(
-            (self._part(data, at) for at in range(0, max(1, len(data) - _SHARED), LONGEST - _SHARED)),
-            key=lambda scored: scored.score,
-        )
+    def score(self, data: bytes, least: float = 0.0) -> Scored:
+        """Of a text without its disguises, in UTF-8, of any length. Of a score below `least` nothing else is told."""
+        if len(data) <= LONGEST:
+            return self._part(data, 0, least)
+        parts = range(0, len(data) - _SHARED, LONGEST - _SHARED)
+        return max((self._part(data, at, least) for at in parts), key=lambda scored: scored.score)
 
-    def _part(self, data: bytes, first: int) -> Scored:
+    def scores(self, texts: Sequence[bytes], least: float = 0.0) -> list[Scored]:
+        """Of several texts at once, which costs little more than of one.
+
+        They have LONGEST bytes together, and one between each and the next.
+        """
+        firsts = [0, *accumulate(len(text) + 1 for text in texts[:-1])]
+        found = features(b"\0".join(texts), firsts[1:])
+        tokens = self._weighed(found)
+        heads = [0, *found.heads.tolist(), len(tokens)]
+        return [
+            self._strongest(found, tokens, slice(*bounds), least, -first)
+            for first, bounds in zip(firsts, pairwise(heads), strict=True)
+        ]
+
+    def _part(self, data: bytes, first: int, least: float) -> Scored:
         found = features(data[first : first + LONGEST])
-        count = len(found.starts)
-        if not count:
-            return Scored(0.0, "", 0, 0)
-        tokens = self.weights.take(found.words).sum(axis=0, dtype=np.int32)
+        tokens = self._weighed(found)
+        return self._strongest(found, tokens, slice(0, len(tokens)), least, first)
+
+    def _weighed(self, found: Features) -> NDArray[np.int32]:
+        """The evidence of each token."""
+        tokens: NDArray[np.int32] = np.add.reduce(self.weights.take(found.words), axis=0, dtype=np.int32)
         # Sums of whole numbers far below 2**53, so exact.
-        tokens += np.bincount(found.pairs_at, self.weights.take(found.pairs), count).astype(np.int32)
+        tokens += np.bincount(found.pairs_at, self.weights.take(found.pairs), len(tokens)).astype(np.int32)
+        return tokens
+
+    def _strongest(self, found: Features, weighed: NDArray[np.int32], of: slice, least: float, first: int) -> Scored:
+        """Of the tokens of one text. `first` is added to positions in bytes."""
+        tokens = weighed[of]
+        if not len(tokens):
+            return Scored(0.0, "", 0, 0)
         strength, start, end = _strongest(tokens)
         score = self._probability(strength)
         if score >= _SUSPECT:
             # "No, no, no": evidence that is the same again is none. Most texts need not be looked at for that.
-            _once(tokens, found.words[2])
+            _once(tokens, found.words[2, of])
             strength, start, end = _strongest(tokens)
             score = self._probability(strength)
-        for_it = np.flatnonzero(tokens[start:end] > 0)
+        if score < least:
+            return Scored(score, "", 0, 0)
+        for_it = (tokens[start:end] > 0).nonzero()[0]
         if len(for_it):
             start, end = start + int(for_it[0]), start + int(for_it[-1]) + 1
-        named = frozenset(found.concepts[start:end].tolist())
-        return Scored(score, _family(named), first + int(found.starts[start]), first + int(found.ends[end - 1]))
+        named = frozenset(found.concepts[of][start:end].tolist())
+        starts, ends = found.starts[of], found.ends[of]
+        return Scored(score, _family(named), first + int(starts[start]), first + int(ends[end - 1]))
 
     def _probability(self, strength: float) -> float:
         # exp may differ in its last bit between machines: of the score four decimals count.
@@ -103,7 +130,7 @@ class Linear:
 
 def _strongest(tokens: NDArray[np.int32]) -> tuple[float, int, int]:
     sums = np.zeros(len(tokens) + 1, np.int64)
-    np.cumsum(tokens, out=sums[1:])
+    np.add.accumulate(tokens, dtype=np.int64, out=sums[1:])
     return best(sums)
 
 

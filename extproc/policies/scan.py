@@ -15,7 +15,7 @@ import re2
 
 from extproc.policies.syntax import Node, PatternError, longest, nullable, parse, positions
 
-__all__ = ["Pattern", "PatternError", "candidates", "compile_pattern", "gate", "options"]
+__all__ = ["Pattern", "PatternError", "candidates", "compile_pattern", "found_at", "gate", "options"]
 
 MAX_PATTERN_LENGTH = 10_000
 # How many characters an expression may count, its repetitions written out. `.{0,500}x.{0,500}y`, with 1,002, took
@@ -25,6 +25,7 @@ MAX_POSITIONS = 600
 MAX_PROGRAM_SIZE = 60_000
 # A Set with more instructions than this is split: each has a memory budget of its own.
 _MAX_GATE_SIZE = 100_000
+_UNANCHORED = re2._re2.RE2.Anchor.UNANCHORED  # noqa: SLF001 - no public name of it
 
 
 def options() -> re2.Options:
@@ -102,6 +103,17 @@ def candidates(gates: Iterable[tuple[re2.Set, int]], data: bytes) -> list[int]:
         if found:
             hits += [first + index for index in sorted(found)]
     return hits
+
+
+def found_at(expression: re2._Regexp, data: bytes, start: int) -> int:
+    """Where the first match from `start` on begins, -1 if there is none.
+
+    What `search` asks, without the generator and the match that it makes of the answer: 0.4 µs instead of 1.3, which
+    counts where it is asked for each token of a stream.
+    """
+    found = expression._regexp.Match(_UNANCHORED, data, start, len(data))  # noqa: SLF001 - no public call says it
+    begin: int = found[0][0]
+    return begin
 
 
 def _explained(error: re2.error, source: str) -> str:

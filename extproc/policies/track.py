@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from extproc.policies.base import CONTEXT, Action, Refine, Rule
 from extproc.policies.disguise import Offsets
 from extproc.policies.escape import behind_escape, unbroken
-from extproc.policies.scan import candidates
+from extproc.policies.scan import candidates, found_at
 from extproc.policies.verdict import Finding, PolicyFailed
 
 if TYPE_CHECKING:
@@ -62,19 +62,23 @@ class Track:
     def glide(self) -> bool:
         """Move the floor where there is no complete match at all; False, and nothing moved, where there is one."""
         # One character before the floor is context enough for `\b` and `^`.
-        low = max(self._floor - self._base - 1, 0)
-        text = self._buffer[low:] if low else self._buffer
+        base, buffer = self._base, self._buffer
+        context = 1 if self._floor > base else 0
+        low = self._floor - base - context
+        text = buffer[low:] if low else buffer
         data = text.encode("utf-8", "replace")
         for each, _ in self._compiled.complete:
             if each.Match(data):
                 return False
-        context = len(text[: self._floor - self._base - low].encode("utf-8", "replace"))
+        narrow = len(data) == len(text)
+        if context and not narrow:
+            context = len(text[:1].encode("utf-8", "replace"))
         offset = len(data)
         for expression in self._compiled.approaching:
-            if match := expression.search(data, context):
-                offset = min(offset, match.start())
-        floor = self._base + low + (offset if len(data) == len(text) else len(data[:offset].decode()))
-        if self._base + len(self._buffer) - floor > self._limit:
+            if (at := found_at(expression, data, context)) >= 0:
+                offset = min(offset, at)
+        floor = base + low + (offset if narrow else len(data[:offset].decode()))
+        if base + len(buffer) - floor > self._limit:
             return False
         self._floor = floor
         return True

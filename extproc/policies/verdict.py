@@ -20,6 +20,8 @@ class Phase(Enum):
 
     REQUEST = "request"
     RESPONSE = "response"
+    # Enum's own hashes the name, in Python: 0.2 µs, several times for each text.
+    __hash__ = object.__hash__
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,7 +126,10 @@ _ROTATED = re2.compile(rf"\b(?:{encode(_TELLTALE + '|and|not|are|is|of|to', 'rot
 _REVERSED = re2.compile(rf"\b(?:{_TELLTALE[::-1]})\b", options())
 _SPACED = re2.compile(r"(?:\S\s{1,3}){6,}\S|(?:[^\W_][ \t.,*_|/\\+~-]{1,3}){5,}[^\W_]", options())
 _LEET = re2.compile(r"[a-z][0134578@$!|]+[a-z]|\b[0134578@$]+[a-z]{2}|[a-z]{2}[013457@$]+\b", options())
-_LEET_LETTERS = str.maketrans("013456789@$!|", "oieasgtbgasii")
+_LEET_LETTERS = bytes.maketrans(b"013456789@$!|", b"oieasgtbgasii")
+_LEET_LETTERS_L = bytes.maketrans(b"013456789@$!|", b"oleasgtbgasii")
+_ALPHABET = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_ROTATION = bytes.maketrans(_ALPHABET, encode(_ALPHABET.decode(), "rot13").encode())
 _ESCAPED = re2.compile(r"(?i)&#?\w+;|\\u[0-9a-f]{4}|\\n|(?:%[0-9a-f]{2}){3}", options())
 _WORD = re.compile(r"\w+")
 
@@ -162,17 +165,16 @@ def views(text: str, shown: str, *, decode: bool = True) -> Iterator[tuple[str, 
 def _letters(text: str, which: set[int]) -> Iterator[str]:
     """The readings of all of a plain text that the expressions in `which` call for."""
     if id(_ROTATED) in which:
-        yield encode(text, "rot13")
+        yield _exchanged(text, _ROTATION)
     if id(_REVERSED) in which:
         yield text[::-1]
         yield _WORD.sub(lambda word: word.group()[::-1], text)
     if id(_SPACED) in which:
         yield _SPACED.sub(_together, text)
     if id(_LEET) in which and len(list(islice(_LEET.finditer(text), 2))) > 1:
-        letters = text.translate(_LEET_LETTERS)
-        yield letters
+        yield _exchanged(text, _LEET_LETTERS)
         if "1" in text:
-            yield text.replace("1", "l").translate(_LEET_LETTERS)
+            yield _exchanged(text, _LEET_LETTERS_L)
     if id(_ESCAPED) in which:
         shown = re.sub(r"\\u([0-9a-fA-F]{4})", lambda code: chr(int(code[1], 16)), text.replace("\\n", "\n"))
         shown = unescape(unquote(shown, errors="replace"))
@@ -180,6 +182,11 @@ def _letters(text: str, which: set[int]) -> Iterator[str]:
         shown = plain(shown.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
         if shown != text:
             yield shown
+
+
+def _exchanged(text: str, table: bytes) -> str:
+    """A text with other characters of ASCII: by way of UTF-8, as `str.translate` takes 0.7 ms for 16 KB, this 10 µs."""
+    return text.encode().translate(table).decode()
 
 
 def decoded(text: str) -> Iterator[tuple[str, int, int]]:

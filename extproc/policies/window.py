@@ -133,9 +133,9 @@ class Window(Track):
             return _NOTHING
         if self._pending or self._compiled.observes or self._released > self._lowest or not self._glides():
             return self._advance(final=False)
-        self._front = self._lowest
-        passed = self._cut(self._front)
-        self._tidy()
+        lowest = self._lowest
+        passed = self._cut(lowest)
+        self._tidy(lowest)
         return Released(passed) if passed else _NOTHING
 
     def finish(self) -> Released:
@@ -177,7 +177,7 @@ class Window(Track):
         if end - self._front > self._limit and not self._ended:
             marker, block = self._overflow(opened, end)
             text += marker
-        self._tidy()
+        self._tidy(self._lowest)
         return Released(text, (*observed, *findings), block) if text or findings or observed or block else _NOTHING
 
     def _release(self, safe: int) -> tuple[str, tuple[Finding, ...]]:
@@ -234,9 +234,8 @@ class Window(Track):
         self._look_at = int((end - self._base) * _GROWTH)
         return marker, None
 
-    def _tidy(self) -> None:
-        """Forget what is settled, and the second reading where it cannot differ any more."""
-        lowest = self._lowest
+    def _tidy(self, lowest: int) -> None:
+        """Forget what is settled before the lowest floor, and the second reading where it cannot differ any more."""
         if self._found:
             self.settle(lowest)
         if self._plain:

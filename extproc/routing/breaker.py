@@ -13,12 +13,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from extproc.routing.outcome import FAILURES, NO_CAPACITY, SUCCESS, THROTTLED
-
-if TYPE_CHECKING:
-    from extproc.routing.row import Row
+from extproc.routing.row import Row
 
 CLOSED, OPEN, HALF_OPEN = "closed", "open", "half_open"
 # What open is called by its other causes.
@@ -113,7 +110,8 @@ def _failed(own: Row, seen: Row, breaker: Breaker, now: float) -> Row:
 
 
 def _well(own: Row, seen: Row, breaker: Breaker, now: float) -> Row:
-    well = own._replace(success=own.success + 1.0, streak=0.0, succeeded_at=max(now, seen.succeeded_at))
+    # `success`, `streak` and `succeeded_at`, by place: it is in every exchange, and _replace takes three times as long.
+    well = Row._make((*own[:2], own.success + 1.0, *own[3:11], 0.0, max(now, seen.succeeded_at), *own[13:]))
     # One that came through a throttle does not end the rest of a target that asked for it.
     if not seen.open_until or (seen.cause == RESTRAINED and now < seen.open_until):
         return well

@@ -132,14 +132,12 @@ class Ledger:
     def waited(self, target: str, seconds: float, now: float) -> None:
         """The first byte of an answer came so many seconds after its request went."""
         if target in self._keys and seconds >= 0:
-            row = self._weighed(target, now)
-            self._set(target, row._replace(waits=row.waits + 1.0, waited=row.waited + seconds))
+            self._set(target, self._weighed(target, now, (1.0, seconds, 0.0, 0.0)))
 
     def spoke(self, target: str, tokens: int, seconds: float, now: float) -> None:
         """An answer's tokens came in so many seconds."""
         if target in self._keys and tokens > 0 and seconds > 0:
-            row = self._weighed(target, now)
-            self._set(target, row._replace(tokens=row.tokens + tokens, spoken=row.spoken + seconds))
+            self._set(target, self._weighed(target, now, (0.0, 0.0, tokens, seconds)))
 
     def _count(self, target: str, by: float) -> None:
         if target in self._keys:
@@ -147,17 +145,14 @@ class Ledger:
             # Twice as fast as _replace.
             self._set(target, Row._make((max(0.0, row.in_flight + by), *row[1:])))
 
-    def _weighed(self, target: str, now: float) -> Row:
-        """The row with its means as they weigh now."""
+    def _weighed(self, target: str, now: float, more: tuple[float, float, float, float]) -> Row:
+        """The row with its means as they weigh now, and more waits, time waited, tokens and time spoken."""
         row = self._rows[self._keys[target]]
         left = faded(now - row.weighed_at, self._window) if row.weighed_at else 1.0
-        return row._replace(
-            waits=row.waits * left,
-            waited=row.waited * left,
-            tokens=row.tokens * left,
-            spoken=row.spoken * left,
-            weighed_at=max(now, row.weighed_at),
-        )
+        waits, waited, tokens, spoken = row[18:22]
+        wait, seconds, said, taken = more
+        means = (waits * left + wait, waited * left + seconds, tokens * left + said, spoken * left + taken)
+        return Row._make((*row[:18], *means, max(now, row.weighed_at)))
 
     def _set(self, target: str, row: Row) -> None:
         key = self._keys[target]

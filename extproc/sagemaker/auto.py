@@ -27,12 +27,13 @@ _GENERATED = frozenset({"token", "generated_text", "generation", "outputs", "bod
 def response(body: bytes, call: Call, target: Target) -> Document:
     """A whole answer, OpenAI's or a generated text. Raises UpstreamError when it is neither."""
     try:
-        is_generated = not _GENERATED.isdisjoint(read(body))
+        document = read(body)
     except NotADocument:
         # An array, as Hugging Face's containers answer, or nothing that anyone can read.
-        is_generated = True
-    answer: Document = (generation if is_generated else openai).response(body, call, target)
-    return answer
+        return generation.response(body, call, target)
+    if _GENERATED.isdisjoint(document):
+        return openai.finished(document, call)
+    return generation.response(body, call, target)
 
 
 def stream(call: Call, target: Target) -> SniffedStream:

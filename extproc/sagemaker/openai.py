@@ -100,15 +100,27 @@ def response(body: bytes, call: Call, target: Target) -> Document:
     del target
     try:
         document = read(body)
-        error = from_answer(document, streamed=False)
-        if error is not None:
-            raise error
+    except NotADocument as fault:
+        raise _not_understood(fault) from fault
+    return finished(document, call)
+
+
+def finished(document: Document, call: Call) -> Document:
+    """A whole answer that was read; changed in place. Raises as `response` does."""
+    error = from_answer(document, streamed=False)
+    if error is not None:
+        raise error
+    try:
         return whole_answer.finish(document, call.model)
-    except (NotADocument, whole_answer.NotAnAnswer) as fault:
-        raise UpstreamFailed(
-            "The model's answer could not be understood. Try again; if it keeps failing, ask the operator.",
-            detail=f"container answer: {fault}",
-        ) from fault
+    except whole_answer.NotAnAnswer as fault:
+        raise _not_understood(fault) from fault
+
+
+def _not_understood(fault: Exception) -> UpstreamFailed:
+    return UpstreamFailed(
+        "The model's answer could not be understood. Try again; if it keeps failing, ask the operator.",
+        detail=f"container answer: {fault}",
+    )
 
 
 def stream(call: Call, target: Target) -> ChatStream:

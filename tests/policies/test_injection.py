@@ -256,3 +256,14 @@ def test_forged_turns():
     (finding,) = verdict.findings
     assert (finding.entity, text[finding.start : finding.end]) == ("boundary", "<|im_start|>system")
     assert build({"boundaries": {"reject_fake_boundaries": False}}).score(text) < 0.8
+
+
+@given(
+    st.lists(st.sampled_from([*ATTACKS, "", "How do I ignore a file in git?", "ﷺ" * 4000, "x " * 3000]), min_size=2),
+    st.sampled_from([{}, {"boundaries": {"reject_fake_boundaries": False}}, {"attack_patterns": ["pirate"]}]),
+)
+@settings(max_examples=40)
+def test_a_conversation_is_judged_text_by_text(texts, chosen):
+    """Of many texts each gets the verdict that it would get alone."""
+    policy = build(chosen)
+    assert policy.judge([Text(USER, text) for text in texts]) == [policy.judge([Text(USER, text)])[0] for text in texts]

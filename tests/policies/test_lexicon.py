@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from extproc.policies.features import features
+from extproc.policies.features import _CONCEPT_BITS, features
 from extproc.policies.lexicon import EARLIER, IGNORE, ORDERS, PROMPT, REVEAL, WORDS
 from extproc.policies.views import plain
 
@@ -12,6 +12,13 @@ from extproc.policies.views import plain
 def concepts(text):
     """The concepts that a text names, in order."""
     return [int(found) for found in features(plain(text).encode()).concepts if found]
+
+
+def test_concepts_are_small_numbers():
+    """The tables of features have a place for every three concepts."""
+    three = features(b"ignore instructions prompt")
+    assert max(WORDS) < 1 << _CONCEPT_BITS
+    assert len(three.pairs) == 3 + 2 * 3 + 1
 
 
 @pytest.mark.parametrize("number", WORDS)

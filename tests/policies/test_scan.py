@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from extproc.policies.scan import PatternError, candidates, compile_pattern, gate
+from extproc.policies.scan import PatternError, candidates, compile_pattern, found_at, gate
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,12 @@ def test_gate_names_all_that_match():
     assert len(gates) > 1
     assert candidates(gates, b"x1y x9y x4y") == [1, 4, 9]
     assert candidates(gates, b"nothing") == []
+
+
+@pytest.mark.parametrize("start", [0, 2, 3, 8])
+def test_where_the_first_match_begins(start):
+    """It is where `search` finds one from that byte on, with what stands before it in sight; else it is nowhere."""
+    expression, data = compile_pattern(r"\b(b)").compiled, b"ab b ab b"
+    match = expression.search(data, start)
+    assert found_at(expression, data, start) == (match.start() if match else -1)
+    assert found_at(expression, b"", 0) == -1
