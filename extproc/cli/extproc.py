@@ -86,6 +86,10 @@ def writer(text: str) -> str:
 def _serve(arguments: argparse.Namespace) -> int:
     import sys
 
+    from extproc.edge import memory
+
+    memory.bound()
+
     import uvloop
 
     from extproc.config.load import ConfigurationError

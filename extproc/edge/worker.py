@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from google.protobuf.internal import api_implementation
 
-from extproc.edge import logs, observations, server, signer, snapshot
+from extproc.edge import logs, memory, observations, server, signer, snapshot
 from extproc.edge.credentials import CredentialKeeper
 from extproc.edge.trail.auditing import Auditing
 from extproc.policies.verdict import Phase, Place
@@ -108,6 +108,7 @@ async def serve(settings: WorkerSettings) -> int:
     # A moment for the credentials: a worker that takes requests before it can sign them would refuse its first ones.
     # When none come, it serves all the same: each request gets a clear 503, on the record.
     await asyncio.wait({renewing}, timeout=CREDENTIAL_SECONDS)
+    memory.settle()
     await transport.start()
     await transport.set_serving(True)
     logs.get().info(
