@@ -86,23 +86,27 @@ def writer(text: str) -> str:
 def _serve(arguments: argparse.Namespace) -> int:
     import sys
 
-    import uvloop
-
-    from extproc.config.load import ConfigurationError
-    from extproc.edge import logs
-    from extproc.edge.trail.keys import KeyUnusable
-    from extproc.edge.worker import WorkerSettings, end_with, serve
+    from extproc.edge import loading, memory
+    from extproc.edge.end_with import end_with
 
     if arguments.parent is not None:
         end_with(arguments.parent)
+    # Before anything large is allocated, and before what takes time to import.
+    memory.bound()
+    fail_open = arguments.fail_mode == "allow"
+    runtime = loading.begin(arguments.policy_config, arguments.copy, fail_open=fail_open, writer=arguments.writer)
+
+    import uvloop
+
+    from extproc.edge import logs
+    from extproc.edge.trail.keys import KeyUnusable
+    from extproc.edge.worker import WorkerSettings, serve
+
     logs.configure(worker=arguments.writer)
     settings = WorkerSettings(
-        policy_config=arguments.policy_config,
         address=arguments.listen,
-        fail_open=arguments.fail_mode == "allow",
         writer=arguments.writer,
         drain_seconds=arguments.drain_seconds,
-        copy=arguments.copy,
         ticket_key=arguments.ticket_key,
         observations=arguments.observations,
         supervisor=arguments.supervisor,
@@ -110,7 +114,9 @@ def _serve(arguments: argparse.Namespace) -> int:
         transport=arguments.transport,
     )
     try:
-        return uvloop.run(serve(settings))
-    except (ConfigurationError, KeyUnusable, OSError) as error:
+        return uvloop.run(serve(runtime(), settings))
+    except loading.NotLoaded as told:
+        return told.status
+    except (KeyUnusable, OSError) as error:
         print(f"kt: {error}", file=sys.stderr)
         return 2

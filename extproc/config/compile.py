@@ -12,6 +12,7 @@ from extproc.config.base_url import Origin, parse_base_url
 from extproc.config.jumpstart import CONTEXT_WINDOWS
 from extproc.config.problem import Code, ConfigurationError, Path, Problem, Severity
 from extproc.config.provider import Endpoint, resolve
+from extproc.config.recipe import Recipe
 from extproc.config.region import InvalidRegion, ProfileRegion, Region, Source, region_of
 from extproc.config.runtime import Limits, Pack, Runtime
 from extproc.policies.chain import Chain
@@ -63,7 +64,8 @@ def compile_runtime(
         _target(target, ("providers", "targets", index), environ, profile_region, problems)
         for index, target in enumerate(configuration.providers.targets)
     ]
-    chain = _chain(configuration, fail_open=fail_open, problems=problems)
+    recipe = _recipe(configuration, fail_open=fail_open)
+    chain = _chain(recipe, problems)
     if any(problem.severity is Severity.ERROR for problem in problems):
         raise ConfigurationError(problems)
     sections = configuration.providers.targets
@@ -91,6 +93,7 @@ def compile_runtime(
         routing=routing.routing_of(configuration),
         fallbacks=groups.fallbacks,
         groups=groups.names,
+        recipe=recipe,
     )
     return runtime, tuple(problems)
 
@@ -262,7 +265,7 @@ def _context_window(target: TargetSection, endpoint: Endpoint) -> int | None:
     return CONTEXT_WINDOWS.get(endpoint.model) or CONTEXT_WINDOWS.get(endpoint.name)
 
 
-def _chain(configuration: Configuration, *, fail_open: bool, problems: list[Problem]) -> Chain:
+def _recipe(configuration: Configuration, *, fail_open: bool) -> Recipe:
     policies = []
     fail: dict[str, bool] = {}
     for kind in configuration.policies.chain:
@@ -273,9 +276,16 @@ def _chain(configuration: Configuration, *, fail_open: bool, problems: list[Prob
         how = "open" if settings.get("mode") == "observe" else settings.get("fail")
         if how is not None:
             fail[kind] = how == "open"
+        policies.append((kind, settings))
+    return Recipe(tuple(policies), fail_open, fail)
+
+
+def _chain(recipe: Recipe, problems: list[Problem]) -> Chain:
+    policies = []
+    for kind, settings in recipe.policies:
         try:
             policies.append(build(kind, settings))
         except PatternError as error:
             # Every expression compiled by itself when the file was read; together they may still be too much.
             problems.append(Problem(Code.PATTERN, ("policy", kind), str(error)))
-    return Chain(tuple(policies), fail_open=fail_open, fail=fail)
+    return Chain(tuple(policies), fail_open=recipe.fail_open, fail=recipe.fail)

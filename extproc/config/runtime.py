@@ -11,7 +11,8 @@ from extproc.routing.settings import Routing
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from extproc.config.sinks import SinkSettings
+    from extproc.config.recipe import Recipe
+    from extproc.config.sink_settings import SinkSettings
     from extproc.policies.chain import Chain
     from extproc.routing.targets import Target
 
@@ -77,6 +78,7 @@ class Runtime:
 
     `by_model` maps every name a client may send as `model` to its failover group, in file order; `fallbacks` those of
     model groups to the groups that follow, each target once. `groups` are the model groups' names.
+    `recipe` is what `chain` was made from, None when it was made by hand.
     `created` is the `created` of /v1/models (Unix seconds); `config_hash` is the SHA-256 of the file, hex.
     """
 
@@ -92,6 +94,7 @@ class Runtime:
     routing: Routing = field(default_factory=Routing)
     fallbacks: Mapping[str, tuple[tuple[Target, ...], ...]] = field(default_factory=dict)
     groups: tuple[str, ...] = ()
+    recipe: Recipe | None = None
 
     @property
     def named(self) -> dict[str, str]:

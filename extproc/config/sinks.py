@@ -3,72 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 from extproc.config.base_url import parse_base_url
 from extproc.config.model.audit_sinks import OtlpSink, S3Sink, StdoutSink, WebhookSink
 from extproc.config.problem import Code, Path, Problem
+from extproc.config.sink_settings import (
+    OtlpSettings,
+    S3Settings,
+    SinkSettings,
+    StdoutSettings,
+    WebhookSettings,
+)
 
 PLACE: Path = ("policy", "audit-logger", "sinks")
 _URLS = ("endpoint", "url", "endpoint_url")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SinkSettings:
-    """What the shipping of every sink goes by. Times are seconds.
-
-    What was written is delivered when `interval` has passed, or so much of it has come together; `batch_bytes` and
-    `batch_records` are the most in one delivery, unless one sealed batch is larger already.
-    """
-
-    name: str
-    required: bool = True
-    max_lag: float = 300.0
-    interval: float = 0.2
-    batch_bytes: int = 1_048_576
-    batch_records: int = 10_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StdoutSettings(SinkSettings):
-    """Standard output."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class S3Settings(SinkSettings):
-    """A bucket. `object_lock` is the mode as S3 spells it, "" for none; `retention_days` the least that is locked."""
-
-    bucket: str
-    prefix: str = ""
-    region: str | None = None
-    endpoint_url: str | None = None
-    aws_profile: str | None = None
-    object_lock: str = "COMPLIANCE"
-    retention_days: int = 365
-    legal_hold: bool = False
-    timeout: float = 60.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OtlpSettings(SinkSettings):
-    """A collector. `headers_env` names the variable that holds headers."""
-
-    endpoint: str
-    headers_env: str | None = None
-    resource: Mapping[str, str] = field(default_factory=dict)
-    timeout: float = 10.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WebhookSettings(SinkSettings):
-    """A server. `secret_env` and `headers_env` name the variables that hold the secret and headers."""
-
-    url: str
-    secret_env: str | None = None
-    headers_env: str | None = None
-    timeout: float = 10.0
 
 
 def compile_sinks(

@@ -127,7 +127,7 @@ class CredentialKeeper:
 
     def _fetch(self, identity: Identity) -> Credentials | str:
         """The credentials, or what kept them from being had. Runs in a thread of its own."""
-        if identity.role_arn is None and (identity.access_key_env or identity.secret_key_env):
+        if identity.role_arn is None and (identity.access_key_env or identity.secret_key_env or self._given(identity)):
             return self._from_variables(identity)
         try:
             provider = self._provider(identity)
@@ -141,6 +141,18 @@ class CredentialKeeper:
         if not (frozen.access_key and frozen.secret_key):
             return _MISSING
         return Credentials(frozen.access_key, frozen.secret_key, frozen.token or None)
+
+    def _given(self, identity: Identity) -> bool:
+        """Whether the environment gives the standard pair: where botocore's chain looks first, and needs no botocore.
+
+        Its other variables, an older name for the token and a time of expiry, are left to it.
+        """
+        others = ("AWS_SECURITY_TOKEN", "AWS_CREDENTIAL_EXPIRATION")
+        return (
+            identity.profile is None
+            and all(map(self._environ.get, _STANDARD[:2]))
+            and not any(map(self._environ.get, others))
+        )
 
     def _from_variables(self, identity: Identity) -> Credentials | str:
         names = (identity.access_key_env or _STANDARD[0], identity.secret_key_env or _STANDARD[1])

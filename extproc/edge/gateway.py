@@ -264,7 +264,7 @@ class Gateway:
             try:
                 await self._switch(fresh)
             except (EnvoyFailed, AdminUnreachable, KeyUnusable, WorkerNotStarted, OSError) as error:
-                fresh.copy.unlink(missing_ok=True)
+                fresh.discard()
                 logs.get().error("reload failed, the old configuration stays", why=why, error=str(error))
                 return str(error)
             pack = self._runtime.pack
@@ -297,7 +297,7 @@ class Gateway:
         retired, old = self._pool.adopt(generation), self._accepted
         self._accepted = fresh
         self._unaudited.use(self._auditing.trail, runtime.named)
-        old.copy.unlink(missing_ok=True)
+        old.discard()
         # Exchanges keep the configuration they started with: the old workers end when their last one has.
         self._retiring.append(old.runtime.targets)
         self._spawn(self._retire(retired, old.runtime.targets, auditing))

@@ -101,7 +101,10 @@ class ExternalProcessor:
                 if isinstance(event, ResponseHeaders):
                     self._corrections.learn(event.outcomes, runtime.targets, time.time())
                     self._budget.note(event.outcomes, time.time())
+                # It may have a megabyte, and the next may be long in coming.
+                del message
                 await conversation.take(event)
+                del event
         except PeerLeft:
             # Envoy reset the stream while it was being written to: the client left.
             return

@@ -10,6 +10,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from extproc.config import portable
 from extproc.config.document import MAX_BYTES
 from extproc.config.load import ConfigurationError, inspect
 
@@ -37,6 +38,16 @@ class Snapshot:
     copy: Path
     runtime: Runtime
     problems: tuple[Problem, ...]
+
+    def discard(self) -> None:
+        """Remove the copy: nobody loads it any more."""
+        self.copy.unlink(missing_ok=True)
+        compiled(self.copy).unlink(missing_ok=True)
+
+
+def compiled(copy: Path) -> Path:
+    """Where a copy's runtime stands, for workers of the same program (see config/portable.py)."""
+    return copy.with_suffix(".runtime")
 
 
 def read(original: Path) -> Content:
@@ -67,6 +78,9 @@ def take(
     except ConfigurationError:
         copy.unlink()
         raise
+    ready = compiled(copy)
+    ready.touch(mode=0o600)
+    ready.write_bytes(portable.dump(runtime))
     return Snapshot(content, copy, runtime, problems)
 
 

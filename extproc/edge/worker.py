@@ -1,9 +1,8 @@
-"""One worker process: loads the configuration, serves ext_proc on one address, drains on SIGTERM."""
+"""One worker process: serves ext_proc on one address, drains on SIGTERM."""
 
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 import signal
 import sys
@@ -13,13 +12,15 @@ from typing import TYPE_CHECKING
 
 from google.protobuf.internal import api_implementation
 
-from extproc.edge import logs, observations, server, signer, snapshot
+from extproc.edge import logs, memory, observations, server, signer
 from extproc.edge.credentials import CredentialKeeper
 from extproc.edge.trail.auditing import Auditing
 from extproc.policies.verdict import Phase, Place
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from extproc.config.runtime import Runtime
 
 # Envoy asks every second; after two looks it has seen NOT_SERVING and sends nothing new.
 HEALTH_SECONDS = 2.5
@@ -29,14 +30,11 @@ READY = "ready"
 # For handlers that were cancelled.
 CLOSING_SECONDS = 5.0
 
-_PR_SET_PDEATHSIG = 1
-
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
     """`address` is "unix:/path" or "host:port"; `writer` names this worker's audit file; seconds for the drain.
 
-    `copy` is what to load in `policy_config`'s place: what the supervisor accepted, and has told the warnings about.
     `ticket_key` is a file with the secret that the workers behind one Envoy share; without one, each has its own.
     `transport` is one of server.TRANSPORTS.
     `observations` is the directory by which they share what they see of the targets; without one, each sees its own.
@@ -44,12 +42,9 @@ class WorkerSettings:
     `audit_down` is a file that is there while the supervisor finds that the trail does not work as a whole.
     """
 
-    policy_config: Path
     address: str
-    fail_open: bool = False
     writer: str = "w0"
     drain_seconds: float = 600.0
-    copy: Path | None = None
     ticket_key: Path | None = None
     observations: Path | None = None
     supervisor: str = ""
@@ -57,38 +52,18 @@ class WorkerSettings:
     transport: str = "h2"
 
 
-def end_with(parent: int) -> None:
-    """End when the supervisor `parent` ends, even by SIGKILL (Linux, prctl(2) PR_SET_PDEATHSIG): no orphan serves on.
-
-    Called by the worker itself: a preexec_fn is unsafe beside threads.
-    """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:
-        raise SystemExit("the supervisor is gone")
-
-
-async def serve(settings: WorkerSettings) -> int:
+async def serve(runtime: Runtime, settings: WorkerSettings) -> int:
     """Serve until SIGTERM or SIGINT, then let open exchanges end; returns the exit status.
 
     SIGTERM leaves Envoy the time to see that this worker takes nothing new; SIGINT says that Envoy already knows.
     Prints `ready` on standard output once exchanges are taken: how the supervisor knows.
 
     Raises:
-        ConfigurationError: the configuration cannot be used.
         KeyUnusable: a key of the audit trail cannot be had.
         OSError: nobody can listen on the address, or the key for tickets cannot be had.
     """
     if api_implementation.Type() != "upb":
         logs.get().warning("protobuf runs without its C core: a hundred times slower", found=api_implementation.Type())
-    runtime, problems = snapshot.load(
-        settings.copy or settings.policy_config,
-        settings.policy_config,
-        environ=os.environ,
-        fail_open=settings.fail_open,
-    )
-    if settings.copy is None:
-        logs.problems(problems, str(settings.policy_config))
     auditing = Auditing(runtime, settings.writer, os.environ, supervisor=settings.supervisor, down=settings.audit_down)
     await auditing.open()
     keeper = CredentialKeeper((target.identity for target in runtime.targets), os.environ)
@@ -108,6 +83,7 @@ async def serve(settings: WorkerSettings) -> int:
     # A moment for the credentials: a worker that takes requests before it can sign them would refuse its first ones.
     # When none come, it serves all the same: each request gets a clear 503, on the record.
     await asyncio.wait({renewing}, timeout=CREDENTIAL_SECONDS)
+    memory.settle()
     await transport.start()
     await transport.set_serving(True)
     logs.get().info(

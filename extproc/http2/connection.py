@@ -124,6 +124,10 @@ class Connection:
         """So many bytes of DataReceived are consumed: the peer may send as many more."""
         self._streams.credit(stream_id, count)
 
+    def extend(self, stream_id: int, count: int) -> None:
+        """The peer may send `count` bytes, even if they are more than the stream's window has left."""
+        self._streams.extend(stream_id, count)
+
     def announce_end(self) -> None:
         """Section 6.8: ask the peer to open no more streams; those under way to us are still served."""
         self._outgoing.control(frames.goaway(frames.LARGEST, ErrorCode.NO_ERROR))

@@ -108,7 +108,6 @@ class Incoming:
             raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR, "more DATA than the connection's window")
         stream = streams.open.get(stream_id)
         if stream is None or stream.remote_ended:
-            streams.give(size)
             self._require_used(stream_id)
             if stream is None and stream_id in streams.abandoned:
                 self._spend(self._idle, now, "too much DATA on closed streams")

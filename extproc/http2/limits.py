@@ -62,12 +62,22 @@ class Limits:
     # HPACK's table again and again (CVE-2016-6581). Advertised as SETTINGS_MAX_HEADER_LIST_SIZE.
     max_header_list_bytes: int = 65_536
 
-    # What a peer may send before it is told to go on. A stream holds one message, which may be longer, and so much
-    # more of those that follow it.
-    stream_window: int = MIB
+    # What a peer may send before it is told to go on. A stream's is what it may hold unread, of whole messages or not;
+    # most exchanges need no more. The connection's only bounds what is under way: see Streams.take.
+    stream_window: int = 65_536
     connection_window: int = 32 * MIB
+    # A message that is longer than what its stream's window has left is let in when its handler waits for it, and only
+    # while those let in so, on all connections and until their handlers are done with them, are no more than this
+    # together; others wait for their turn, and one alone is let in whatever its size. A handler takes several times as
+    # much while it judges a body, and no more bodies at once than there are cores are any faster.
+    max_large_bytes: int = 64 * MIB
+    # A message that was let in has so long to come whole: others wait for its room.
+    large_seconds: float = 60.0
+    # A handler keeps the room of its message until it reads again; and while its peer does not take what it answers, no
+    # longer than this.
+    stall_seconds: float = 2.0
     # What is held of messages that no handler has read, in all streams of a connection; beyond it the call that asks
-    # for more is ended with RESOURCE_EXHAUSTED. Twenty of the largest at once.
+    # for more is ended with RESOURCE_EXHAUSTED. Only thousands of calls whose handlers all stand still get there.
     max_held_bytes: int = 512 * MIB
     # Whole messages that a call has not read: the window bounds their bytes, and a message may be empty.
     max_unread_messages: int = 10_000

@@ -39,6 +39,16 @@ class Assembler:
         """Bytes of a message that is not whole."""
         return len(self._buffer)
 
+    @property
+    def missing(self) -> int:
+        """Bytes that are to come of a message whose length is known, 0 if there is none."""
+        return self._needed - len(self._buffer) if len(self._buffer) >= PREFIX_BYTES else 0
+
+    @property
+    def needed(self) -> int:
+        """Bytes of the message that is not whole, with its prefix; of that alone while it is not there."""
+        return self._needed
+
     def feed(self, data: bytes) -> list[bytes]:
         """The messages that are whole with `data`.
 

@@ -49,24 +49,32 @@ class Streams:
         return stream
 
     def take(self, count: int) -> bool:
-        """Bytes came, on whichever stream; False when the peer was not allowed to send them."""
-        return self._window.take(count)
+        """Bytes came, on whichever stream; False when the peer was not allowed to send them.
 
-    def give(self, count: int) -> None:
-        """Bytes were consumed that no stream's window counts, or not any more."""
+        The connection's window is given back at once: what is held is bounded by the streams' own windows. If it
+        followed what is read, streams that nobody reads would use it up, and all others would stand still with them.
+        """
+        allowed = self._window.take(count)
         increment = self._window.give(count)
         if increment:
             self._outgoing.control(window_update(0, increment))
+        return allowed
 
     def credit(self, stream_id: int, count: int) -> None:
-        """Bytes of a stream were consumed; those of one that is over were given back at its end."""
+        """Bytes of a stream were consumed."""
         stream = self.open.get(stream_id)
-        if stream is None:
-            return
-        increment = stream.receiving.give(count)
+        if stream is not None:
+            self._tell(stream, stream.receiving.give(count))
+
+    def extend(self, stream_id: int, count: int) -> None:
+        """The peer may send `count` bytes on a stream, beyond its window if need be."""
+        stream = self.open.get(stream_id)
+        if stream is not None:
+            self._tell(stream, stream.receiving.extend(count))
+
+    def _tell(self, stream: Stream, increment: int) -> None:
         if increment and not stream.remote_ended:
-            self._outgoing.control(window_update(stream_id, increment))
-        self.give(count)
+            self._outgoing.control(window_update(stream.id, increment))
 
     def reset(self, stream_id: int, code: ErrorCode) -> None:
         """End one at once (RFC 9113 section 5.4.2), open or not."""
@@ -85,8 +93,6 @@ class Streams:
         stream = self.open.pop(stream_id, None)
         if stream is not None:
             stream.pending = None
-            if stream.receiving.owed:
-                self.give(stream.receiving.owed)
 
     def ended(self, stream: Stream) -> None:
         """We have sent END_STREAM. A peer that goes on sending is told that nobody listens (section 8.1)."""

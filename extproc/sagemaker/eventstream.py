@@ -34,6 +34,8 @@ _CRC = Struct(">I")
 _OVERHEAD = _PRELUDE.size + _CRC.size
 # A peer that sends ever new headers must not grow our memory.
 _CACHED_HEADERS = 16
+# What has been read is kept up to so many bytes, to be dropped with the next piece: most pieces are small.
+_RETAINED_BYTES = 65_536
 
 
 class EventStreamFault(Exception):
@@ -187,7 +189,7 @@ class Decoder:
                     self._check_prelude(total, length, checksum)
                     self._needed = total
                     if len(buffer) - begin < total:
-                        return
+                        break
                 message = bytes(buffer[begin : begin + total])
                 # A CRC-32 goes on where another stopped: that of the first 8 bytes is already known to be right.
                 if crc32(message[8:-4], checksum) != _CRC.unpack_from(message, total - 4)[0]:
@@ -198,6 +200,10 @@ class Decoder:
                 self._start = begin + total
                 self._needed = _PRELUDE.size
                 yield Frame(headers, message[split:-4])
+            if self._start > _RETAINED_BYTES:
+                # What a large piece needed is not kept until the next one comes.
+                del buffer[: self._start]
+                self._start = 0
         except EventStreamFault as fault:
             self._fault = fault
             raise

@@ -6,9 +6,9 @@ import pytest
 
 from extproc import cli
 from extproc.cli.gateway import TRANSPORTS
-from extproc.config.load import ConfigurationError
-from extproc.config.problem import Code, Problem
-from extproc.edge import logs, server, worker
+from extproc.edge import end_with, loading, logs, memory, server, worker
+from extproc.edge.loading import NotLoaded
+from extproc.edge.trail.keys import KeyUnusable
 from extproc.edge.worker import WorkerSettings
 
 
@@ -17,14 +17,24 @@ def served(monkeypatch):
     """What the command would serve, given instead of served; an exception put in it is raised."""
     calls = []
 
-    async def serve(settings):
+    async def serve(runtime, settings):
         if calls:
             raise calls[0]
-        calls.append(settings)
+        calls.append((runtime, settings))
         return 7
 
+    def begin(policy_config, copy, **settings):
+        return lambda: (policy_config, copy, *settings.values())
+
+    def end_with_(parent):
+        assert not loaded
+        calls.append(OSError(f"parent {parent}"))
+
+    loaded = []
     monkeypatch.setattr(worker, "serve", serve)
-    monkeypatch.setattr(worker, "end_with", lambda parent: calls.append(OSError(f"parent {parent}")))
+    monkeypatch.setattr(memory, "bound", lambda: loaded.append("memory"))
+    monkeypatch.setattr(loading, "begin", begin)
+    monkeypatch.setattr(end_with, "end_with", end_with_)
     monkeypatch.setattr(logs, "configure", lambda **_: None)
     return calls
 
@@ -38,22 +48,24 @@ def test_options_are_taken(served):
     """Each option reaches the worker."""
     options = ["--fail-mode", "allow", "--writer", "w0.12", "--drain-seconds", "60", "--copy", "/run/c"]
     assert run(*options, "--ticket-key", "/run/k", "--observations", "/run/o") == 7
-    paths = (Path("/run/c"), Path("/run/k"), Path("/run/o"))
-    assert served == [WorkerSettings(Path("c.yaml"), "unix:/run/w.sock", True, "w0.12", 60.0, *paths)]
+    paths = (Path("/run/k"), Path("/run/o"))
+    runtime = Path("c.yaml"), Path("/run/c"), True, "w0.12"
+    assert served == [(runtime, WorkerSettings("unix:/run/w.sock", "w0.12", 60.0, *paths))]
 
 
 @pytest.mark.parametrize("transport", server.TRANSPORTS)
 def test_the_carrier_can_be_chosen(served, transport):
     """Any that the server knows, and no other."""
     assert run("--transport", transport) == 7
-    assert served[0].transport == transport
+    assert served[0][1].transport == transport
     assert server.TRANSPORTS == TRANSPORTS
 
 
 def test_defaults(served):
     """Faults refuse, the trail is w0's, ten minutes of drain, no supervisor, its own key for tickets, our HTTP/2."""
     assert run() == 7
-    assert served == [WorkerSettings(Path("c.yaml"), "unix:/run/w.sock", False, "w0", 600.0, transport="h2")]
+    runtime = Path("c.yaml"), None, False, "w0"
+    assert served == [(runtime, WorkerSettings("unix:/run/w.sock", "w0", 600.0, transport="h2"))]
 
 
 @pytest.mark.parametrize(
@@ -69,7 +81,7 @@ def test_defaults(served):
 def test_forms_of_an_address(served, text, address):
     """As gRPC takes them."""
     run(address=text)
-    assert served[0].address == address
+    assert served[0][1].address == address
 
 
 @pytest.mark.parametrize(
@@ -96,15 +108,23 @@ def test_wrong_options_are_refused(served, capsys, options, told):
     assert served == []
 
 
-@pytest.mark.parametrize(
-    "error",
-    [OSError("cannot listen on x"), ConfigurationError([Problem(Code.SYNTAX, (), "cannot be read")], "c.yaml")],
-)
+@pytest.mark.parametrize("error", [OSError("cannot listen on x"), KeyUnusable("no key")])
 def test_what_keeps_it_from_serving_is_told(served, capsys, error):
     """Exit 2 and the error's own text."""
     served.append(error)
     assert run() == 2
     assert capsys.readouterr().err == f"kt: {error}\n"
+
+
+def test_a_configuration_that_cannot_be_used(served, monkeypatch, capsys):
+    """Exit 2; whoever has read it has said why."""
+
+    def refused():
+        raise NotLoaded(2)
+
+    monkeypatch.setattr(loading, "begin", lambda *_, **__: refused)
+    assert run() == 2
+    assert (served, capsys.readouterr().err) == ([], "")
 
 
 def test_under_a_supervisor_it_first_binds_itself_to_it(served, capsys):

@@ -21,7 +21,7 @@ from extproc.config.sinks import (
 )
 
 if TYPE_CHECKING:
-    from extproc.config.sinks import SinkSettings
+    from extproc.config.sink_settings import SinkSettings
 
 LOGS, HOOK = "https://otel.example.com/v1/logs", "https://audit.example.com/ingest?tenant=7"
 

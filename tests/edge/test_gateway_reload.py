@@ -61,7 +61,7 @@ def test_a_reload_changes_targets_and_lets_the_old_ones_go_later(gateway):
 
         await gateway.until(known)
         assert await stage.models() == ["m-north"]
-        copies = [path.name for path in stage.gateway._directory.glob("policy-config.*")]
+        copies = [path.name for path in stage.gateway._directory.glob("policy-config.*.yaml")]
         assert copies == ["policy-config.3.yaml"]
 
     assert gateway.play(scene)[0] == 0
@@ -130,7 +130,7 @@ def test_a_reload_that_fails_leaves_everything_as_it_was(gateway, monkeypatch, t
         assert len(stage.pool._alive) == 1
         assert await gateway.until(stage.models) == ["m-east"]
         await gateway.until(lambda: '"west"' not in (stage.gateway._directory / "cds.json").read_text())
-        assert len(list(stage.gateway._directory.glob("policy-config.*"))) == 1
+        assert sorted(path.suffix for path in stage.gateway._directory.glob("policy-config.*")) == [".runtime", ".yaml"]
         os.kill(os.getpid(), signal.SIGHUP)
         await stage.event("configuration reloaded")
         assert await gateway.until(stage.models) == ["m-west"]

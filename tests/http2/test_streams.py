@@ -19,16 +19,27 @@ def updates(http2, outgoing):
     ]
 
 
-def test_consumed_bytes_are_given_back_on_both_windows(http2):
-    """Of the stream and of the connection, each when half of it was consumed."""
+def test_the_connections_window_does_not_wait_for_readers(http2):
+    """It is given back as bytes come, that of a stream when they are consumed; each when it is half of the window."""
     streams, outgoing = made()
     stream = streams.create(1, None)
-    assert streams.take(100)
+    assert streams.take(60)
+    assert updates(http2, outgoing) == []
+    assert streams.take(40)
     assert stream.receiving.take(100)
+    assert updates(http2, outgoing) == [(0, 100)]
     streams.credit(1, 60)
     assert updates(http2, outgoing) == [(1, 60)]
-    streams.credit(1, 40)
-    assert updates(http2, outgoing) == [(0, 100)]
+
+
+def test_room_for_a_message_that_is_longer_than_the_window(http2):
+    """The peer is told of what it lacks for it, and of nothing when it lacks nothing."""
+    streams, outgoing = made()
+    streams.create(1, None)
+    streams.extend(1, 100)
+    streams.extend(1, 250)
+    streams.extend(3, 250)
+    assert updates(http2, outgoing) == [(1, 150)]
 
 
 def test_a_peer_that_has_ended_its_half_needs_no_window(http2):
@@ -40,19 +51,6 @@ def test_a_peer_that_has_ended_its_half_needs_no_window(http2):
     stream.remote_ended = True
     streams.credit(1, 100)
     assert updates(http2, outgoing) == [(0, 100)]
-
-
-def test_what_nobody_will_read_is_given_back_at_the_end(http2):
-    """Or resets would use the connection's window up; a reader that comes too late gives nothing twice."""
-    streams, outgoing = made()
-    stream = streams.create(1, None)
-    assert streams.take(100)
-    assert stream.receiving.take(100)
-    streams.drop(1)
-    assert updates(http2, outgoing) == [(0, 100)]
-    streams.credit(1, 100)
-    assert updates(http2, outgoing) == []
-    assert streams._window.owed == 0
 
 
 def test_one_that_we_end_first_is_remembered_for_a_while(http2):

@@ -13,8 +13,11 @@ from extproc.http2.status import HEAD, Status, trailers, trailers_only
 from extproc.record import fault
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from extproc.http2.connection import Connection
     from extproc.http2.limits import Limits
+    from extproc.http2.room import Room
 
 
 class Carrier(Protocol):
@@ -22,6 +25,8 @@ class Carrier(Protocol):
 
     connection: Connection
     limits: Limits
+    # For large messages, of all connections.
+    room: Room
     # Bytes of messages that no handler has read yet, whole or not, of all its calls.
     holding: int
 
@@ -54,9 +59,12 @@ class Call:
         "_gone",
         "_holding",
         "_inbox",
+        "_large",
         "_method",
         "_owed",
+        "_patience",
         "_progress",
+        "_reading",
         "_started",
         "_task",
         "_timer",
@@ -87,6 +95,11 @@ class Call:
         self._cancelled = False
         self._verdict: tuple[Status, str] | None = None
         loop = asyncio.get_running_loop()
+        # Whether the handler waits for a message; whether it has asked for room for a large one, or works on it; and
+        # the end of patience with the peer: with a large message that does not come whole, or with its answer's pace.
+        self._reading = False
+        self._large = False
+        self._patience: asyncio.TimerHandle | None = None
         self._timer = None if timeout is None else loop.call_later(timeout, self._late)
         self._task = loop.create_task(self._run())
 
@@ -99,19 +112,21 @@ class Call:
 
     async def read(self) -> Message:
         """The next message, or EOF."""
+        self._done_with_large()
         inbox = self._inbox
-        while not inbox:
-            if self._ended:
+        if not inbox:
+            self._reading = True
+            self._let_in()
+            while not (inbox or self._ended):
+                await self._wait()
+            self._reading = False
+            if not inbox:
                 return EOF
-            await self._wait()
         message, owed = inbox.popleft()
         carrier = self._carrier
         held = len(message) + PREFIX_BYTES
         self._holding -= held
         carrier.holding -= held
-        if not inbox:
-            owed += self._owed
-            self._owed = 0
         carrier.connection.credit(self.id, owed)
         carrier.flush()
         return self._method.decode(message)
@@ -123,6 +138,7 @@ class Call:
             PeerLeft: there is nobody to send it to.
         """
         data = prefixed(self._method.encode(message))
+        del message
         while self._blocked:  # A write that was cancelled has left the rest of its message.
             await self._wait()
         if self._gone:
@@ -133,6 +149,9 @@ class Call:
             connection.send_headers(self.id, HEAD)
         self._blocked = not connection.send_data(self.id, data)
         self._carrier.flush()
+        if self._large and self._blocked and not self._reading and self._patience is None:
+            # A peer that takes nothing must not keep other calls from their messages for ever.
+            self._be_patient(self._carrier.limits.stall_seconds, self._done_with_large)
         while self._blocked:
             await self._wait()
 
@@ -178,6 +197,7 @@ class Call:
     def _finish(self, status: Status, details: str) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        self._done_with_large()
         carrier = self._carrier
         carrier.holding -= self._holding
         if not self._gone:
@@ -185,6 +205,43 @@ class Call:
             carrier.connection.send_trailers(self.id, block)
             carrier.flush()
         carrier.ended(self)
+
+    # Large messages. Room for one is asked for only while the handler waits for it, so that it is surely worked on as
+    # soon as it is whole: a call that stands still never keeps others from theirs.
+
+    def _let_in(self) -> None:
+        """See to it that the message that is arriving can come whole."""
+        carrier, assembler = self._carrier, self._assembler
+        if not assembler.missing:
+            return
+        if assembler.needed <= carrier.limits.stream_window or self._patience is not None:
+            carrier.connection.extend(self.id, assembler.missing)
+            carrier.flush()
+        elif not self._large:
+            self._large = True
+            carrier.room.ask(self, assembler.needed)
+
+    def admitted(self) -> None:
+        """There is room for the message that is arriving."""
+        self._be_patient(self._carrier.limits.large_seconds, self._overdue)
+        self._let_in()
+
+    def _done_with_large(self) -> None:
+        if self._large:
+            self._large = False
+            self._no_patience()
+            self._carrier.room.leave(self)
+
+    def _be_patient(self, seconds: float, then: Callable[[], None]) -> None:
+        self._patience = asyncio.get_running_loop().call_later(seconds, then)
+
+    def _no_patience(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+    def _overdue(self) -> None:
+        self.end(Status.RESOURCE_EXHAUSTED, "a message that does not come whole")
 
     # The connection's side.
 
@@ -213,10 +270,9 @@ class Call:
                 self._inbox.append((message, 0))
             self._inbox.append((messages[-1], self._owed - held))
             self._owed = held
-        elif self._owed and not self._inbox:
-            # A message may be longer than the window: what of it has come is given back, if nothing else waits.
-            carrier.connection.credit(self.id, self._owed)
-            self._owed = 0
+            self._no_patience()
+        elif self._reading:
+            self._let_in()
         if ended:
             self._ended = True
         if messages or ended:

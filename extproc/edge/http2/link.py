@@ -17,6 +17,7 @@ from extproc.http2.status import NOT_GRPC, Status, trailers_only
 if TYPE_CHECKING:
     from extproc.edge.transport import Method
     from extproc.http2.limits import Limits
+    from extproc.http2.room import Room
 
 # From here on the socket's buffer is full: messages wait where they are, not in it. Several answers of usual size.
 HIGH_WATER_BYTES = 1024 * 1024
@@ -35,9 +36,12 @@ _SECONDS = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1
 class Link(asyncio.Protocol):
     """The peer may be anybody who can connect: nothing that it sends raises, or takes more than `limits` allow."""
 
-    def __init__(self, methods: Mapping[bytes, Method], limits: Limits, on_end: Callable[[Link], None]) -> None:
+    def __init__(
+        self, methods: Mapping[bytes, Method], limits: Limits, room: Room, on_end: Callable[[Link], None]
+    ) -> None:
         self._methods = methods
         self.limits = limits
+        self.room = room
         self._on_end = on_end
         self._loop = asyncio.get_running_loop()
         self.connection = Connection(limits, self._loop.time())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from extproc.edge.http2.health import Health
 from extproc.edge.http2.link import Link
+from extproc.http2.room import Room
 
 if TYPE_CHECKING:
     from extproc.edge.transport import Method
@@ -35,6 +36,7 @@ class Http2Transport:
     def __init__(self, methods: Iterable[Method], address: str, *, limits: Limits) -> None:
         given = tuple(methods)
         self._limits = limits
+        self._room = Room(limits.max_large_bytes)
         self._health = Health({method.service for method in given})
         self._methods = {
             f"/{method.service}/{method.name}".encode(): method for method in (*given, *self._health.methods)
@@ -83,7 +85,7 @@ class Http2Transport:
         # One may have been accepted already when the listening socket was closed.
         if self._stopping or len(self._links) >= MAX_CONNECTIONS:
             return _Refused()
-        link = Link(self._methods, self._limits, self._links.discard)
+        link = Link(self._methods, self._limits, self._room, self._links.discard)
         self._links.add(link)
         return link
 

@@ -11,10 +11,7 @@ from extproc import __version__
 from extproc.audit.body import NONCE_BYTES
 from extproc.audit.evidence import EvidenceSettings
 from extproc.edge.trail import keys
-from extproc.edge.trail.keeper import TrailKeeper
 from extproc.edge.trail.keys import KeyUnusable
-from extproc.edge.trail.sinks import build_sinks
-from extproc.edge.trail.sinks.sink import Unusable
 from extproc.edge.trail.writer import Trail
 
 if TYPE_CHECKING:
@@ -24,6 +21,7 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
     from extproc.config.runtime import AuditSettings, Runtime
+    from extproc.edge.trail.keeper import TrailKeeper
     from extproc.edge.trail.sinks.sink import Sink
 
 # How often a worker looks whether its supervisor has found the trail down.
@@ -83,6 +81,9 @@ class Auditing:
         # Who has a supervisor leaves the keeping to it.
         self._keeper: TrailKeeper | None = None
         if settings.enabled and settings.path is not None and not supervisor:
+            # What delivers the trail (urllib3, the sinks) is only for who keeps it: 3 MiB.
+            from extproc.edge.trail.keeper import TrailKeeper  # noqa: PLC0415 - see above
+
             self._keeper = TrailKeeper(settings, settings.path, self.trail, _sinks(settings, environ), down)
 
     async def open(self) -> None:
@@ -136,6 +137,9 @@ class _Sign:
 
 
 def _sinks(settings: AuditSettings, environ: Mapping[str, str]) -> tuple[Sink, ...]:
+    from extproc.edge.trail.sinks import build_sinks  # noqa: PLC0415 - as for the keeper
+    from extproc.edge.trail.sinks.sink import Unusable  # noqa: PLC0415 - the same
+
     try:
         return build_sinks(settings.sinks, environ)
     except Unusable as error:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from extproc.audit.segment import Segment
-    from extproc.config.sinks import SinkSettings
+    from extproc.config.sink_settings import SinkSettings
     from extproc.edge.trail.piece import Piece
     from extproc.edge.trail.watch import Seen
 

@@ -83,6 +83,34 @@ class Peer:
         return [int.from_bytes(payload[4:8], "big") for kind, _, _, payload in self.heard if kind == 7]
 
 
+class Sender:
+    """A peer that sends as much as it may, and no more."""
+
+    def __init__(self, peer, stream_id, data, window):
+        self.peer, self.stream_id, self.room = peer, stream_id, window
+        self.data, self.sent = data, 0
+
+    def send(self):
+        """What the window lets through."""
+        while part := self.data[self.sent : self.sent + min(self.room, 16_384)]:
+            self.sent, self.room = self.sent + len(part), self.room - len(part)
+            self.peer.send(frame(0, 0, self.stream_id, part))
+
+    async def until_still(self):
+        """Go on until nothing more is given back: a PING is answered after all that came before it."""
+        before = -1
+        while before < self.sent:
+            before = self.sent
+            self.send()
+            await self.answered()
+
+    async def answered(self):
+        """Take what comes before the answer to a PING."""
+        self.peer.send(frame(6, 0, 0, bytes(8)))
+        while (heard := await self.peer.next())[0] != 6:
+            self.room += int.from_bytes(heard[3], "big") if heard[0] == 8 and heard[2] == self.stream_id else 0
+
+
 class Service:
     """Handlers that tell of their ends."""
 
@@ -93,6 +121,7 @@ class Service:
     def methods(self):
         """An echo, one that waits before it reads, one that writes without end, one that cannot be ended; a unary."""
         streams = {"Stream": self.echo, "Later": self.later, "Writer": self.writer, "Stubborn": self.stubborn}
+        streams["Holding"] = self.holding
         return (
             *(Method("a.B", name, self.counted(handler), bytes, bytes) for name, handler in streams.items()),
             Method("a.B", "Unary", self.unary, bytes, bytes, unary=True),
@@ -118,6 +147,12 @@ class Service:
 
     async def later(self, context):
         """The same, once it may go on."""
+        await self.go_on.wait()
+        await self.echo(context)
+
+    async def holding(self, context):
+        """Read one message, and work on it until it may go on."""
+        await context.read()
         await self.go_on.wait()
         await self.echo(context)
 
@@ -177,4 +212,5 @@ def http2(tmp_path):
             result = asyncio.run(main())
         return result, logged
 
-    return SimpleNamespace(run=run, frame=frame, message=message, head=head, until=until, PREFACE=PREFACE)
+    kit = {"frame": frame, "message": message, "head": head, "until": until, "PREFACE": PREFACE, "Sender": Sender}
+    return SimpleNamespace(run=run, **kit)

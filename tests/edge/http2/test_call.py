@@ -6,8 +6,6 @@ import pytest
 
 from extproc.http2.status import Status
 
-MIB = 2**20
-
 
 @pytest.mark.parametrize(
     ("sent", "end", "status"),
@@ -57,48 +55,133 @@ def test_a_message_in_pieces(http2):
     assert http2.run(play)[0] == http2.message(b"abc") + http2.message() + http2.message(b"de")
 
 
+WIDE = {"settings": b"\0\x04\x7f\xff\xff\xff"}
+
+
+async def opened(connect, http2):
+    """A peer that takes whatever it is sent."""
+    peer = await connect(**WIDE)
+    peer.send(http2.frame(8, 0, 0, b"\x7f\xff\0\0"))
+    return peer
+
+
 def test_a_reader_that_is_slow_slows_its_peer(http2):
-    """One message and the window after it are taken, and the rest when they are read; a longer message comes whole."""
-    window, length = 100_000, 350_000
+    """The window is taken and nothing beyond it; once the handler reads, messages come however long they are."""
+    window, data = 100_000, http2.message(bytes(350_000)) * 3
 
     async def play(connect, service, _):
-        peer = await connect(settings=b"\0\x04\0\xff\xff\xff")
-        peer.send(http2.frame(8, 0, 0, b"\0\xff\xff\xff"))
+        peer = await opened(connect, http2)
         peer.open(1, path=b"/a.B/Later")
         await http2.until(lambda: service.open == 1)
-        room, sent, data = window, 0, http2.message(bytes(length)) * 3
-        rooms = []
-
-        async def answers(kind):
-            nonlocal room
-            while (heard := await peer.next())[0] != kind:
-                room += int.from_bytes(heard[3], "big") if heard[0] == 8 and heard[2] == 1 else 0
-
-        # As much as it may, asking with a PING whether it may more; until nothing is given back any more.
-        while room:
-            part = data[sent : sent + min(room, 16_384)]
-            sent, room = sent + len(part), room - len(part)
-            peer.send(http2.frame(0, 0, 1, part), http2.frame(6, 0, 0, bytes(8)))
-            await answers(6)
-        rooms.append(sent)
+        sender = http2.Sender(peer, 1, data, window)
+        await sender.until_still()
+        unread = sender.sent
         service.go_on.set()
-        await answers(1)
-        while sent < len(data):
-            part = data[sent : sent + min(room, 16_384)]
-            if part:
-                sent, room = sent + len(part), room - len(part)
-                peer.send(http2.frame(0, 0, 1, part))
-            else:
-                heard = await peer.next()
-                room += int.from_bytes(heard[3], "big") if heard[0] == 8 and heard[2] == 1 else 0
+        while sender.sent < len(data):
+            await sender.until_still()
         peer.send(http2.frame(0, 1, 1))
         await peer.trailers()
-        got = b"".join(payload for kind, _, _, payload in peer.heard if kind == 0)
-        return rooms, got == data
+        return unread, b"".join(payload for kind, _, _, payload in peer.heard if kind == 0)
 
-    (rooms, whole), _ = http2.run(play, stream_window=window, max_message_bytes=length)
-    assert length < rooms[0] <= length + 5 + window
-    assert whole
+    (unread, got), _ = http2.run(play, stream_window=window, max_message_bytes=350_000)
+    assert unread == window
+    assert got == data
+
+
+def test_a_message_as_long_as_the_window_needs_no_room(http2):
+    """Also after others were read of which the peer was not told yet."""
+    window = 100_000
+    data = http2.message(bytes(20_000)) + http2.message(bytes(window - 5)) * 2
+
+    async def play(connect, _, carrier):
+        peer = await opened(connect, http2)
+        peer.open(1)
+        sender = http2.Sender(peer, 1, data, window)
+        while sender.sent < len(data):
+            await sender.until_still()
+        return carrier._room.used
+
+    used, _ = http2.run(play, stream_window=window, max_large_bytes=1)
+    assert used == 0
+
+
+def test_large_messages_take_turns(http2):
+    """Two do not fit together: the second comes when the first one's handler has answered it."""
+    window, data = 100_000, http2.message(bytes(350_000))
+
+    async def play(connect, service, carrier):
+        peer = await opened(connect, http2)
+        senders = []
+        for stream_id in (1, 3):
+            peer.open(stream_id, path=b"/a.B/Holding")
+            senders.append(http2.Sender(peer, stream_id, data, window))
+        for sender in senders:
+            await sender.until_still()
+        await senders[0].until_still()
+        before = [sender.sent for sender in senders], carrier._room.used, carrier._room.waiting
+        service.go_on.set()
+        while senders[1].sent < len(data):
+            await senders[1].until_still()
+        return before, carrier._room.waiting
+
+    (before, waiting), _ = http2.run(play, stream_window=window, max_large_bytes=600_000)
+    assert before == ([len(data), window], len(data), 1)
+    assert waiting == 0
+
+
+def test_calls_that_stand_still_do_not_keep_others_from_theirs(http2):
+    """As many as fill the connection's window and the room for large messages, all unread: one more is served."""
+    window, data = 10_000, http2.message(bytes(50_000))
+
+    async def play(connect, service, carrier):
+        peer = await opened(connect, http2)
+        for stream_id in range(3, 43, 2):
+            peer.open(stream_id, path=b"/a.B/Later")
+            await http2.Sender(peer, stream_id, data, window).until_still()
+        peer.open(43)
+        sender = http2.Sender(peer, 43, data, window)
+        while sender.sent < len(data):
+            await sender.until_still()
+        [link] = carrier._links
+        return service.open, link.holding, carrier._room.waiting
+
+    found, _ = http2.run(play, stream_window=window, connection_window=100_000, max_large_bytes=60_000)
+    assert found == (21, 20 * window, 0)
+
+
+@pytest.mark.parametrize("how", ["reset", "end"])
+def test_a_call_that_ends_leaves_its_place(http2, how):
+    """Whether it had its room or waited for it: the next large message is let in."""
+    window, data = 10_000, http2.message(bytes(50_000))
+
+    async def play(connect, _, carrier):
+        peer = await opened(connect, http2)
+        for stream_id in (1, 3, 5):
+            peer.open(stream_id)
+            sender = http2.Sender(peer, stream_id, data, window)
+            sender.data = data[:20_000] if stream_id < 5 else data
+            await sender.until_still()
+        before = carrier._room.used, carrier._room.waiting
+        for stream_id in (3, 1):
+            peer.send(http2.frame(3, 0, stream_id, b"\0\0\0\x08") if how == "reset" else http2.frame(0, 1, stream_id))
+        while sender.sent < len(data):
+            await sender.until_still()
+        return before
+
+    before, _ = http2.run(play, stream_window=window, max_large_bytes=60_000)
+    assert before == (50_005, 2)
+
+
+def test_a_large_message_that_does_not_come_whole(http2):
+    """Ends its call: others wait for its room."""
+
+    async def play(connect, _, carrier):
+        peer = await opened(connect, http2)
+        peer.open(1, http2.message(bytes(50_000))[:5_000])
+        return *await peer.trailers(), carrier._room.used
+
+    found, _ = http2.run(play, stream_window=10_000, large_seconds=0.01)
+    assert found == (Status.RESOURCE_EXHAUSTED, "a message that does not come whole", 0)
 
 
 @pytest.mark.parametrize(
@@ -171,3 +254,24 @@ def test_handlers_end_with_the_process(http2):
 
     (told, open_), _ = http2.run(play)
     assert (told[0], open_) == (Status.UNAVAILABLE, 0)
+
+
+def test_a_peer_that_takes_no_answers_does_not_keep_others_from_their_messages(http2):
+    """A handler keeps its message's room while its answer goes out, but not for ever."""
+    window, data = 10_000, http2.message(bytes(50_000))
+
+    async def play(connect, _, carrier):
+        peer = await connect(settings=b"\0\x04\0\0\0\0")
+        for stream_id in (1, 3, 5):
+            peer.open(stream_id)
+            sender = http2.Sender(peer, stream_id, data, window)
+            while sender.sent < len(data):
+                await sender.until_still()
+                # A peer that asks without a pause is sent away (limits.pings).
+                await asyncio.sleep(0.005)
+        await http2.until(lambda: not carrier._room.used)
+        [link] = carrier._links
+        return link.holding, link.connection.streams
+
+    found, _ = http2.run(play, stream_window=window, max_large_bytes=60_000, stall_seconds=0.01)
+    assert found == (0, 3)

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from extproc.audit.chain import Chain
 from extproc.audit.segment import parse
-from extproc.config.sinks import SinkSettings
+from extproc.config.sink_settings import SinkSettings
 from extproc.edge.trail import delivery, shipper, writer
 from extproc.edge.trail.sinks.sink import Undelivered
 from extproc.record import timestamp

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from extproc.audit.segment import Segment
-from extproc.config.sinks import SinkSettings
+from extproc.config.sink_settings import SinkSettings
 from extproc.edge.trail.backlog import Backlog
 from extproc.edge.trail.piece import Piece
 from extproc.edge.trail.watch import Growth, Seen

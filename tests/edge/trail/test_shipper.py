@@ -169,7 +169,7 @@ def test_a_trail_that_cannot_be_read_fails_in_the_end(trail, directory, ship):
 PROGRAM = """
 import os, random, signal, sys, time
 from pathlib import Path
-from extproc.config.sinks import SinkSettings
+from extproc.config.sink_settings import SinkSettings
 from extproc.edge.trail import delivery, shipper
 delivery.SAVE_SECONDS = shipper.POLL_SECONDS = 0.005
 class Sink:

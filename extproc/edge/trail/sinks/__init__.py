@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from extproc.config.sinks import OtlpSettings, S3Settings, SinkSettings, StdoutSettings, WebhookSettings
+from extproc.config.sink_settings import OtlpSettings, S3Settings, SinkSettings, StdoutSettings, WebhookSettings
 from extproc.edge.trail.sinks.otlp import Otlp
 from extproc.edge.trail.sinks.s3 import S3
 from extproc.edge.trail.sinks.sink import Sink, Unusable

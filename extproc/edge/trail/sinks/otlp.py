@@ -20,7 +20,7 @@ from extproc.edge.trail.sinks.http import Poster
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from extproc.config.sinks import OtlpSettings
+    from extproc.config.sink_settings import OtlpSettings
     from extproc.edge.trail.piece import Piece
 
 # What closes the request behind its records, and how many of those are made at a stretch: about 0.5 ms.

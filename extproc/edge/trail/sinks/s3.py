@@ -19,7 +19,7 @@ from extproc.edge.trail.sinks.sink import Undelivered
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from extproc.config.sinks import S3Settings
+    from extproc.config.sink_settings import S3Settings
     from extproc.edge.trail.piece import Piece
 
 _READ = 1_048_576

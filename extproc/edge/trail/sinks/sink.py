@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from extproc.config.sinks import SinkSettings
+    from extproc.config.sink_settings import SinkSettings
     from extproc.edge.trail.piece import Piece
 
 

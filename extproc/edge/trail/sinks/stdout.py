@@ -12,7 +12,7 @@ from extproc.edge.trail.sinks.sink import Undelivered
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from extproc.config.sinks import StdoutSettings
+    from extproc.config.sink_settings import StdoutSettings
     from extproc.edge.trail.piece import Piece
 
 # As much as Linux's pipes take at once by default; what a slow reader has not taken yet waits here, not in memory.

@@ -13,7 +13,7 @@ from extproc.edge.trail.sinks.http import Poster
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from extproc.config.sinks import WebhookSettings
+    from extproc.config.sink_settings import WebhookSettings
     from extproc.edge.trail.piece import Piece
 
 

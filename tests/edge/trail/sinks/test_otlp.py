@@ -9,7 +9,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.logs.v1 import logs_pb2
 from structlog.testing import capture_logs
 
-from extproc.config.sinks import OtlpSettings
+from extproc.config.sink_settings import OtlpSettings
 from extproc.edge.trail.piece import read
 from extproc.edge.trail.sinks.otlp import Otlp, log_record
 from extproc.edge.trail.sinks.sink import Undelivered

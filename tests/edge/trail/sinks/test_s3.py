@@ -13,7 +13,7 @@ from moto.server import ThreadedMotoServer
 from structlog.testing import capture_logs
 from werkzeug.serving import WSGIRequestHandler
 
-from extproc.config.sinks import S3Settings
+from extproc.config.sink_settings import S3Settings
 from extproc.edge.trail import cursor
 from extproc.edge.trail.piece import read
 from extproc.edge.trail.shipper import Shipper
@@ -296,7 +296,7 @@ def test_a_larger_object_than_is_offered_counts_too(trail, directory, store, sin
 KILLED = """
 import os, sys, time
 from pathlib import Path
-from extproc.config.sinks import S3Settings
+from extproc.config.sink_settings import S3Settings
 from extproc.edge.trail import cursor
 from extproc.edge.trail.shipper import Shipper
 from extproc.edge.trail.sinks import build_sinks

@@ -3,7 +3,7 @@
 import pytest
 
 from extproc.config import sinks
-from extproc.config.sinks import OtlpSettings, S3Settings, SinkSettings, StdoutSettings, WebhookSettings
+from extproc.config.sink_settings import OtlpSettings, S3Settings, SinkSettings, StdoutSettings, WebhookSettings
 from extproc.edge.trail.sinks import SINKS, build_sinks
 from extproc.edge.trail.sinks.otlp import Otlp
 from extproc.edge.trail.sinks.s3 import S3

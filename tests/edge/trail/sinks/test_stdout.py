@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from extproc.config.sinks import StdoutSettings
+from extproc.config.sink_settings import StdoutSettings
 from extproc.edge.trail.piece import read
 from extproc.edge.trail.sinks import stdout
 from extproc.edge.trail.sinks.sink import Undelivered

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from extproc.config.sinks import WebhookSettings
+from extproc.config.sink_settings import WebhookSettings
 from extproc.edge.trail.piece import read
 from extproc.edge.trail.sinks.sink import Undelivered
 from extproc.edge.trail.sinks.webhook import Webhook, signature
