@@ -101,9 +101,8 @@ class ExternalProcessor:
                 if isinstance(event, ResponseHeaders):
                     self._corrections.learn(event.outcomes, runtime.targets, time.time())
                     self._budget.note(event.outcomes, time.time())
-                # It may have a megabyte, and the next may be long in coming.
-                del message
                 await conversation.take(event)
+                # It may have a megabyte, and the next may be long in coming.
                 del event
         except PeerLeft:
             # Envoy reset the stream while it was being written to: the client left.
