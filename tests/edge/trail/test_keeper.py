@@ -169,10 +169,11 @@ def test_a_directory_that_is_gone_is_told_once(place):
     """The keeper goes on, and sees it when it is back."""
     hidden = place.directory.with_name("hidden")
 
-    async def play():
+    async def play(logged):
         worker = place.open("w0")
         place.directory.rename(hidden)
         place.keeper.start()
+        await place.until(lambda: logged)
         await asyncio.sleep(0.05)
         hidden.rename(place.directory)
         await place.until(lambda: worker.chain in place.heads())
@@ -180,7 +181,7 @@ def test_a_directory_that_is_gone_is_told_once(place):
         await place.keeper.stop()
 
     with capture_logs() as logged:
-        asyncio.run(play())
+        asyncio.run(play(logged))
     assert [line["event"] for line in logged] == ["the audit trail cannot be looked at"]
 
 
