@@ -25,12 +25,14 @@ local CALLERS = {
 }
 local OVERLOADED = { overloaded = true, ratelimiterror = true, rate_limit_error = true }
 
--- What is said of a stream that failed: the status that it amounts to, in the terms in which attempt.lua judges answers.
+-- What is said of a stream that failed: the status that it amounts to, in the terms in which attempt.lua judges answers;
+-- lines "name: value", as it reads them.
 local function failed(status, error_type, original, code)
-  return { verdict = "failed", status = status, error_type = error_type, original_status = original, error_code = code }
+  return "status: " .. status .. "\nerror_type: " .. error_type .. "\n"
+    .. (original and "original_status: " .. original .. "\n" or "") .. (code and "error_code: " .. code .. "\n" or "")
 end
 
-local CONTENT = { verdict = "content" }
+local CONTENT, WAITING = "content", "waiting"
 local BROKEN = failed(502, "BrokenStream")
 local NOTHING = failed(502, "NoContent")
 
@@ -152,7 +154,7 @@ local function framed(bytes, ended)
     if not found and header(block, ":event-type") == "PayloadPart" then
       words = words .. string.sub(bytes, at + 12 + headers, at + size - 5)
       found = said(words, false)
-      if found and found.verdict == "failed" then return found end
+      if found and found ~= CONTENT then return found end
     end
     at = at + size
   end
@@ -175,7 +177,7 @@ function envoy_on_response(handle)
   local is_framed = string.sub(kind, 1, #FRAMED) == FRAMED
   local streamed = is_framed or string.sub(kind, 1, 17) == "text/event-stream"
   if headers:get(":status") ~= "200" or not streamed then return end
-  handle:streamInfo():dynamicMetadata():set(FIRST, "said", { verdict = "waiting" })
+  handle:streamInfo():dynamicMetadata():set(FIRST, "said", WAITING)
   local bytes, chunks = "", 0
   for chunk in handle:bodyChunks() do
     if chunk:length() > 0 then

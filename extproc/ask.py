@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 # Where the route looks for the order of targets, and attempt.lua for what each attempt must carry.
 PLAN = "kt.plan"
 ATTEMPTS = "kt.attempts"
+# What an attempt holds beside its headers; attempt.lua says what each is for.
+NO_HEADERS = frozenset({"again", "body", "ticket", "whole"})
 # The router's own total comes after ours, so that a stream that is out of time ends with an error event, not a reset.
 GRACE_SECONDS = 5.0
 
@@ -176,7 +178,12 @@ def _signed(
                     **sticky.header(target, session, stream=stream),
                 },
             )
-        planned: dict[str, object] = {**attempt, **({"again": "1"} if target.retry_model_timeouts else {})}
+        planned: dict[str, object] = {
+            **attempt,
+            **({"again": "1"} if target.retry_model_timeouts else {}),
+            # Even of one that cannot stream, where the client wants a stream.
+            **({} if call.stream else {"whole": "1"}),
+        }
         if tickets is not None:
             planned["ticket"] = tickets.issue(
                 target, attempt, payload_hash=payload_hash, credentials=keys, clock=ahead, now=now, expires=expires
@@ -211,7 +218,6 @@ def _signed(
                 "priority_groups": [{"name": target.id} for target in targets],
                 "attempt_ms": round(1000 * longest),
                 "limits_ms": {t.id: round(1000 * t.timeout_seconds) for t in targets if t.timeout_seconds < longest},
-                **({} if call.stream else {"whole": True}),
                 **_triggers(routing),
             },
             ATTEMPTS: attempts,

@@ -67,7 +67,7 @@ class EnvoyProcess:
         binary: see `envoy_binary.find_envoy`.
         directory: private, holds the rendered documents, envoy.log and whatever the bootstrap names.
         admin: the Unix socket that the bootstrap names.
-        concurrency: worker threads; None is one per core.
+        concurrency: worker threads.
         on_exit: called with the exit status when Envoy ends without having been asked to.
     """
 
@@ -77,7 +77,7 @@ class EnvoyProcess:
         directory: Path,
         admin: Path,
         *,
-        concurrency: int | None = None,
+        concurrency: int,
         log_level: str = "warning",
         on_exit: Callable[[int], None] | None = None,
     ) -> None:
@@ -111,8 +111,7 @@ class EnvoyProcess:
         arguments += ["--disable-hot-restart", "--log-level", self._log_level, "--log-path", str(self.log)]
         # Access log lines are read by the supervisor to audit what no worker saw; 10 s by default.
         arguments += ["--file-flush-interval-msec", "200"]
-        if self._concurrency is not None:
-            arguments += ["--concurrency", str(self._concurrency)]
+        arguments += ["--concurrency", str(self._concurrency)]
         self._stopping = False
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,

@@ -36,16 +36,23 @@ class Wanted:
 
 
 class Front:
-    """One Envoy, run in `directory`, in front of the workers whose sockets `sockets()` names at the time."""
+    """One Envoy of so many threads, run in `directory`, for the workers whose sockets `sockets()` names at the time."""
 
     def __init__(
-        self, binary: Path, listen: Address, directory: Path, sockets: Callable[[], Sequence[str]], wanted: Wanted
+        self,
+        binary: Path,
+        listen: Address,
+        directory: Path,
+        sockets: Callable[[], Sequence[str]],
+        wanted: Wanted,
+        *,
+        threads: int,
     ) -> None:
         self._listen = listen
         self._directory = directory
         self._sockets = sockets
         self._admin = directory / "admin.sock"
-        self.envoy = EnvoyProcess(binary, directory, self._admin, on_exit=self._on_exit)
+        self.envoy = EnvoyProcess(binary, directory, self._admin, concurrency=threads, on_exit=self._on_exit)
         self._trap = Address()
         self._applying = asyncio.Lock()
         self._outdated = asyncio.Event()

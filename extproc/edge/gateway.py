@@ -82,7 +82,12 @@ class Gateway:
         self._retiring: list[tuple[Target, ...]] = []
         self._pool = WorkerPool(settings.workers, directory, self._on_workers)
         wanted = Wanted(self._runtime.targets, self._runtime.limits)
-        self._front = Front(settings.envoy, settings.listen, directory, lambda: self._pool.sockets, wanted)
+        # Envoy has less to do than the workers, and of what it does fewer threads do more at a time: with one on two
+        # cores an exchange costs it a fifth less than with two (measured).
+        threads = (settings.workers + 1) // 2
+        self._front = Front(
+            settings.envoy, settings.listen, directory, lambda: self._pool.sockets, wanted, threads=threads
+        )
         self._auditing = Auditing(self._runtime, SUPERVISOR, os.environ, down=directory / AUDIT_DOWN)
         self._unaudited = UnauditedLog(
             self._front.access_log, self._auditing.trail, self._runtime.named, self._front.reopen_logs

@@ -29,8 +29,12 @@ if TYPE_CHECKING:
 
 # The key under which Envoy files the attributes it was asked for.
 ATTRIBUTES = "envoy.filters.http.ext_proc"
-# The namespace in which attempt.lua leaves what each attempt brought.
+# Where attempt.lua leaves what each attempt brought, and finds what each must carry. Of one attempt all is one text of
+# lines "name: value": as structures, they cost a multiple at each copy that Envoy, Lua and we make.
 OUTCOMES = "kt.outcomes"
+ATTEMPTS = "kt.attempts"
+# Bodies that are a target's own.
+BODIES = "kt.bodies"
 
 # Which field of ProcessingResponse answers which event.
 _ANSWERS: Mapping[type[Event], str] = {
@@ -71,7 +75,7 @@ def decode(message: pb.ProcessingRequest) -> Event:
     if kind == "response_headers":
         head = message.response_headers
         attributes = _attributes(message)
-        attempts = _number(attributes, "upstream.request_attempt_count")
+        attempts = _count(attributes, "upstream.request_attempt_count")
         outcomes = _outcomes(message.metadata_context.filter_metadata)
         return ResponseHeaders(
             _headers(head),
@@ -125,7 +129,7 @@ def _replace(message: pb.ProcessingResponse, action: Replace, event: Event) -> p
     length = ("content-length", str(len(action.body)))
     _mutate(common.header_mutation, (*action.set_headers, length), action.remove_headers)
     if action.metadata:
-        _fill(message.dynamic_metadata.fields, action.metadata)
+        _fill(message.dynamic_metadata.fields, {**action.metadata, **_attempts(action.metadata.get(ATTEMPTS, {}))})
         # Ignored by Envoy without a header mutation in the same answer; content-length above is one.
         common.clear_route_cache = True
     return message
@@ -212,7 +216,7 @@ def _text(fields: Mapping[str, Value], name: str) -> str:
     return fields[name].string_value if name in fields else ""
 
 
-def _number(fields: Mapping[str, Value], name: str) -> int:
+def _count(fields: Mapping[str, Value], name: str) -> int:
     """An unsigned attribute: Envoy tells such a one as a number or, past what a double holds, as text."""
     if name not in fields:
         return 0
@@ -220,31 +224,49 @@ def _number(fields: Mapping[str, Value], name: str) -> int:
     return int(value.number_value or float(value.string_value or 0))
 
 
+def _attempts(planned: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
+    bodies = {target: fields["body"] for target, fields in planned.items() if "body" in fields}
+    texts = {
+        target: _lines({**fields, "body": "1"} if target in bodies else fields) for target, fields in planned.items()
+    }
+    return {ATTEMPTS: texts, **({BODIES: bodies} if bodies else {})}
+
+
+def _lines(fields: Mapping[str, str]) -> str:
+    text = "".join([f"{name}: {value}\n" for name, value in fields.items()])
+    if text.count("\n") != len(fields):
+        # It would be read as another header.
+        raise UnexpectedMessage("a planned header of more than one line")
+    return text
+
+
 def _outcomes(metadata: Mapping[str, Struct]) -> tuple[AttemptOutcome, ...]:
     if OUTCOMES not in metadata:
         return ()
     fields = metadata[OUTCOMES].fields
-    return tuple(_outcome(entry.struct_value) for _, entry in sorted(fields.items(), key=lambda item: int(item[0])))
+    return tuple(_outcome(entry) for _, entry in sorted(fields.items(), key=lambda item: int(item[0])))
 
 
-def _outcome(told: Struct) -> AttemptOutcome:
-    fields = told.fields
+def _outcome(entry: Value) -> AttemptOutcome:
+    told = dict(line.split(": ", 1) for line in entry.string_value.split("\n") if line)
+    status = int(_number(told, "status") or 0)
+    elapsed, original = _number(told, "elapsed_ms"), _number(told, "original_status")
     return AttemptOutcome(
-        target=fields["target"].string_value,
-        status=int(fields["status"].number_value),
-        error_type=fields["error_type"].string_value,
-        date=fields["date"].string_value,
-        credentials=fields["credentials"].string_value,
-        elapsed=fields["elapsed_ms"].number_value / 1000 if "elapsed_ms" in fields else None,
-        original_status=_whole_number(told, "original_status"),
-        error_code=fields["error_code"].string_value,
-        retry_after=fields["retry_after"].number_value,
+        target=told.get("target", ""),
+        status=status,
+        error_type=told.get("error_type", ""),
+        date=told.get("date", ""),
+        credentials=told.get("credentials", ""),
+        elapsed=None if elapsed is None else elapsed / 1000,
+        original_status=None if original is None else int(original),
+        error_code=told.get("error_code", ""),
+        retry_after=_number(told, "retry_after") or 0.0,
         # Of one that brought no answer nothing more is told.
-        retriable=fields["retriable"].bool_value or not fields["status"].number_value,
+        retriable="retriable" in told or not status,
     )
 
 
-def _whole_number(struct: Struct, name: str) -> int | None:
-    number = struct.fields[name].number_value if name in struct.fields else math.nan
+def _number(told: Mapping[str, str], name: str) -> float | None:
     # Digits without an end are infinite to Lua.
-    return int(number) if math.isfinite(number) else None
+    number = float(told.get(name, math.nan))
+    return number if math.isfinite(number) else None

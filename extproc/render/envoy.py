@@ -93,7 +93,7 @@ def _upstreams(
         clusters = order_clusters(settings, targets, version, together)
         return _Upstreams(clusters, ordered_routes(settings, targets, limits), [])
     routes = route_configuration(settings, targets, limits)
-    clusters = [*target_clusters(settings, targets), nobody_cluster(settings)]
+    clusters = [*target_clusters(settings, targets), nobody_cluster()]
     return _Upstreams(clusters, routes, [trap_listener(settings)])
 
 

@@ -15,6 +15,7 @@ HEALTH_PATH = "/healthz"
 NAME = "envoy.filters.http.ext_proc"
 PLAN = "kt.plan"
 ATTEMPTS = "kt.attempts"
+BODIES = "kt.bodies"
 OUTCOMES = "kt.outcomes"
 AUDIT = "kt.audit"
 
@@ -122,7 +123,7 @@ def _processor(settings: Settings) -> Document:
             "request_attributes": list(REQUEST_ATTRIBUTES),
             "response_attributes": list(RESPONSE_ATTRIBUTES),
             "metadata_options": {
-                "receiving_namespaces": {"untyped": [PLAN, ATTEMPTS, AUDIT]},
+                "receiving_namespaces": {"untyped": [PLAN, ATTEMPTS, BODIES, AUDIT]},
                 "forwarding_namespaces": {"untyped": [OUTCOMES]},
             },
             "mutation_rules": {"disallow_all": True, "allow_expression": {"regex": allowed}},

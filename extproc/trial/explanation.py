@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from extproc.ask import ATTEMPTS, ask
+from extproc.ask import ATTEMPTS, NO_HEADERS, ask
 from extproc.errors import GatewayError
 from extproc.policies.verdict import Phase
 from extproc.record import ExchangeRecord
@@ -135,7 +135,7 @@ def _attempt(target: Target, asked: Asked) -> Attempt:
     attempts: Mapping[str, Mapping[str, str]] = asked.metadata[ATTEMPTS]
     attempt = attempts[target.id]
     body = attempt["body"].encode() if "body" in attempt else asked.body
-    headers = {name: value for name, value in attempt.items() if name != "body" and not name.startswith(":")}
+    headers = {name: value for name, value in attempt.items() if name not in NO_HEADERS and not name.startswith(":")}
     path, host = attempt[":path"], attempt[":authority"]
     canonical = ""
     if signed := _SIGNED.search(headers["authorization"]):

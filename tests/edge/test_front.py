@@ -23,7 +23,7 @@ def target(name, host="a.example"):
 class Actor:
     """An EnvoyProcess that does what the test says: `troubles` are raised one by one."""
 
-    def __init__(self, *_, on_exit):
+    def __init__(self, *_, on_exit, **__):
         self.on_exit, self.pid, self.troubles, self.told, self.busy, self.stops = on_exit, 4711, [], [], 0, 0
 
     async def _take(self, what, documents):
@@ -61,7 +61,8 @@ def scene(tmp_path, monkeypatch):
         async def main():
             workers = ["/w0.sock"]
             made = Front(
-                tmp_path, Address("127.0.0.1", 1), tmp_path, lambda: workers, Wanted((target("east"),), Limits())
+                *(tmp_path, Address("127.0.0.1", 1), tmp_path, lambda: workers, Wanted((target("east"),), Limits())),
+                threads=1,
             )
             tasks = [asyncio.create_task(made.keep_told()), asyncio.create_task(made.keep_running())]
             try:

@@ -1,6 +1,5 @@
 """Our subset of ext_proc's messages, held against Envoy's own definitions (envoy-data-plane), in both directions."""
 
-import math
 import warnings
 
 import pytest
@@ -70,25 +69,11 @@ def test_request_headers_arrive_lower_case_joined_and_with_the_peer():
 
 def test_response_headers_arrive_with_cluster_attempts_and_outcomes():
     """Attributes and the outcomes that attempt.lua left in metadata become fields of the event, in order."""
-    zero = well_known.Value(number_value=0.0)
-    outcomes = {
-        number: well_known.Value(
-            struct_value=well_known.Struct(
-                fields={
-                    "target": string(target),
-                    "status": well_known.Value(number_value=status),
-                    "error_type": string(kind),
-                    **({"date": string("Tue, 15 Nov 2033 08:12:31 GMT")} if target == "east" else {}),
-                    **({"credentials": string("f00d")} if target == "east" else {}),
-                    **({"error_code": string("NO_CAPACITY")} if target == "east" else {}),
-                    **(dict.fromkeys(("original_status", "retry_after"), zero) if target == "east" else {}),
-                    **({"retriable": well_known.Value(bool_value=True)} if target == "east" else {}),
-                    **({"elapsed_ms": well_known.Value(number_value=250.0)} if target == "west" else {}),
-                }
-            )
-        )
-        for number, target, status, kind in (("2", "west", 200.0, ""), ("1", "east", 400.0, "ThrottlingException"))
-    }
+    east = (
+        "target: east\nstatus: 400\nerror_type: ThrottlingException\ndate: Tue, 15 Nov 2033 08:12:31 GMT\n"
+        "credentials: f00d\nerror_code: NO_CAPACITY\noriginal_status: 0\nretry_after: 0\nretriable: true\n"
+    )
+    outcomes = {"2": string("target: west\nstatus: 200\nelapsed_ms: 250\n"), "1": string(east)}
     message = envoy.ProcessingRequest(
         response_headers=envoy.HttpHeaders(headers=header_map((":status", b"200"))),
         metadata_context=core.Metadata(filter_metadata={wire.OUTCOMES: well_known.Struct(fields=outcomes)}),
@@ -119,11 +104,10 @@ def test_response_headers_arrive_with_cluster_attempts_and_outcomes():
     )
 
 
-@pytest.mark.parametrize(("number", "status"), [(503.0, 503), (0.0, 0), (math.inf, None), (math.nan, None)])
+@pytest.mark.parametrize(("number", "status"), [("503", 503), ("0", 0), ("inf", None), ("nan", None)])
 def test_a_containers_status_may_be_no_number_of_ours(number, status):
     """Digits without an end in an error's body are no status, and nothing fails for them."""
-    fields = {"target": string("west"), "original_status": well_known.Value(number_value=number)}
-    outcome = well_known.Value(struct_value=well_known.Struct(fields=fields))
+    outcome = string(f"target: west\nstatus: 424\noriginal_status: {number}\n")
     message = envoy.ProcessingRequest(
         response_headers=envoy.HttpHeaders(headers=header_map((":status", b"424"))),
         metadata_context=core.Metadata(filter_metadata={wire.OUTCOMES: well_known.Struct(fields={"1": outcome})}),
@@ -133,7 +117,7 @@ def test_a_containers_status_may_be_no_number_of_ours(number, status):
 
 def test_an_attempt_that_was_never_sent_is_not_counted():
     """The router counts one that attempt.lua ended at once: nothing was to be tried any more."""
-    outcome = well_known.Value(struct_value=well_known.Struct(fields={"target": string("west")}))
+    outcome = string("target: west\nstatus: 0\nbegan: 1764000000000\n")
     message = envoy.ProcessingRequest(
         response_headers=envoy.HttpHeaders(headers=header_map((":status", b"504"))),
         metadata_context=core.Metadata(filter_metadata={wire.OUTCOMES: well_known.Struct(fields={"1": outcome})}),
@@ -195,11 +179,23 @@ def test_a_replaced_body_carries_its_length_and_clears_the_route():
 
 
 def test_metadata_is_a_struct_of_namespaces():
-    """The plan and the attempts travel as dynamic metadata, one struct per namespace."""
-    action = Replace(b"", metadata={"kt.attempts": {"west": {":path": "/endpoints/e/invocations"}}})
+    """The plan and the attempts travel as dynamic metadata, one struct per namespace, an attempt as one text."""
+    attempts = {"west": {":path": "/endpoints/e/invocations", "content-length": "5"}, "own": {"body": '"a\nb"'}}
+    action = Replace(b"", metadata={"kt.plan": {"attempt_ms": 60_000}, "kt.attempts": attempts})
     fields = sent(action, RequestBody(b"")).dynamic_metadata.fields
-    attempt = fields["kt.attempts"].struct_value.fields["west"].struct_value.fields
-    assert attempt[":path"].string_value == "/endpoints/e/invocations"
+    assert fields["kt.plan"].struct_value.fields["attempt_ms"].number_value == 60_000
+    told = fields["kt.attempts"].struct_value.fields
+    assert told["west"].string_value == ":path: /endpoints/e/invocations\ncontent-length: 5\n"
+    assert told["own"].string_value == "body: 1\n"
+    assert list(fields["kt.bodies"].struct_value.fields) == ["own"]
+    assert fields["kt.bodies"].struct_value.fields["own"].string_value == '"a\nb"'
+
+
+@pytest.mark.parametrize("attempt", [{"x-a": "1\nauthorization: forged"}, {"x-a\nx-b": "1"}])
+def test_no_header_of_an_attempt_can_hold_another(attempt):
+    """A line break in a planned header is refused: it would begin a header that nobody has signed."""
+    with pytest.raises(wire.UnexpectedMessage, match="more than one line"):
+        sent(Replace(b"", metadata={"kt.attempts": {"west": attempt}}), RequestBody(b""))
 
 
 def test_an_immediate_response_has_status_headers_body_and_details():

@@ -51,6 +51,11 @@ def set_headers(mutation: pb.HeaderMutation, headers: dict[str, str]) -> None:
         option.header.key, option.header.raw_value = name, value.encode()
 
 
+def lines(fields: dict[str, object]) -> str:
+    """What is said of one attempt, as attempt.lua reads it."""
+    return "".join(f"{name}: {value}\n" for name, value in fields.items())
+
+
 @dataclass
 class Reply:
     """What the client got."""
@@ -83,6 +88,7 @@ class Rig:
         self.more_plan: dict[str, object] = {}
         self.tickets: dict[str, str] = {}
         self.again: set[str] = set()
+        self.whole = False
         self.limits: dict[str, int] = {}
         self.request_headers: dict[str, str] = {}
         self.hooks = {
@@ -108,7 +114,7 @@ class Rig:
             worker.messages.clear()
         self.plan = list(self.upstreams)
         self.bodies, self.request_headers, self.tickets, self.more_plan = {}, {}, {}, {}
-        self.again = set()
+        self.again, self.whole = set(), False
         self.hooks["resign"] = lambda _: PermissionError("no ticket is good")
 
     def call(self, awaitable):
@@ -190,15 +196,18 @@ class Rig:
         set_headers(common.header_mutation, {**defaults, **self.request_headers})
         attempts: dict[str, dict[str, object]] = {name: self.attempt(name, body) for name in self.plan}
         for name, text in self.bodies.items():
-            attempts[name] |= {"body": text, "content-length": str(len(text.encode()))}
+            attempts[name] |= {"body": "1", "content-length": str(len(text.encode()))}
         for name in set(self.tickets) & set(self.plan):
             attempts[name]["ticket"] = self.tickets[name]
         for name in self.again:
             attempts[name]["again"] = "1"
+        for name in self.plan if self.whole else ():
+            attempts[name]["whole"] = "1"
         attempt_ms = int(self.request_headers.get("x-envoy-upstream-rq-per-try-timeout-ms", 60_000))
         plan = {"priority_groups": [{"name": name} for name in self.plan], "attempt_ms": attempt_ms, **self.more_plan}
         plan["limits_ms"] = self.limits
-        answer.dynamic_metadata.update({"kt.plan": plan, "kt.attempts": attempts})
+        texts = {name: lines(fields) for name, fields in attempts.items()}
+        answer.dynamic_metadata.update({"kt.plan": plan, "kt.attempts": texts, "kt.bodies": self.bodies})
         return answer
 
     def raw(self, data: bytes, *, timeout: float = 20.0) -> Reply:
@@ -247,10 +256,16 @@ class Rig:
         messages = [message for worker in self.workers for message in worker.seen("response_headers")]
         fields = messages[-1].metadata_context.filter_metadata["kt.outcomes"]
         entries = dict(fields)
-        attempts = [dict(entries[key]) for key in sorted(entries, key=int)]
-        # When an attempt began is attempt.lua's own affair, and how long it took is never the same twice.
-        times = ("began", "elapsed_ms", "retriable")
-        return [{name: value for name, value in attempt.items() if name not in times} for attempt in attempts]
+        attempts = [dict(line.split(": ", 1) for line in entries[key].splitlines()) for key in sorted(entries, key=int)]
+        numbers = {"status", "original_status", "retry_after"}
+        # Some are attempt.lua's own affair, and how long an attempt took is never the same twice.
+        for attempt in attempts:
+            for name in ("began", "elapsed_ms", "retriable", "whole"):
+                attempt.pop(name, None)
+        return [
+            {name: float(value) if name in numbers else value for name, value in attempt.items()}
+            for attempt in attempts
+        ]
 
     def attributes(self) -> dict[str, object]:
         """The attributes of the last answer's head."""

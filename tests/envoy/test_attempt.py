@@ -266,7 +266,15 @@ def test_a_target_may_have_a_body_of_its_own(pair, size):
 
 
 @pytest.mark.parametrize(
-    "attempts", [{}, {"elsewhere": {"authorization": "x"}}, {"east": {"authorization": {"not": "text"}}}]
+    "attempts",
+    [
+        {},
+        {"elsewhere": "authorization: x\n"},
+        {"east": {"authorization": "no text"}},
+        {"east": ""},
+        {"east": ":path: /unsigned\n"},
+        {"east": "authorization: a body that is not there\nbody: 1\n"},
+    ],
 )
 def test_an_unplanned_target_is_never_reached(pair, attempts):
     """A target for which the worker signed nothing usable gets no request, and the client a refusal."""

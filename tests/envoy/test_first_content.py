@@ -249,19 +249,20 @@ def test_many_streams_at_once_fail_over(pair):
     assert {(reply.status, reply.body) for reply in pair.posts(50)} == {(200, part(ROLE) + GOOD)}
 
 
-def test_what_the_headers_wait_for_need_not_answer(rig):
-    """While Envoy drains, nobody listens there: refused is as good as answered."""
+def test_what_the_headers_wait_for_may_answer(rig):
+    """The call that is made to wait cannot reach anybody; answered it is as good."""
     east, west = rig.upstream("east"), rig.upstream("west")
     east.answer = rig.answer(headers=FRAMES, pieces=(exception("ModelStreamError"),))
     west.answer = rig.answer(headers=FRAMES, pieces=(GOOD,))
 
-    def refuse(document):
+    def answer(document):
         (cluster,) = (each for each in document["static_resources"]["clusters"] if each["name"] == "kt.nobody")
+        (trap,) = (each for each in document["static_resources"]["listeners"] if each["name"] == "kt.trap")
         (endpoint,) = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"]
-        # Nobody listens there, and never did.
-        endpoint["endpoint"]["address"]["socket_address"]["port_value"] = 9
+        assert endpoint["endpoint"]["address"] == {"pipe": {"path": "/dev/null/nobody"}}
+        endpoint["endpoint"]["address"] = trap["address"]
 
-    rig.start(mutate=refuse)
+    rig.start(mutate=answer)
     assert {reply.body for reply in rig.posts(20)} == {GOOD}
 
 

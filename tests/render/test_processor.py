@@ -44,7 +44,7 @@ def test_retries_stand_where_envoy_reads_them(processor):
 def test_namespaces_are_listed(processor):
     """Unlisted namespaces would be dropped without a word."""
     options = processor["metadata_options"]
-    assert options["receiving_namespaces"]["untyped"] == ["kt.plan", "kt.attempts", "kt.audit"]
+    assert options["receiving_namespaces"]["untyped"] == ["kt.plan", "kt.attempts", "kt.bodies", "kt.audit"]
     assert options["forwarding_namespaces"]["untyped"] == ["kt.outcomes"]
 
 
