@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from extproc.edge import logs
 from extproc.edge.trail.batch import AuditFailed, Item, documents, outcomes, tell
-from extproc.edge.trail.disk import open_disk
+from extproc.edge.trail.disk import library, open_disk
 from extproc.edge.trail.in_loop import FLUSH_SECONDS, InLoop
 from extproc.edge.trail.keys import KeyUnusable
 from extproc.edge.trail.session import Session
@@ -110,6 +110,9 @@ class Trail:
     def start(self) -> None:
         """Open the trail; one that cannot be opened is `failed`, and tried again. Blocks for a moment."""
         if self._directory is not None:
+            if self._settings.immutable:
+                # Here, where nobody waits: it takes as long as twenty exchanges.
+                library()
             self._commit([])
             self._thread = threading.Thread(target=self._run, name="audit trail", daemon=True)
             self._thread.start()

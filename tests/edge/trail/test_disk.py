@@ -117,6 +117,17 @@ def test_a_sync_that_fails_is_told(monkeypatch):
     asyncio.run(refuse())
 
 
+def test_another_system_has_no_library_for_it(monkeypatch):
+    """Then there is no disk either, and a thread syncs."""
+    monkeypatch.setitem(sys.modules, "caio", None)
+
+    async def play():
+        return disk.open_disk(asyncio.get_running_loop())
+
+    assert disk.library() is None
+    assert asyncio.run(play()) is None
+
+
 @pytest.mark.parametrize("error", [OSError(errno.ENOSYS, "no such call"), SystemError("not permitted")])
 def test_where_the_kernel_has_none_for_us_there_is_none(monkeypatch, error):
     """A container may forbid the calls, and another system has none."""
