@@ -25,13 +25,18 @@ class NotLoaded(Exception):
         self.status = status
 
 
+def compiled(copy: Path) -> Path:
+    """Where a copy's runtime stands, for workers of the same program (see config/portable.py)."""
+    return copy.with_suffix(".runtime")
+
+
 def begin(policy_config: Path, copy: Path | None, *, fail_open: bool, writer: str) -> Callable[[], Runtime]:
     """Begin to load `policy_config`, or the copy of it that a supervisor has accepted; a function that awaits the end.
 
     That raises:
         NotLoaded: see there.
     """
-    if copy is not None and (ready := copy.with_suffix(".runtime")).exists():
+    if copy is not None and (ready := compiled(copy)).exists():
         return lambda: _accepted(ready) or _loaded(_start(policy_config, copy, fail_open=fail_open, writer=writer))
     # Beside what this process has to import meanwhile.
     process = _start(policy_config, copy, fail_open=fail_open, writer=writer)

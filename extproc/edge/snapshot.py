@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from extproc.config import portable
 from extproc.config.document import MAX_BYTES
 from extproc.config.load import ConfigurationError, inspect
+from extproc.edge.loading import compiled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,11 +44,6 @@ class Snapshot:
         """Remove the copy: nobody loads it any more."""
         self.copy.unlink(missing_ok=True)
         compiled(self.copy).unlink(missing_ok=True)
-
-
-def compiled(copy: Path) -> Path:
-    """Where a copy's runtime stands, for workers of the same program (see config/portable.py)."""
-    return copy.with_suffix(".runtime")
 
 
 def read(original: Path) -> Content:

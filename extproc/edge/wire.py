@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from extproc._pb import ext_proc_pb2 as pb
 from extproc.actions import Action, BodyMode, Continue, HeaderList, Release, Replace, Respond
+from extproc.ask import ATTEMPTS
 from extproc.events import (
     AttemptOutcome,
     Event,
@@ -29,10 +30,9 @@ if TYPE_CHECKING:
 
 # The key under which Envoy files the attributes it was asked for.
 ATTRIBUTES = "envoy.filters.http.ext_proc"
-# Where attempt.lua leaves what each attempt brought, and finds what each must carry. Of one attempt all is one text of
-# lines "name: value": as structures, they cost a multiple at each copy that Envoy, Lua and we make.
+# Where attempt.lua leaves what each attempt brought; what each must carry it finds in ATTEMPTS. Of one attempt all is
+# one text of lines "name: value": as structures, they cost a multiple at each copy that Envoy, Lua and we make.
 OUTCOMES = "kt.outcomes"
-ATTEMPTS = "kt.attempts"
 # Bodies that are a target's own.
 BODIES = "kt.bodies"
 

@@ -39,10 +39,13 @@ def _sizes(call: Call) -> list[int]:
     if call.kind != "chat":
         return [-(-_bytes(text) // BYTES_PER_TOKEN) for text in call.texts]
     document = call.document
-    plain = [message for message in document["messages"] if _is_plain(message)]
-    size = sum(_bytes(message["content"]) for message in plain)
-    if len(plain) < len(document["messages"]):
-        rest = [message for message in document["messages"] if not _is_plain(message)]
+    size, rest = 0, []
+    for message in document["messages"]:
+        if _is_plain(message):
+            size += _bytes(message["content"])
+        else:
+            rest.append(message)
+    if rest:
         size += sum(_bytes(slot.text.text) for slot in request_slots({"messages": rest}))
     for name in ("tools", "functions"):
         if document.get(name):

@@ -9,14 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from extproc.openai.text import CHOICE_STRUCTURE, CHUNK_STRUCTURE
+from extproc.openai.text import CHUNK_STRUCTURE, PART_STRUCTURE
 
 if TYPE_CHECKING:
     from extproc.openai.document import Document
 
 # What the text of a delta is called.
 _TEXTS = ("content", "reasoning_content", "reasoning")
-_PART = CHOICE_STRUCTURE | {"delta"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ def told(chunk: Document, part: Document) -> Document | None:
     """A copy of a chunk without its delta, to know its repetitions by; None if it is not to be repeated."""
     plain = all(type(value) is str or value is None or name in ("created", "choices") for name, value in chunk.items())
     quiet = all(value is None or name in ("index", "delta") for name, value in part.items())
-    if plain and quiet and chunk.keys() <= CHUNK_STRUCTURE and part.keys() <= _PART:
+    if plain and quiet and chunk.keys() <= CHUNK_STRUCTURE and part.keys() <= PART_STRUCTURE:
         return {**chunk, "choices": [{**part, "delta": None}]}
     return None
 

@@ -18,7 +18,7 @@ from extproc.openai import repetition, structure
 from extproc.openai.call import MAX_CHOICES
 from extproc.openai.delta import MAX_PLACES, Blocked, ChoiceStream, Room
 from extproc.openai.shape import is_key
-from extproc.openai.text import CHOICE_STRUCTURE, CHUNK_STRUCTURE, Key, put, strings
+from extproc.openai.text import CHUNK_STRUCTURE, PART_STRUCTURE, Key, put, strings
 from extproc.policies.verdict import Phase, Place, Text
 from extproc.sagemaker import faults
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from extproc.openai.text import Expected
     from extproc.policies.verdict import Block, Finding, Guard
 
-_PART_STRUCTURE = CHOICE_STRUCTURE | {"delta"}
 _OBJECT = "chat.completion.chunk"
 # Characters of a string outside the delta that are remembered: longer than what policies look for.
 _REMEMBERED = 512
@@ -205,7 +204,7 @@ class Relay:
             # djl-serving's rolling batch tells a failed generation so, with status 200.
             raise faults.broken_off(f"choice {number}: finish_reason error")
         choice.take_spelled_out(part)
-        for name in part.keys() - _PART_STRUCTURE:
+        for name in part.keys() - PART_STRUCTURE:
             self._judge_whole(part, name, choice)
         delta = part.get("delta")
         if not isinstance(delta, dict):

@@ -52,6 +52,7 @@ CHUNK_STRUCTURE = ANSWER_STRUCTURE | {"choices"}
 # The same text as the message's, token by token.
 SPELLED_OUT = ("logprobs", "token_ids")
 CHOICE_STRUCTURE = frozenset({"index", "finish_reason", *SPELLED_OUT})
+PART_STRUCTURE = CHOICE_STRUCTURE | {"delta"}
 
 # Of a tool's definition: what it is called and which JSON type a value has. A property's name is a key.
 _DEFINITION_NAMES = frozenset({("type",), ("function", "name"), ("name",), ("json_schema", "name"), ("custom", "name")})

@@ -48,7 +48,7 @@ class Shared(Protocol):
     def written(self, refused: Sequence[Exception | None], began: float) -> None:
         """A batch is on the trail, but for what could not be put there at all; `refused` is per document."""
 
-    def not_written(self, batch: Sequence[Item], error: OSError) -> object:
+    def not_written(self, batch: Sequence[Item], error: Exception) -> object:
         """A batch is not, and the session is given up: tell who waits. `writing` is held."""
 
     def repair(self) -> None:
@@ -97,7 +97,7 @@ class InLoop:
                     return
                 trail.writing.release()
                 trail.hand_over(batch)
-            except OSError as error:
+            except Exception as error:  # noqa: BLE001 - as in the thread: without a word everybody would wait for ever
                 self._give_up(batch, error)
         else:
             # The thread is at work: it takes this batch next.
@@ -122,16 +122,19 @@ class InLoop:
         error: OSError | None,
     ) -> None:
         """The batch is on the disk, or will never be."""
-        if error is None:
+        try:
+            if error is not None:
+                raise error  # noqa: TRY301 - one place gives up
             session.settle()
             self._trail.written(refused, began)
+        except Exception as failure:  # noqa: BLE001 - as above
+            self._give_up(batch, failure)
+        else:
             self._trail.writing.release()
             resolve(batch, outcomes(batch, refused))
-        else:
-            self._give_up(batch, error)
         self._go_on()
 
-    def _give_up(self, batch: list[Item], error: OSError) -> None:
+    def _give_up(self, batch: list[Item], error: Exception) -> None:
         self._trail.not_written(batch, error)
         self._trail.writing.release()
         self._trail.repair()

@@ -195,9 +195,10 @@ class Trail:
                 # A fault of ours in one line (orjson knows the kind only by its message), not of the trail.
                 logs.get().error("a record cannot be put on the audit trail", fault=fault(wrong))
 
-    def not_written(self, batch: Sequence[Item], error: OSError | KeyUnusable) -> list[Item]:
+    def not_written(self, batch: Sequence[Item], error: Exception) -> list[Item]:
         """A batch is not; gives back what is to be tried again. The session is given up."""
-        why = str(error) if isinstance(error, KeyUnusable) else error.strerror
+        known = str(error) if isinstance(error, KeyUnusable) else getattr(error, "strerror", None)
+        why = known or fault(error)
         if not self._broken:
             logs.get().error("audit trail not writable", directory=str(self._directory), error=why)
         self._meter.failed()

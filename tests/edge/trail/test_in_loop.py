@@ -137,6 +137,39 @@ def test_another_loop_has_the_thread(trail, tmp_path, disk):
     assert batches(tmp_path) == [[1], [2]]
 
 
+@pytest.mark.parametrize("at", ["begin", "settle"])
+def test_a_fault_of_ours_leaves_nobody_waiting(trail, tmp_path, disk, monkeypatch, at):
+    """It fails its own batch; the thread opens a new chain, and the next record is on that."""
+    healthy = getattr(trail.session, at)
+
+    def broken(*_):
+        monkeypatch.setattr(session, at, healthy)
+        raise ZeroDivisionError
+
+    session = trail.session
+    monkeypatch.setattr(session, at, broken)
+    monkeypatch.setattr(writer, "RETRY_SECONDS", 0.01)
+
+    async def play():
+        asked = ask(trail, 1)
+        await turns()
+        if disk.under_way:
+            disk.under_way.pop()(None)
+        with pytest.raises(AuditFailed):
+            await asyncio.gather(*asked)
+        while trail.failed:  # noqa: ASYNC110 - a thread's doing
+            await asyncio.sleep(0.001)
+        again = ask(trail, 2)
+        await turns()
+        disk.under_way.pop()(None)
+        await asyncio.gather(*again)
+
+    with capture_logs() as logged:
+        asyncio.run(asyncio.wait_for(play(), 30))
+    assert "ZeroDivisionError" in logged[0]["error"]
+    assert batches(tmp_path)[-1] == [2]
+
+
 def test_what_has_gathered_when_all_is_over_is_told_to_be_lost(tmp_path, disk):
     """Whoever waits hears of it, instead of waiting for ever."""
     trail = Trail(replace(AuditSettings(path=tmp_path)), "w0", {})
