@@ -36,6 +36,10 @@ local NAMED = "x-kt-target"
 -- Written by first_content.lua: what the answer begins with.
 local FIRST = "kt.first"
 local WAITING = "waiting"
+-- Read by the worker with the head of a request (enclose.lua) or of an answer: the whole body, when it is no longer than
+-- so many bytes. It is spared a message and a turn; one that is longer comes after its head.
+local ENCLOSED = "kt.enclosed"
+local MOST_ENCLOSED = 65536
 -- Who cannot be reached, which is known at once.
 local NOBODY = "kt.nobody"
 local NOBODY_MS = 1000
@@ -154,6 +158,8 @@ local function install(handle, plan, target, made)
   local begun = { target = target, status = 0, began = now_ms(handle), whole = plan.whole }
   local metadata = handle:streamInfo():dynamicMetadata()
   metadata:set(OUTCOMES, tostring(made + 1), written(begun, TOLD))
+  -- The request's, or that of an answer that was not the last.
+  metadata:set(ENCLOSED, "body", "")
 
   local headers = handle:headers()
   local stale = {}
@@ -313,7 +319,13 @@ function envoy_on_response(handle)
   local text = ""
   -- What of a whole answer has come is held until all of it has: an attempt that breaks off or stalls in it goes on to
   -- the next target, and the workers want it whole anyway.
-  if WAITS and status == 200 and begun.whole then handle:body() end
+  if WAITS and status == 200 and begun.whole then
+    local body = handle:body()
+    local length = body and body:length() or 0
+    if length > 0 and length <= MOST_ENCLOSED then
+      handle:streamInfo():dynamicMetadata():set(ENCLOSED, "body", handle:base64Escape(body:getBytes(0, length)))
+    end
+  end
   if WAITS and (status == 400 or status == 401 or status == 403 or status == 424) then
     -- Waits for the rest of the body. What was taken from the handle before is of no use afterwards.
     local body = handle:body()

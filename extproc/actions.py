@@ -32,9 +32,10 @@ class Continue:
 
 @dataclass(frozen=True, slots=True)
 class Replace:
-    """A new whole body, in answer to a BUFFERED one. content-length is set by the edge, always.
+    """A new whole body, in answer to a whole one, BUFFERED or enclosed with its head.
 
-    `metadata` is dynamic metadata by namespace; when given, the route is chosen again.
+    content-length is set by the edge, always. `metadata` is dynamic metadata by namespace; when given, the route is
+    chosen again.
     """
 
     body: bytes

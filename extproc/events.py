@@ -14,12 +14,16 @@ Headers = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class RequestHeaders:
-    """The request line and headers. `end_of_stream`: no body will follow. `count`: lines, also of the same name."""
+    """The request line and headers. `end_of_stream`: no body will follow. `count`: lines, also of the same name.
+
+    `body` is the whole body where it was small enough to be enclosed; else it comes after.
+    """
 
     headers: Headers
     end_of_stream: bool = False
     source_address: str = ""
     count: int = 0
+    body: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,8 @@ class ResponseHeaders:
     """The head of the final answer, SageMaker's or a local reply of Envoy's.
 
     `cluster` is the cluster that answered ("" for none), `attempts` how many were made, `details` Envoy's
-    RESPONSE_CODE_DETAILS ("via_upstream" when the answer is the upstream's own).
+    RESPONSE_CODE_DETAILS ("via_upstream" when the answer is the upstream's own). `body` is that of a whole answer which
+    was small enough to be enclosed; else it comes after.
     """
 
     headers: Headers
@@ -75,6 +80,7 @@ class ResponseHeaders:
     attempts: int = 0
     details: str = ""
     outcomes: tuple[AttemptOutcome, ...] = field(default=())
+    body: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,12 +21,7 @@ from extproc import record as outcomes
 from extproc.actions import Action, BodyMode, Continue, Release, Replace, Respond
 from extproc.admit import admit, audit_unavailable, too_large
 from extproc.ask import Asked, ask
-from extproc.errors import (
-    GatewayError,
-    GatewayUnavailable,
-    UpstreamFailed,
-    UpstreamTimeout,
-)
+from extproc.errors import GatewayError, GatewayUnavailable, UpstreamFailed, UpstreamTimeout
 from extproc.events import (
     Closed,
     DeadlinePassed,
@@ -167,15 +162,18 @@ class Exchange:
         admit(event, self._runtime, audit_failed=self._surroundings.audit_failed)
         self._session = sticky.parse(headers.get(sticky.HEADER, ""))
         self._client = affinity(headers.get(self._runtime.routing.sticky_header))
+        if event.body is not None:
+            return self._on_request_body(event, now)
         self._state = State.ASKING
         return (Continue(metadata=CLAIM),)
 
-    def _on_request_body(self, event: RequestBody, now: float) -> tuple[Action, ...]:
-        self.record.request_bytes = len(event.body)
-        if len(event.body) > self._runtime.limits.max_body_bytes:
+    def _on_request_body(self, event: RequestBody | RequestHeaders, now: float) -> tuple[Action, ...]:
+        body = event.body or b""
+        self.record.request_bytes = len(body)
+        if len(body) > self._runtime.limits.max_body_bytes:
             raise too_large(self._runtime.limits)
         asked = self.asked = ask(
-            event.body,
+            body,
             endpoint=ENDPOINTS[self.record.path],
             runtime=self._runtime,
             guard=self._guard,
@@ -191,7 +189,7 @@ class Exchange:
         )
         self.record.asked = now
         self._state = State.ASKED
-        return (Replace(asked.body, asked.set_headers, metadata=asked.metadata),)
+        return (Replace(asked.body, asked.set_headers, metadata={**CLAIM, **asked.metadata}),)
 
     def _on_response_headers(self, event: ResponseHeaders, now: float) -> tuple[Action, ...]:
         record, asked = self.record, self.asked
@@ -223,10 +221,10 @@ class Exchange:
         return (Continue(headers, answer.UPSTREAM_HEADERS, BodyMode.STREAMED),)
 
     def _await_whole(self, event: ResponseHeaders, now: float) -> tuple[Action, ...]:
-        if event.end_of_stream:
-            return self._on_whole(ResponseBody(b"", end_of_stream=True), now)
+        if event.end_of_stream or event.body is not None:
+            return self._on_whole(event, now)
         self._state = State.BUFFERING
-        return (Continue(self._target_header(), answer.UPSTREAM_HEADERS, BodyMode.BUFFERED),)
+        return (Continue(body_mode=BodyMode.BUFFERED),)
 
     def _await_fault(self, event: ResponseHeaders, now: float) -> tuple[Action, ...]:
         if attempts.wordless(event):
@@ -236,17 +234,18 @@ class Exchange:
             return self._on_fault(ResponseBody(b"", end_of_stream=True), now)
         return (Continue(body_mode=BodyMode.BUFFERED),)
 
-    def _on_whole(self, event: ResponseBody, now: float) -> tuple[Action, ...]:
+    def _on_whole(self, event: ResponseBody | ResponseHeaders, now: float) -> tuple[Action, ...]:
+        body = event.body or b""
         if self.asked is None or self._target is None:
             raise _broken("an answer to nothing asked")
         # Envoy holds answers to the larger of both limits: it has one buffer limit for requests and answers.
-        if len(event.body) > self._runtime.limits.max_response_bytes:
+        if len(body) > self._runtime.limits.max_response_bytes:
             raise UpstreamFailed(
                 "The model's answer is larger than this gateway passes on.", detail="max_response_bytes"
             )
-        body = answer.whole(event.body, asked=self.asked, target=self._target, guard=self._guard, record=self.record)
-        headers = answer.EVENTS if self.asked.call.stream else (("content-type", "application/json"),)
-        return self._end((Replace(body, headers),), None, now)
+        told = answer.whole(body, asked=self.asked, target=self._target, guard=self._guard, record=self.record)
+        headers = (*(answer.EVENTS if self.asked.call.stream else answer.WHOLE), *self._target_header())
+        return self._end((Replace(told, headers, answer.UPSTREAM_HEADERS),), None, now)
 
     def _on_fault(self, event: ResponseBody, _: float) -> tuple[Action, ...]:
         head = self._head

@@ -46,13 +46,12 @@ def play(*events: Event, **fields: Any) -> Playbook:
 def test_an_answer_is_served() -> None:
     """The client gets OpenAI's JSON with the target's name in a header, and none of SageMaker's headers."""
     playbook = play(*ASK).feed(answer_headers("east"))
-    (head,) = playbook.actions[-1:]
-    assert isinstance(head, Continue)
-    assert head.set_headers == (("x-kt-target", "east"),)
-    assert {"x-amzn-requestid", "content-length", "content-encoding"} <= set(head.remove_headers)
+    assert playbook.actions[-1:] == [WHOLE]
     playbook.feed(completion("TICKET", usage={"prompt_tokens": 3, "completion_tokens": 1})).ends("served")
     (answer,) = playbook.actions[-1:]
     assert isinstance(answer, Replace)
+    assert dict(answer.set_headers) == {"content-type": "application/json", "x-kt-target": "east"}
+    assert {"x-amzn-requestid", "content-length", "content-encoding"} <= set(answer.remove_headers)
     assert orjson.loads(answer.body)["choices"][0]["message"]["content"] == "[WORD_REDACTED]"
     record = playbook.exchange.record
     assert (record.target, record.response_bytes, record.verdict) == ("east", len(answer.body), "redact")
@@ -384,11 +383,11 @@ def test_a_session_is_opened_and_told() -> None:
     assert replace.metadata["kt.attempts"]["east"]["x-amzn-sagemaker-session-id"] == "NEW_SESSION"
     opened = {"x-amzn-sagemaker-new-session-id": "1f2e; Expires=2027-01-15T09:00:00Z"}
     answered = answer_headers("east")
-    playbook.feed(testing.answer_headers("east", headers={**answered.headers, **opened}))
-    (head_action,) = playbook.actions[-1:]
-    assert isinstance(head_action, Continue)
-    assert dict(head_action.set_headers)["x-sagemaker-session-id"] == "east:1f2e; Expires=2027-01-15T09:00:00Z"
-    assert set(opened) <= set(head_action.remove_headers)
+    playbook.feed(testing.answer_headers("east", headers={**answered.headers, **opened}), completion("Hello"))
+    (told,) = playbook.actions[-1:]
+    assert isinstance(told, Replace)
+    assert dict(told.set_headers)["x-sagemaker-session-id"] == "east:1f2e; Expires=2027-01-15T09:00:00Z"
+    assert set(opened) <= set(told.remove_headers)
 
 
 def test_a_session_that_is_none_is_refused() -> None:

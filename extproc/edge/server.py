@@ -202,12 +202,12 @@ class _Conversation:
             evidence.headers(event.headers, exchange.record)
         if not evidence.bodies:
             return
-        if isinstance(event, RequestBody):
+        if isinstance(event, RequestBody | RequestHeaders) and event.body is not None:
             asked = exchange.asked
             evidence.asked(event.body, None if asked is None else asked.call.document, exchange.record)
         for action in actions:
             if isinstance(action, Respond | Release) or (
-                isinstance(action, Replace) and isinstance(event, ResponseBody)
+                isinstance(action, Replace) and isinstance(event, ResponseBody | ResponseHeaders)
             ):
                 evidence.answered(action.body)
 

@@ -6,11 +6,12 @@ Source of every rule here: envoy/service/ext_proc/v3/external_processor.proto, a
 from __future__ import annotations
 
 import math
+from binascii import a2b_base64
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from extproc._pb import ext_proc_pb2 as pb
-from extproc.actions import Action, BodyMode, Continue, HeaderList, Release, Replace, Respond
+from extproc.actions import Action, BodyMode, Continue, HeaderList, Release, Replace
 from extproc.ask import ATTEMPTS
 from extproc.events import (
     AttemptOutcome,
@@ -35,6 +36,10 @@ ATTRIBUTES = "envoy.filters.http.ext_proc"
 OUTCOMES = "kt.outcomes"
 # Bodies that are a target's own.
 BODIES = "kt.bodies"
+# The body that belongs to a head, in base64, put there by enclose.lua and attempt.lua.
+ENCLOSED = "kt.enclosed"
+# What the listener puts into the head of an answer.
+ANSWER = "kt.answer"
 
 # Which field of ProcessingResponse answers which event.
 _ANSWERS: Mapping[type[Event], str] = {
@@ -71,12 +76,14 @@ def decode(message: pb.ProcessingRequest) -> Event:
             head.end_of_stream,
             source_address=_text(attributes, "source.address"),
             count=len(head.headers.headers),
+            body=_enclosed(message.metadata_context.filter_metadata),
         )
     if kind == "response_headers":
         head = message.response_headers
         attributes = _attributes(message)
         attempts = _count(attributes, "upstream.request_attempt_count")
-        outcomes = _outcomes(message.metadata_context.filter_metadata)
+        metadata = message.metadata_context.filter_metadata
+        outcomes = _outcomes(metadata)
         return ResponseHeaders(
             _headers(head),
             head.end_of_stream,
@@ -85,6 +92,7 @@ def decode(message: pb.ProcessingRequest) -> Event:
             attempts=min(attempts, len(outcomes)) if outcomes else attempts,
             details=_text(attributes, "response.code_details"),
             outcomes=outcomes,
+            body=_enclosed(metadata),
         )
     if kind == "response_trailers":
         return ResponseTrailers()
@@ -102,32 +110,36 @@ def encode(action: Action, event: Event) -> pb.ProcessingResponse:
     if isinstance(action, Continue):
         return _continue(action, event)
     message = pb.ProcessingResponse()
+    if isinstance(action, Replace):
+        return _replace(message, action, event)
     if isinstance(action, Release):
         streamed = message.response_body.response.body_mutation.streamed_response
         streamed.body = action.body
         streamed.end_of_stream = action.end_of_stream
         return message
-    if isinstance(action, Respond):
-        immediate = message.immediate_response
-        immediate.status.code = action.status
-        immediate.body = action.body
-        immediate.details = action.details
-        _mutate(immediate.headers, action.headers, ())
-        return message
-    return _replace(message, action, event)
+    immediate = message.immediate_response
+    immediate.status.code = action.status
+    immediate.body = action.body
+    immediate.details = action.details
+    immediate.headers.MergeFromString(_mutation(action.headers, ()))
+    return message
 
 
 def _replace(message: pb.ProcessingResponse, action: Replace, event: Event) -> pb.ProcessingResponse:
-    if isinstance(event, RequestBody):
-        common = message.request_body.response
-    elif isinstance(event, ResponseBody):
-        common = message.response_body.response
-    else:
+    if not isinstance(event, RequestHeaders | RequestBody | ResponseHeaders | ResponseBody) or event.body is None:
         raise UnexpectedMessage(f"a body in answer to {type(event).__name__}")
+    common: pb.CommonResponse = getattr(message, _ANSWERS[type(event)]).response
+    length = str(len(action.body))
+    if isinstance(event, RequestHeaders | ResponseHeaders):
+        # In place of what Envoy holds of the body, and will not send any more.
+        common.status = pb.CommonResponse.CONTINUE_AND_REPLACE
+        if isinstance(event, ResponseHeaders):
+            # Envoy takes the content-length away; its last filter puts it back (render/listener.py).
+            message.dynamic_metadata.fields[ANSWER].struct_value.fields["length"].string_value = length
     common.body_mutation.body = action.body
+    common.header_mutation.MergeFromString(_mutation(action.set_headers, action.remove_headers))
     # A replaced BUFFERED body whose content-length does not match is a 500.
-    length = ("content-length", str(len(action.body)))
-    _mutate(common.header_mutation, (*action.set_headers, length), action.remove_headers)
+    _set(common.header_mutation, "content-length", length)
     if action.metadata:
         _fill(message.dynamic_metadata.fields, {**action.metadata, **_attempts(action.metadata.get(ATTEMPTS, {}))})
         # Ignored by Envoy without a header mutation in the same answer; content-length above is one.
@@ -158,7 +170,7 @@ def _going_on(
     # An empty answer must name its kind too: without it the message is spurious, and Envoy answers 500.
     getattr(message, kind).SetInParent()
     if set_headers or remove:
-        _mutate(getattr(message, kind).response.header_mutation, set_headers, remove)
+        getattr(message, kind).response.header_mutation.MergeFromString(_mutation(set_headers, remove))
     if body_mode is BodyMode.STREAMED:
         message.mode_override.response_body_mode = pb.ProcessingMode.FULL_DUPLEX_STREAMED
         # Required with FULL_DUPLEX_STREAMED: trailers would otherwise overtake held text.
@@ -182,19 +194,28 @@ def _fill(fields: MutableMapping[str, Value], mapping: Mapping[str, Any]) -> Non
         elif kind is bool:
             fields[name].bool_value = value
         elif kind is list:
-            fields[name].list_value.extend(value)
+            add = fields[name].list_value.values.add
+            for item in value:
+                # Of what we tell, lists hold nothing else.
+                _fill(add().struct_value.fields, item)
         else:
             fields[name].number_value = value
 
 
-def _mutate(mutation: pb.HeaderMutation, set_headers: HeaderList, remove: tuple[str, ...]) -> None:
+@lru_cache(maxsize=256)
+def _mutation(set_headers: HeaderList, remove: tuple[str, ...]) -> bytes:
+    """A HeaderMutation, serialised: of most there are a few for each target."""
+    mutation = pb.HeaderMutation(remove_headers=remove)
     for name, value in set_headers:
-        option = mutation.set_headers.add()
-        option.append_action = _OVERWRITE
-        option.header.key = name
-        option.header.raw_value = value.encode("latin-1", "replace")
-    if remove:
-        mutation.remove_headers.extend(remove)
+        _set(mutation, name, value)
+    return mutation.SerializeToString()
+
+
+def _set(mutation: pb.HeaderMutation, name: str, value: str) -> None:
+    option = mutation.set_headers.add()
+    option.append_action = _OVERWRITE
+    option.header.key = name
+    option.header.raw_value = value.encode("latin-1", "replace")
 
 
 def _headers(message: pb.HttpHeaders) -> dict[str, str]:
@@ -244,11 +265,16 @@ def _outcomes(metadata: Mapping[str, Struct]) -> tuple[AttemptOutcome, ...]:
     if OUTCOMES not in metadata:
         return ()
     fields = metadata[OUTCOMES].fields
-    return tuple(_outcome(entry) for _, entry in sorted(fields.items(), key=lambda item: int(item[0])))
+    return tuple([_outcome(fields[number].string_value) for number in sorted(fields, key=int)])
 
 
-def _outcome(entry: Value) -> AttemptOutcome:
-    told = dict(line.split(": ", 1) for line in entry.string_value.split("\n") if line)
+def _enclosed(metadata: Mapping[str, Struct]) -> bytes | None:
+    text = metadata[ENCLOSED].fields["body"].string_value if ENCLOSED in metadata else ""
+    return a2b_base64(text) if text else None
+
+
+def _outcome(text: str) -> AttemptOutcome:
+    told = dict([line.split(": ", 1) for line in text.split("\n") if line])
     status = int(_number(told, "status") or 0)
     elapsed, original = _number(told, "elapsed_ms"), _number(told, "original_status")
     return AttemptOutcome(

@@ -2,20 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache
-from importlib.resources import files
-from pathlib import Path
-
 from extproc.render.extension import Document, extension
-
-
-@cache
-def _script(name: str) -> str:
-    # In a wheel the script lies beside this file; in a checkout it stays in envoy/, with the rest of what Envoy runs.
-    shipped = files("extproc.render") / name
-    if shipped.is_file():
-        return shipped.read_text(encoding="utf-8")
-    return (Path(__file__).parents[2] / "envoy" / name).read_text(encoding="utf-8")
+from extproc.render.script import script_filter
 
 
 def _lua_string(text: str) -> str:
@@ -30,7 +18,7 @@ def attempt_filter(target_id: str) -> Document:
 
 def first_content_filter() -> Document:
     """The Lua filter after it, which an answer passes first; without it streams go on as soon as their heads come."""
-    return _filter("kt.first_content", _script("first_content.lua"))
+    return script_filter("kt.first_content", "first_content.lua")
 
 
 def attempt_filters(*, waits: bool) -> list[Document]:
@@ -52,9 +40,4 @@ def attempt_filters(*, waits: bool) -> list[Document]:
 
 def _attempt(target: str, *, waits: bool) -> Document:
     settings = f"local TARGET = {target}\nlocal WAITS = {'true' if waits else 'false'}\n"
-    return _filter("kt.attempt", settings + _script("attempt.lua"))
-
-
-def _filter(name: str, source: str) -> Document:
-    lua = {"default_source_code": {"inline_string": source}}
-    return extension(name, "extensions.filters.http.lua.v3.Lua", lua)
+    return script_filter("kt.attempt", "attempt.lua", settings)

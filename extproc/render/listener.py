@@ -8,7 +8,8 @@ from extproc.render.access_log import access_log
 from extproc.render.extension import Document, extension, seconds
 from extproc.render.filter_state import REQUEST_ID, keep_original
 from extproc.render.local_reply import local_replies
-from extproc.render.processor import HEALTH_PATH, processor_filter
+from extproc.render.processor import ANSWER, HEALTH_PATH, processor_filter
+from extproc.render.script import script_filter
 
 if TYPE_CHECKING:
     from extproc.render.settings import Settings
@@ -80,6 +81,7 @@ def _connection_manager(settings: Settings, routes: Document) -> Document:
                         "headers": [{"name": ":path", "string_match": {"exact": HEALTH_PATH}}],
                     },
                 ),
+                script_filter("kt.enclose", "enclose.lua"),
                 processor_filter(settings),
                 extension(
                     "envoy.filters.http.router",
@@ -95,12 +97,15 @@ def _answer_headers() -> Document:
     # First in the list of filters, so last on the way back: whatever a worker leaves of AWS's headers, no
     # client sees it; and every answer has our id.
     request_id = {"header": {"key": "x-request-id", "value": f"%FILTER_STATE({REQUEST_ID}:PLAIN)%"}}
+    # Of an answer that was enclosed with its head; of any other there is none.
+    length = {"header": {"key": "content-length", "value": f"%DYNAMIC_METADATA({ANSWER}:length)%"}}
     mutations = [
         _drop("x-amz-"),
         _drop("x-amzn-"),
         _drop("x-envoy-"),
         {"remove": "x-kt-retriable"},
         {"append": {**request_id, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}},
+        {"append": {**length, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}},
     ]
     return extension(
         "envoy.filters.http.header_mutation",

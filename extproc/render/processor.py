@@ -18,6 +18,8 @@ ATTEMPTS = "kt.attempts"
 BODIES = "kt.bodies"
 OUTCOMES = "kt.outcomes"
 AUDIT = "kt.audit"
+ENCLOSED = "kt.enclosed"
+ANSWER = "kt.answer"
 
 REQUEST_ATTRIBUTES = ("source.address",)
 RESPONSE_ATTRIBUTES = ("xds.cluster_name", "upstream.request_attempt_count", "response.code_details")
@@ -123,8 +125,8 @@ def _processor(settings: Settings) -> Document:
             "request_attributes": list(REQUEST_ATTRIBUTES),
             "response_attributes": list(RESPONSE_ATTRIBUTES),
             "metadata_options": {
-                "receiving_namespaces": {"untyped": [PLAN, ATTEMPTS, BODIES, AUDIT]},
-                "forwarding_namespaces": {"untyped": [OUTCOMES]},
+                "receiving_namespaces": {"untyped": [PLAN, ATTEMPTS, BODIES, AUDIT, ANSWER]},
+                "forwarding_namespaces": {"untyped": [OUTCOMES, ENCLOSED]},
             },
             "mutation_rules": {"disallow_all": True, "allow_expression": {"regex": allowed}},
         },

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from extproc.events import RequestBody, ResponseHeaders
+from extproc.events import RequestBody, RequestHeaders, ResponseHeaders
 from extproc.record import FAILED, SERVED
 from extproc.routing.breaker import PROBE
 from extproc.routing.outcome import BROKEN_OFF, SUCCESS, kind_of
@@ -55,7 +55,8 @@ class Watch:
 
     def saw(self, event: Event, record: ExchangeRecord, now: float) -> None:
         """An event was taken, and the record is as it was left; `now` is Unix seconds."""
-        if isinstance(event, RequestBody):
+        # A small body has come with its head.
+        if isinstance(event, RequestBody | RequestHeaders):
             if record.planned and record.asked is not None:
                 self._move(record.planned[0])
                 self._probe(record)

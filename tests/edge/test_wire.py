@@ -1,5 +1,6 @@
 """Our subset of ext_proc's messages, held against Envoy's own definitions (envoy-data-plane), in both directions."""
 
+import base64
 import warnings
 
 import pytest
@@ -248,6 +249,38 @@ def test_released_bytes_are_a_streamed_response():
 def test_continue_answers_with_the_kind_that_was_asked(event, field):
     """Any other kind would be a spurious message, which Envoy answers with 500."""
     assert getattr(sent(Continue(), event), field) is not None
+
+
+def enclosed(body):
+    """What a script of ours leaves in metadata."""
+    fields = {"body": string(base64.b64encode(body).decode())}
+    return core.Metadata(filter_metadata={wire.ENCLOSED: well_known.Struct(fields=fields)})
+
+
+@pytest.mark.parametrize(
+    ("kind", "field"), [(RequestHeaders, "request_headers"), (ResponseHeaders, "response_headers")]
+)
+def test_a_body_may_come_with_its_head(kind, field):
+    """Any bytes; where a script took it back, or there never was one, it is not known yet."""
+    for body, told in ((b"\x00\xff{}", b"\x00\xff{}"), (b"", None)):
+        message = envoy.ProcessingRequest(metadata_context=enclosed(body), **{field: envoy.HttpHeaders()})
+        assert received(message) == kind({}, body=told)
+    assert received(envoy.ProcessingRequest(**{field: envoy.HttpHeaders()})).body is None
+
+
+def test_a_body_that_came_with_its_head_is_replaced_in_one_answer():
+    """Envoy drops what it holds; the length of an answer is told twice, for Envoy takes the first away."""
+    action = Replace(b"abc", (("x-kt-target", "east"),), ("date",))
+    asked, answered = sent(action, RequestHeaders({}, body=b"?")), sent(action, ResponseHeaders({}, body=b"?"))
+    for common in (asked.request_headers.response, answered.response_headers.response):
+        assert common.status == envoy.CommonResponseResponseStatus.CONTINUE_AND_REPLACE
+        assert common.body_mutation.body == b"abc"
+        headers = {option.header.key: option.header.raw_value for option in common.header_mutation.set_headers}
+        assert headers == {"x-kt-target": b"east", "content-length": b"3"}
+        assert common.header_mutation.remove_headers == ["date"]
+    assert asked.dynamic_metadata is None
+    length = answered.dynamic_metadata.fields[wire.ANSWER].struct_value.fields["length"]
+    assert length.string_value == "3"
 
 
 @pytest.mark.parametrize(("action", "event"), [(Continue(), Closed()), (Replace(b""), RequestHeaders({}))])

@@ -44,8 +44,9 @@ def test_retries_stand_where_envoy_reads_them(processor):
 def test_namespaces_are_listed(processor):
     """Unlisted namespaces would be dropped without a word."""
     options = processor["metadata_options"]
-    assert options["receiving_namespaces"]["untyped"] == ["kt.plan", "kt.attempts", "kt.bodies", "kt.audit"]
-    assert options["forwarding_namespaces"]["untyped"] == ["kt.outcomes"]
+    received = ["kt.plan", "kt.attempts", "kt.bodies", "kt.audit", "kt.answer"]
+    assert options["receiving_namespaces"]["untyped"] == received
+    assert options["forwarding_namespaces"]["untyped"] == ["kt.outcomes", "kt.enclosed"]
 
 
 @pytest.mark.parametrize(
