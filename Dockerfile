@@ -15,7 +15,7 @@ RUN --mount=type=cache,target=/var/cache/pip \
     pip download --require-hashes --only-binary :all: --dest /wheels --requirement requirements.lock
 ENV PIP_NO_INDEX=1 PIP_FIND_LINKS=/wheels
 COPY pyproject.toml README.md LICENSE ./
-COPY envoy/attempt.lua envoy/first_content.lua envoy/
+COPY envoy/attempt.lua envoy/enclose.lua envoy/first_content.lua envoy/
 COPY extproc extproc
 # Of all those files /app gets what kt-gateway itself depends on, and no pip.
 RUN pip wheel --no-deps --wheel-dir /wheels . \

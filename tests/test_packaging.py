@@ -18,6 +18,7 @@ from packaging.utils import canonicalize_name
 import extproc
 
 ROOT = Path(__file__).resolve().parent.parent
+SCRIPTS = sorted((ROOT / "envoy").glob("*.lua"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 
@@ -38,19 +39,16 @@ def test_wheel_holds_one_package_and_what_it_reads(wheel):
     names = set(wheel.namelist())
     packages = {name.split("/")[0] for name in names if ".dist-info" not in name.split("/")[0]}
     assert packages == {"extproc"}
-    assert {
-        "extproc/render/attempt.lua",
-        "extproc/render/first_content.lua",
-        "extproc/config/schema.json",
-        "extproc/py.typed",
-    } <= names
+    assert {f"extproc/render/{path.name}" for path in SCRIPTS} <= names
+    assert {"extproc/config/schema.json", "extproc/py.typed"} <= names
 
 
 def test_wheel_holds_every_source_file(wheel):
-    """Every module of the checkout is in the wheel, byte for byte, and so is the Lua filter of envoy/."""
+    """Every module of the checkout is in the wheel, byte for byte, and so are the Lua filters of envoy/."""
     for path in sorted((ROOT / "extproc").rglob("*.py")):
         assert wheel.read(path.relative_to(ROOT).as_posix()) == path.read_bytes()
-    assert wheel.read("extproc/render/attempt.lua") == (ROOT / "envoy" / "attempt.lua").read_bytes()
+    for path in SCRIPTS:
+        assert wheel.read(f"extproc/render/{path.name}") == path.read_bytes()
 
 
 def test_wheel_says_what_it_is(wheel):

@@ -101,7 +101,7 @@ def test_a_request_without_a_body_has_none(scene):
 def test_a_small_whole_answer_is_one_message(scene):
     """The client gets what the worker put in its place, with its length; nothing of the request is told again."""
 
-    def whole(message: pb.ProcessingRequest) -> pb.ProcessingResponse:
+    def whole(_: pb.ProcessingRequest) -> pb.ProcessingResponse:
         answer = pb.ProcessingResponse(response_headers=pb.HeadersResponse())
         replacing(answer.response_headers.response, NEW + b"!")
         answer.dynamic_metadata.update({"kt.answer": {"length": str(len(NEW) + 1)}})

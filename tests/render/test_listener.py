@@ -2,7 +2,7 @@
 
 
 def test_filters_are_in_order(manager):
-    """Kept first, cleaned last on the way out, probes before workers, bodies with their heads, the router at the end."""
+    """Kept first, cleaned last on the way out; probes before workers, bodies with heads; the router at the end."""
     names = [each["name"].removeprefix("envoy.filters.http.") for each in manager["http_filters"]]
     assert names == ["set_filter_state", "header_mutation", "health_check", "kt.enclose", "ext_proc", "router"]
 
