@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 BACKLOG = 512
 # Envoy has one for each of its threads and one for health checks. Beyond that many at once, the newest are closed.
 MAX_CONNECTIONS = 1_024
+# A peer that says nothing for so many seconds is probed, and is gone after so many probes without an answer, or as long
+# (in milliseconds) after what it does not acknowledge (tcp(7)). Left to itself, Linux begins after two hours.
+KEEP_ALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 60_000}
 # Handlers that were cancelled have so long to come to their end; one that does not must not keep the process. Less than
 # the supervisor waits before it kills (gateway.MARGIN_SECONDS).
 CUT_SECONDS = 5.0
@@ -116,6 +119,14 @@ class _SocketFile:
         return found.st_dev, found.st_ino
 
 
+def _keep_alive(listening: socket.socket) -> None:
+    """For those that it accepts (Linux): a peer's machine that is gone says nothing, and would keep its calls."""
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in KEEP_ALIVE.items():
+        if hasattr(socket, name):
+            listening.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
 def _listen(address: str) -> tuple[_SocketFile | None, list[socket.socket]]:
     opened: list[socket.socket] = []
     try:
@@ -134,8 +145,7 @@ def _listen(address: str) -> tuple[_SocketFile | None, list[socket.socket]]:
             opened.append(listening := socket.socket(family, kind, protocol))
             # A connection that ended a moment ago does not count; a listener does (socket(7)).
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            # For those that it accepts (Linux): a peer's machine that is gone says nothing, and would keep its calls.
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            _keep_alive(listening)
             if family == socket.AF_INET6:
                 # "::" is every address, as with gRPC; of a name, each address has a socket of its own.
                 listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(host != "::"))

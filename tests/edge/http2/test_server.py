@@ -53,6 +53,30 @@ def test_it_listens_on_tcp(listen, asked):
     assert asyncio.run(main()) == b"x"
 
 
+def test_a_peer_that_has_vanished_is_noticed_in_a_minute():
+    """Its connections are probed after half a minute of silence, and end when nothing comes back."""
+
+    async def main():
+        port = free_port()
+        carrier = made(f"127.0.0.1:{port}")
+        await carrier.start()
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        # A server speaks first, once it has the connection.
+        await reader.readexactly(9)
+        (link,) = carrier._links
+        accepted = link._transport.get_extra_info("socket")
+        told = {name: accepted.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for name in server.KEEP_ALIVE}
+        alive = accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        writer.close()
+        await carrier.stop(None)
+        return alive, told
+
+    alive, told = asyncio.run(main())
+    assert alive
+    assert told["TCP_KEEPIDLE"] + told["TCP_KEEPINTVL"] * told["TCP_KEEPCNT"] == 60
+    assert told["TCP_USER_TIMEOUT"] == 60_000
+
+
 def test_a_port_that_is_taken_is_an_error():
     """Two servers never share one, and the error names it."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
