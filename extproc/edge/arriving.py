@@ -32,7 +32,10 @@ class Arriving:
         """The next event, None after the last."""
         event, self._ahead = self._ahead, None
         if event is None:
-            event = await self._read()
+            message = await self._context.read()
+            if message is EOF:
+                return None
+            event = wire.decode(message)
         if isinstance(event, ResponseBody) and not event.end_of_stream and self._context.waiting:
             return await self._joined(event)
         return event
@@ -40,7 +43,10 @@ class Arriving:
     async def _joined(self, chunk: ResponseBody) -> ResponseBody:
         chunks, size = [chunk.body], len(chunk.body)
         while not chunk.end_of_stream and self._context.waiting and size < JOINED_BYTES:
-            event = await self._read()
+            message = await self._context.read()
+            if message is EOF:
+                break
+            event = wire.decode(message)
             if not isinstance(event, ResponseBody):
                 self._ahead = event
                 break
@@ -48,7 +54,3 @@ class Arriving:
             chunks.append(chunk.body)
             size += len(chunk.body)
         return ResponseBody(b"".join(chunks), chunk.end_of_stream)
-
-    async def _read(self) -> Event | None:
-        message = await self._context.read()
-        return None if message is EOF else wire.decode(message)

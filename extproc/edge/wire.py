@@ -110,13 +110,13 @@ def encode(action: Action, event: Event) -> pb.ProcessingResponse:
     if isinstance(action, Continue):
         return _continue(action, event)
     message = pb.ProcessingResponse()
-    if isinstance(action, Replace):
-        return _replace(message, action, event)
     if isinstance(action, Release):
         streamed = message.response_body.response.body_mutation.streamed_response
         streamed.body = action.body
         streamed.end_of_stream = action.end_of_stream
         return message
+    if isinstance(action, Replace):
+        return _replace(message, action, event)
     immediate = message.immediate_response
     immediate.status.code = action.status
     immediate.body = action.body

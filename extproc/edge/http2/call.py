@@ -60,6 +60,7 @@ class Call:
         "_holding",
         "_inbox",
         "_large",
+        "_loop",
         "_method",
         "_owed",
         "_patience",
@@ -94,7 +95,7 @@ class Call:
         self._begun = False
         self._cancelled = False
         self._verdict: tuple[Status, str] | None = None
-        loop = asyncio.get_running_loop()
+        loop = self._loop = asyncio.get_running_loop()
         # Whether the handler waits for a message; whether it has asked for room for a large one, or works on it; and
         # the end of patience with the peer: with a large message that does not come whole, or with its answer's pace.
         self._reading = False
@@ -118,7 +119,7 @@ class Call:
             self._reading = True
             self._let_in()
             while not (inbox or self._ended):
-                await self._wait()
+                await self._change()
             self._reading = False
             if not inbox:
                 return EOF
@@ -140,7 +141,7 @@ class Call:
         data = prefixed(self._method.encode(message))
         del message
         while self._blocked:  # A write that was cancelled has left the rest of its message.
-            await self._wait()
+            await self._change()
         if self._gone:
             raise PeerLeft
         connection = self._carrier.connection
@@ -153,19 +154,20 @@ class Call:
             # A peer that takes nothing must not keep other calls from their messages for ever.
             self._be_patient(self._carrier.limits.stall_seconds, self._done_with_large)
         while self._blocked:
-            await self._wait()
+            await self._change()
 
     async def abort(self, status: Status, details: str) -> NoReturn:
         """End the call with an error."""
         raise Aborted(status, details)
 
-    async def _wait(self) -> None:
+    def _change(self) -> asyncio.Future[None]:
+        """What to wait for until something has come or gone."""
         if self._gone:
             raise PeerLeft
         progress = self._progress
         if progress is None or progress.done():
-            progress = self._progress = asyncio.get_running_loop().create_future()
-        await progress
+            progress = self._progress = self._loop.create_future()
+        return progress
 
     async def _run(self) -> None:
         self._begun = True
@@ -233,7 +235,7 @@ class Call:
             self._carrier.room.leave(self)
 
     def _be_patient(self, seconds: float, then: Callable[[], None]) -> None:
-        self._patience = asyncio.get_running_loop().call_later(seconds, then)
+        self._patience = self._loop.call_later(seconds, then)
 
     def _no_patience(self) -> None:
         if self._patience is not None:
