@@ -8,8 +8,7 @@ judged is the value that is sent.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from extproc.errors import MalformedRequest
 from extproc.openai.document import Document, NotADocument, has_more_strings, read
@@ -32,8 +31,7 @@ FORMS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One request. `document` is the whole of it; policies rewrite texts in it in place.
 
     `kind` is what a target must be to serve it: "chat", "completion" or "embedding".
