@@ -48,13 +48,17 @@ _UNOBSERVED = Unobserved()
 
 
 class Asked(NamedTuple):
-    """A request ready to go: what goes upstream, to whom, and what the answer must be turned back with."""
+    """A request ready to go: what goes upstream, to whom, and what the answer must be turned back with.
+
+    `guarded`: whether any policy reads it or its answer.
+    """
 
     call: Call
     targets: tuple[Target, ...]
     body: bytes
     set_headers: tuple[tuple[str, str], ...]
     metadata: Mapping[str, Any]
+    guarded: bool = True
 
 
 def ask(
@@ -112,11 +116,10 @@ def ask(
         credentials,
         now,
         clock,
-        listed=runtime.targets,
+        runtime=runtime,
         request_id=record.request_id,
         session=session,
         tickets=tickets,
-        routing=runtime.routing,
     )
     record.planned = tuple([target.id for target in asked.targets])
     return asked
@@ -129,11 +132,10 @@ def _signed(
     now: float,
     clock: Mapping[str, float],
     *,
-    listed: tuple[Target, ...],
+    runtime: Runtime,
     request_id: str,
     session: Session | None,
     tickets: Tickets | None,
-    routing: Routing,
 ) -> Asked:
     expires = now + sum([target.timeout_seconds for target in targets]) + GRACE_SECONDS
     document = call.document
@@ -143,7 +145,7 @@ def _signed(
     first = b""
     refusal: UnsupportedParameter | None = None
     for target in targets:
-        if len(going) == routing.attempts:
+        if len(going) == runtime.routing.attempts:
             break
         stream = call.stream and target.streaming
         # Targets of a group mostly share one body and one hash.
@@ -195,7 +197,7 @@ def _signed(
     if not going:
         most = max(target.max_body_bytes or 0 for target in targets)
         raise RequestTooLarge(f"The request is larger than {most} bytes, the most that this model's endpoint takes.")
-    return _asked(call, going, first, attempts, spare=tickets is not None, listed=listed, routing=routing)
+    return _asked(call, going, first, attempts, runtime, spare=tickets is not None)
 
 
 def _asked(
@@ -203,10 +205,9 @@ def _asked(
     targets: list[Target],
     body: bytes,
     attempts: Mapping[str, object],
+    runtime: Runtime,
     *,
     spare: bool,
-    listed: tuple[Target, ...],
-    routing: Routing,
 ) -> Asked:
     # The router has one time for every attempt of a request, and it ends with the head of an answer, a stream's first
     # content: so the most patient target's. Each target's own, for the whole, is its cluster's max_stream_duration.
@@ -223,17 +224,18 @@ def _asked(
             # One to spare for an attempt that is signed again; see attempt.lua.
             ("x-envoy-max-retries", str(len(targets) - 1 + spare)),
             # For an Envoy that cannot be told the order by metadata.
-            (order.HEADER, order.name(targets, listed)),
+            (order.HEADER, order.name(targets, runtime.targets)),
         ),
         {
             PLAN: {
                 "priority_groups": [{"name": target.id} for target in targets],
                 "attempt_ms": attempt_ms,
                 "limits_ms": {t.id: round(1000 * t.timeout_seconds) for t in targets if t.timeout_seconds < longest},
-                **_triggers(routing),
+                **_triggers(runtime.routing),
             },
             ATTEMPTS: attempts,
         },
+        runtime.chain.inspects(Phase.REQUEST) or runtime.chain.inspects(Phase.RESPONSE),
     )
 
 

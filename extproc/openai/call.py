@@ -29,6 +29,7 @@ FORMS = frozenset(
         *("prompt_embeds", "prompt_token_ids", "input_ids"),
     }
 )
+_OTHER_FORMS = {form: FORMS - {form} for form in FORMS}
 
 
 class Call(NamedTuple):
@@ -116,7 +117,8 @@ def parse(body: bytes, form: str, fields: Fields) -> Document:
     _check_model(document)
     if document.get(form) is None:
         raise missing(form)
-    for name in document.keys() & FORMS - {form}:
+    if not _OTHER_FORMS[form].isdisjoint(document):
+        name = next(name for name in document if name in _OTHER_FORMS[form])
         raise MalformedRequest(
             f"'{name}' has no place in a request to this endpoint, which reads '{form}'.", param=name
         )
@@ -136,9 +138,11 @@ def streaming(document: Document) -> tuple[bool, bool]:
     """
     stream = document.get("stream") or False
     options = document.get("stream_options")
-    if options is not None and not stream:
+    if options is None:
+        return stream, False
+    if not stream:
         raise MalformedRequest("'stream_options' has a meaning only when 'stream' is true.", param="stream_options")
-    include_usage = (options or {}).get("include_usage")
+    include_usage = options.get("include_usage")
     if not isinstance(include_usage, bool | None):
         raise wrong("stream_options.include_usage", "a boolean", include_usage)
     return stream, bool(include_usage)
