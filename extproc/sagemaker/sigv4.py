@@ -1,4 +1,6 @@
-"""AWS Signature Version 4 in about 10 µs a signature: what to add to a request so that AWS knows who sent it.
+"""AWS Signature Version 4: what to add to a request so that AWS knows who sent it.
+
+`prepare` does what needs no body, in about 7 µs; what is left for each body takes 2.
 
 The algorithm, stage by stage: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
