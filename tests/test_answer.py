@@ -103,16 +103,6 @@ def test_a_whole_answer() -> None:
     assert record.finish_reasons == ("stop", "stop")
 
 
-@pytest.mark.parametrize("guarded", [True, False])
-def test_an_answer_that_no_policy_reads(guarded: bool) -> None:
-    """It is the same, and recorded the same, as one that policies have read and found nothing in."""
-    record, call = fresh(), asked(response_format={"type": "json_object"})._replace(guarded=guarded)
-    body = completion('{"a": "\\u0041\\/"}', usage={"prompt_tokens": 9}).body
-    document = orjson.loads(whole(body, asked=call, target=make_target(), guard=NO_POLICY.guard(), record=record))
-    assert document["choices"][0]["message"]["content"] == '{"a": "A/"}'
-    assert (record.judged, record.verdict, record.completion_tokens) == (True, "allow", 3)
-
-
 @pytest.mark.parametrize("own", [{}, {"id": "chatcmpl-1", "created": 7}], ids=["without", "with"])
 def test_an_answer_has_an_id_and_a_time(own: dict[str, Any]) -> None:
     """The container's if it tells them, else the exchange's: the same in every chunk."""
