@@ -64,12 +64,15 @@ def whole(body: bytes, *, asked: Asked, target: Target, guard: Guard, record: Ex
         _account(record, {**document["usage"], "completion_tokens": 0}, call, 0)
         return orjson.dumps(document)
     document = _identified(document, endpoint, record)
-    record.finished_with(choice.get("finish_reason") for choice in document["choices"])
+    record.finished_with([choice.get("finish_reason") for choice in document["choices"]])
     slots = text.response_slots(document, text.Expected.by(call.document))
     # As in a stream: what the model said, and not what else the container tells.
-    said = sum(len(slot.text.text) for slot in slots if slot.text.place.path[2:3] == ("message",))
+    said = sum([len(slot.text.text) for slot in slots if slot.text.place.path[2:3] == ("message",)])
     document["usage"] = _account(record, document.get("usage"), call, said)
-    judge(slots, Phase.RESPONSE, guard, record)
+    if asked.guarded:
+        judge(slots, Phase.RESPONSE, guard, record)
+    else:
+        record.found(Phase.RESPONSE, ())
     if not call.stream:
         return orjson.dumps(endpoint.whole(document))
     chunks = replay(document, include_usage=call.include_usage)
@@ -213,17 +216,18 @@ def _account(record: ExchangeRecord, usage: object, call: Call, characters: int)
     `estimated` names those; a dialect that has to tell the client a number itself names them, too.
     """
     told = usage if isinstance(usage, dict) else {}
-    guessed = set(told.get("estimated") or ())
     prompt, completion = _count(told.get("prompt_tokens")), _count(told.get("completion_tokens"))
+    if prompt is not None and completion is not None and not told.get("estimated"):
+        record.prompt_tokens, record.completion_tokens, record.tokens_estimated = prompt, completion, False
+        return told
+    guessed = set(told.get("estimated") or ())
     if prompt is None:
         prompt = context.prompt_tokens(call)
         guessed.add("prompt_tokens")
     if completion is None:
         completion = -(-characters // CHARACTERS_PER_TOKEN)
         guessed.add("completion_tokens")
-    record.prompt_tokens, record.completion_tokens, record.tokens_estimated = prompt, completion, bool(guessed)
-    if not guessed:
-        return told
+    record.prompt_tokens, record.completion_tokens, record.tokens_estimated = prompt, completion, True
     counts = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
     return {**told, **counts, "estimated": sorted(guessed)}
 

@@ -5,11 +5,9 @@ It carries names, counts, sizes and times; never a matched text, a credential, o
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from extproc.errors import CallerError, PolicyRefusal, UpstreamRejected
@@ -98,7 +96,7 @@ class ExchangeRecord:
     error_code: str = ""
     detail: str = ""
     block: tuple[str, str, str] | None = None
-    findings: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    findings: dict[tuple[str, str, str], int] = field(default_factory=dict)
     policies: tuple[str, ...] = ()
     judged: bool = False
     redacting: set[str] = field(default_factory=set)
@@ -121,12 +119,14 @@ class ExchangeRecord:
         """Count findings by phase, policy and entity, and keep the highest score of each policy."""
         self.judged = True
         for finding in findings:
-            self.findings[phase.value, finding.policy, finding.entity] += 1
+            what = (phase.value, finding.policy, finding.entity)
+            self.findings[what] = self.findings.get(what, 0) + 1
             if finding.replacement is not None:
                 self.redacting.add(finding.policy)
                 self.reversible = self.reversible or finding.reversible
-        for policy, score in (scores or {}).items():
-            self.scores[policy] = max(score, self.scores.get(policy, 0.0))
+        if scores:
+            for policy, score in scores.items():
+                self.scores[policy] = max(score, self.scores.get(policy, 0.0))
 
     def blocked(self, phase: Phase, block: Block) -> None:
         """A policy refused."""
@@ -135,8 +135,8 @@ class ExchangeRecord:
 
     def finished_with(self, reasons: Iterable[object]) -> None:
         """Why each choice ended, as far as it did."""
-        words = (reason for reason in reasons if isinstance(reason, str) and 0 < len(reason) <= _MAX_REASON)
-        self.finish_reasons = tuple(islice(words, _MAX_REASONS))
+        words = [reason for reason in reasons if isinstance(reason, str) and 0 < len(reason) <= _MAX_REASON]
+        self.finish_reasons = tuple(words[:_MAX_REASONS])
 
     def failed(self, error: GatewayError) -> None:
         """The error that ends the exchange; its `detail` is for this record only."""

@@ -45,16 +45,19 @@ def candidates_of(
 def described(call: Call, stages: Stages, runtime: Runtime, observer: Observer, client: bytes) -> Request:
     """What strategies may look at of a call, as the client wrote it; `client` is the digest of the sticky header."""
     routing = runtime.routing
-    priced = routing.strategy == cost.NAME
-    first = next(target for stage in stages for target in stage)
+    prompt = completion = 0
+    if routing.strategy == cost.NAME:
+        first = next(target for stage in stages for target in stage)
+        prompt = context.prompt_tokens(call)
+        completion = context.completion_tokens(call, first) or COMPLETION_TOKENS
     return Request(
-        turn=observer.turn(call.model),
-        chance=observer.chance(),
-        affinity=client if routing.sticky_header else affinity(call.document.get("user")),
-        prompt_tokens=context.prompt_tokens(call) if priced else 0,
-        completion_tokens=(context.completion_tokens(call, first) or COMPLETION_TOKENS) if priced else 0,
-        window=routing.window,
-        min_samples=routing.min_samples,
+        observer.turn(call.model),
+        observer.chance(),
+        client if routing.sticky_header else affinity(call.document.get("user")),
+        prompt,
+        completion,
+        routing.window,
+        routing.min_samples,
     )
 
 
@@ -73,16 +76,21 @@ def ordered(
     Raises:
         ContextLengthExceeded: it fits none.
     """
-    planned = plan(_within_context(call, stages), request, runtime.routing, observer, now)
+    routing = runtime.routing
+    targets, reasons = plan(_within_context(call, stages), request, routing, observer, now)
+    if routing.tell_barred and (barred := _barred(runtime.stages(call.model))):
+        reasons = {**barred, **reasons}
+    record.routing = {"strategy": routing.strategy, "order": [target.id for target in targets], "reasons": reasons}
+    return targets
+
+
+def _barred(stages: Stages) -> dict[str, str]:
     barred = {}
-    if runtime.routing.tell_barred:
-        barred = {target.id: DATA_ROUTING for stage in runtime.stages(call.model) for target in stage if target.barred}
-    record.routing = {
-        "strategy": runtime.routing.strategy,
-        "order": [target.id for target in planned.targets],
-        "reasons": {**barred, **planned.reasons},
-    }
-    return planned.targets
+    for stage in stages:
+        for target in stage:
+            if target.barred:
+                barred[target.id] = DATA_ROUTING
+    return barred
 
 
 def _within_context(call: Call, stages: Stages) -> Stages:
@@ -90,18 +98,20 @@ def _within_context(call: Call, stages: Stages) -> Stages:
     refusal: ContextLengthExceeded | None = None
     fitting: list[tuple[Target, ...]] = []
     # All texts are measured for it: once for all targets, and not at all where none has a limit.
-    limited = any(target.max_context_tokens is not None for stage in stages for target in stage)
-    prompt = context.longest(call) if limited else 0
+    prompt: int | None = None
     for stage in stages:
         kept = []
         for target in stage:
-            try:
-                context.check(call, target, prompt)
-            except ContextLengthExceeded as error:
-                refusal = refusal or error
-            else:
-                kept.append(target)
+            if target.max_context_tokens is not None:
+                if prompt is None:
+                    prompt = context.longest(call)
+                try:
+                    context.check(call, target, prompt)
+                except ContextLengthExceeded as error:
+                    refusal = refusal or error
+                    continue
+            kept.append(target)
         fitting.append(tuple(kept))
-    if not any(fitting) and refusal is not None:
+    if refusal is not None and not any(fitting):
         raise refusal
     return tuple(fitting)

@@ -278,3 +278,13 @@ def test_the_model_and_the_kind_of_answer_are_recorded(asking: Any) -> None:
     asked, record = asking(make_runtime(), stream=True, stream_options={"include_usage": True})
     assert (record.model, record.stream, asked.call.include_usage) == (MODEL, True, True)
     assert orjson.loads(asked.body)["stream_options"] == {"include_usage": True}
+
+
+@pytest.mark.parametrize("kind", [None, *Phase])
+def test_an_answer_is_let_by_only_where_no_policy_reads_anything(asking: Any, kind: Phase | None) -> None:
+    """A policy of requests alone may owe the answer what it took out of the request."""
+    policy = Observer()
+    policy.phases = frozenset({kind})
+    asked, record = asking(make_runtime(policies=[policy] if kind else []))
+    assert asked.guarded == (kind is not None)
+    assert record.judged

@@ -189,3 +189,21 @@ def test_a_document_in_which_nothing_is_found_goes_on_as_it_came() -> None:
     sent = play(chat_headers(), chat_body(text), policies=POLICIES).actions[-1]
     assert isinstance(sent, Replace)
     assert orjson.loads(sent.body)["messages"][0]["content"] == text
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_an_answer_is_the_same_where_no_policy_reads_it(place: str) -> None:
+    """Its JSON is written alike, and it is recorded alike, whether policies found nothing or there are none."""
+    told = []
+    for policies in (POLICIES, []):
+        text = r'{"a": "\u0041\/"}'
+        call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": text}}
+        message = {"role": "assistant", "content": text, "tool_calls": [call]}
+        body = {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "usage": {"prompt_tokens": 9}}
+        playbook = play(chat_headers(), chat_body("Hi", **PLACES[place]), policies=policies)
+        playbook.feed(answer_headers("east"), ResponseBody(orjson.dumps(body), True)).ends("served")
+        record = playbook.exchange.record
+        assert record.judged
+        told.append((playbook.actions[-1], {**record.document(), "policies": None}))
+    assert told[0] == told[1]
+    assert said(orjson.loads(told[0][0].body)["choices"][0]["message"], place) == '{"a": "A/"}'

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from extproc.edge import assume_role, logs
 from extproc.routing.targets import Credentials, Identity
-from extproc.sagemaker import native, sigv4
+from extproc.sagemaker import invoke, native, sigv4
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -90,6 +90,7 @@ class CredentialKeeper:
                 self.changed[identity] = time.time()
                 # What was made of an old secret is not kept longer than the secret.
                 sigv4.forget_keys()
+                invoke.forget_requests()
                 native.forget_tokens()
             self.snapshot = MappingProxyType({**self.snapshot, identity: fetched})
             self._tell(identity, "")

@@ -157,8 +157,8 @@ class SharedRows:
         self._peers = Peers(directory, window, own=name)
         self._cached: dict[bytes, tuple[float, Row]] = {}
 
-    def publish(self, key: bytes, row: Row) -> None:
-        """Write one's own row of a target."""
+    def publish(self, key: bytes, row: Sequence[float]) -> None:
+        """Write one's own row of a target: the numbers of a Row."""
         place = self._places[key]
         data = _ROW.pack(key, *row)
         self._map[place : place + _SIZE] = data + _CHECKSUM.pack(crc32(data))

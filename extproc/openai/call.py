@@ -8,8 +8,7 @@ judged is the value that is sent.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from extproc.errors import MalformedRequest
 from extproc.openai.document import Document, NotADocument, has_more_strings, read
@@ -30,10 +29,10 @@ FORMS = frozenset(
         *("prompt_embeds", "prompt_token_ids", "input_ids"),
     }
 )
+_OTHER_FORMS = {form: FORMS - {form} for form in FORMS}
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One request. `document` is the whole of it; policies rewrite texts in it in place.
 
     `kind` is what a target must be to serve it: "chat", "completion" or "embedding".
@@ -118,7 +117,8 @@ def parse(body: bytes, form: str, fields: Fields) -> Document:
     _check_model(document)
     if document.get(form) is None:
         raise missing(form)
-    for name in document.keys() & FORMS - {form}:
+    if not _OTHER_FORMS[form].isdisjoint(document):
+        name = next(name for name in document if name in _OTHER_FORMS[form])
         raise MalformedRequest(
             f"'{name}' has no place in a request to this endpoint, which reads '{form}'.", param=name
         )
@@ -138,9 +138,11 @@ def streaming(document: Document) -> tuple[bool, bool]:
     """
     stream = document.get("stream") or False
     options = document.get("stream_options")
-    if options is not None and not stream:
+    if options is None:
+        return stream, False
+    if not stream:
         raise MalformedRequest("'stream_options' has a meaning only when 'stream' is true.", param="stream_options")
-    include_usage = (options or {}).get("include_usage")
+    include_usage = options.get("include_usage")
     if not isinstance(include_usage, bool | None):
         raise wrong("stream_options.include_usage", "a boolean", include_usage)
     return stream, bool(include_usage)

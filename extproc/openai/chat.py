@@ -69,7 +69,7 @@ def _check_messages(messages: Any) -> None:
         if not isinstance(role, str) or not role:
             raise wrong(f"messages[{at}].role", "a role", role)
         content = message.get("content")
-        if not isinstance(content, str | None):
+        if content is not None and not isinstance(content, str):
             _check_parts(f"messages[{at}].content", content)
         if "tool_calls" in message:
             _check_tool_calls(f"messages[{at}].tool_calls", message.get("tool_calls"))

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from extproc.openai.document import Document
 
 _NAMES = ("id", "system_fingerprint", "service_tier")
+# Nearly every usage is these, each of which is a name.
+_COUNTED = frozenset({"prompt_tokens", "completion_tokens", "total_tokens"})
 # What `usage.estimated` may name: the counts that a dialect had to guess, because its container reports none.
 _ESTIMATED = ("prompt_tokens", "completion_tokens")
 
@@ -49,6 +51,8 @@ def choice(part: Document, at: int) -> None:
 def calls(message: Document) -> None:
     """Settle the calls in a message or a delta: arguments are a string of JSON, as some containers forget."""
     listed = message.get("tool_calls")
+    if listed is None and message.get("function_call") is None:
+        return
     functions = [call.get("function") for call in listed if type(call) is dict] if type(listed) is list else []
     for function in (*functions, message.get("function_call")):
         if type(function) is dict and type(function.get("arguments", "")) not in (str, type(None)):
@@ -62,7 +66,8 @@ def _counts(value: Any) -> Any:
     return {
         name: _counts(inner) if type(inner) is dict else inner
         for name, inner in value.items()
-        if is_name(name) and (inner is None or type(inner) in (int, float, bool, dict) or _estimated(name, inner))
+        if (name in _COUNTED or is_name(name))
+        and (inner is None or type(inner) in (int, float, bool, dict) or _estimated(name, inner))
     }
 
 

@@ -198,15 +198,18 @@ def strings(container: Any, key: str | int, path: Path) -> Iterator[tuple[Any, s
 
 
 def _slot(
-    at: tuple[Any, str | int | Key, str],
+    container: Any,
+    key: str | int | Key,
+    string: str,
     where: Where,
+    *,
     choice: Document | None = None,
     expected: Expected = _ANYTHING,
 ) -> Slot:
     """The slot of a container's string at a key, in that place. JSON is judged without its escapes."""
-    container, key, string = at
-    phase, _, kind, _, _ = where
-    place = Place(*where, document=is_document(string) if phase is Phase.REQUEST else expected.document(kind))
+    phase, role, kind, index, path = where
+    document = is_document(string) if phase is Phase.REQUEST else expected.document(kind)
+    place = Place(phase, role, kind, index, path, document)
     if not place.is_json:
         return Slot(Text(place, string), container, key, choice)
     plain = unescaped(string)
@@ -232,7 +235,7 @@ def _add_message(
             # Nearly every message is this and a role: spare them the general way.
             kind = "tool_result" if role in places.TOOL_ROLES else "content"
             where: Where = (phase, role, kind, index, (*path, name))
-            slots.append(_slot((message, name, value), where, choice, expected))
+            slots.append(_slot(message, name, value, where, choice=choice, expected=expected))
             continue
         if name == "role" and type(value) is str and value in ROLES:
             continue
@@ -240,7 +243,7 @@ def _add_message(
             found = places.kind(below, role, string, expected.functions)
             if found is not None:
                 where = (phase, role, found, index, path + below)
-                slots.append(_slot((container, key, string), where, choice, expected))
+                slots.append(_slot(container, key, string, where, choice=choice, expected=expected))
         if not is_key(name):
             place = Place(phase, role, "other", index, (*path, name))
             slots.append(Slot(Text(place, name), message, Key(name), choice))
@@ -254,7 +257,9 @@ def _add_choice(slots: list[Slot], choice: Document, at: int, expected: Expected
         if name == "message" and type(value) is dict:
             path = ("choices", at, name)
             _add_message(
-                *(slots, value, path),
+                slots,
+                value,
+                path,
                 phase=Phase.RESPONSE,
                 role="assistant",
                 index=number,
@@ -265,7 +270,7 @@ def _add_choice(slots: list[Slot], choice: Document, at: int, expected: Expected
             kind = "content" if name == "text" else "other"  # the text of a legacy completion
             for container, key, string, path in strings(choice, name, ("choices", at, name)):
                 where = (Phase.RESPONSE, "assistant", kind, number, path)
-                slots.append(_slot((container, key, string), where, choice, expected))
+                slots.append(_slot(container, key, string, where, choice=choice, expected=expected))
 
 
 def _add_definitions(slots: list[Slot], document: Document, name: str) -> None:
@@ -289,6 +294,6 @@ def _add_other(
     for container, key, string, path in strings(document, name, (name,)):
         if settings and is_name(string):
             continue
-        slots.append(_slot((container, key, string), (phase, role, kind, 0, path)))
+        slots.append(_slot(container, key, string, (phase, role, kind, 0, path)))
     if not is_key(name):
         slots.append(Slot(Text(Place(phase, role, "other", 0, (name,)), name), document, Key(name)))

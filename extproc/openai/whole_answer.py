@@ -26,12 +26,14 @@ def finish(document: Document, model: str) -> Document:
     if not isinstance(choices, list) or not choices:
         raise NotAnAnswer("it has no choices")
     for at, choice in enumerate(choices):
-        if isinstance(choice, dict) and isinstance(choice.get("text"), str):
+        if type(choice) is not dict:
+            raise NotAnAnswer(f"choice {at} has no message")
+        if type(choice.get("text")) is str:
             # Of a completion, whose text is all the message there is.
             choice["message"] = {"content": choice.pop("text")}
-        if not isinstance(choice, dict) or not isinstance(choice.get("message"), dict):
+        message = choice.get("message")
+        if type(message) is not dict:
             raise NotAnAnswer(f"choice {at} has no message")
-        message = choice["message"]
         message.setdefault("role", "assistant")
         structure.calls(message)
         structure.choice(choice, at)

@@ -68,14 +68,18 @@ class RetryBudget:
 
     def affordable(self, targets: tuple[Target, ...], now: float) -> tuple[Target, ...]:
         """The targets that a request may be planned for: all of them, or with the budget spent, the soundest alone."""
+        if len(targets) < 2:
+            return targets
         tallies = [self._tally(target.id, now) for target in targets]
-        spent, exchanges = sum(t.futile for t in tallies), sum(t.asked_first for t in tallies)
-        if len(targets) < 2 or spent <= SHARE * exchanges + FREE:
+        spent, exchanges = sum([t.futile for t in tallies]), sum([t.asked_first for t in tallies])
+        if spent <= SHARE * exchanges + FREE:
             return targets
         soundest = max(range(len(targets)), key=lambda at: tallies[at].soundness)
         return (targets[soundest],)
 
     def _tally(self, target: str, now: float) -> _Tally:
-        tally = self._tallies.setdefault(target, _Tally(now))
+        tally = self._tallies.get(target)
+        if tally is None:
+            tally = self._tallies[target] = _Tally(now)
         tally.fade(now)
         return tally

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from extproc.errors import GatewayUnavailable, PolicyRefusal, UnknownModel
+from extproc.errors import GatewayError, GatewayUnavailable, PolicyRefusal, UnknownModel
 from extproc.openai.endpoint import ENDPOINTS
 
 if TYPE_CHECKING:
@@ -33,25 +33,32 @@ def candidates(
         PolicyRefusal: the data-routing-policy bars all of them.
         GatewayUnavailable: there are targets, but credentials for none of them.
     """
-    of_kind = [[target for target in stage if target.kind == kind] for stage in stages]
-    if not any(of_kind):
-        raise _unknown(model, {target.kind for stage in stages for target in stage})
-    allowed = [[target for target in stage if not target.barred] for stage in of_kind]
-    if not any(allowed):
-        raise PolicyRefusal(
+    usable = tuple(
+        [tuple([t for t in stage if t.kind == kind and not t.barred and t.identity in credentials]) for stage in stages]
+    )
+    if not any(usable):
+        raise _refusal(stages, model, kind)
+    return usable
+
+
+def _refusal(stages: Sequence[Sequence[Target]], model: str, kind: str) -> GatewayError:
+    """Why no target is left: the first reason that rules out all of them."""
+    of_kind = [target for stage in stages for target in stage if target.kind == kind]
+    if not of_kind:
+        return _unknown(model, {target.kind for stage in stages for target in stage})
+    allowed = [target for target in of_kind if not target.barred]
+    if not allowed:
+        return PolicyRefusal(
             "No provider of this model handles data as this gateway's policy demands.",
             code="input_blocked",
             policy=DATA_ROUTING,
-            detail="; ".join(f"{target.id} {target.barred}" for stage in of_kind for target in stage),
+            detail="; ".join(f"{target.id} {target.barred}" for target in of_kind),
         )
-    usable = tuple(tuple(target for target in stage if target.identity in credentials) for stage in allowed)
-    if not any(usable):
-        raise GatewayUnavailable(
-            "The gateway has no AWS credentials for this model. Try again shortly, or ask the gateway's operator.",
-            detail="no credentials for " + ", ".join(target.id for stage in allowed for target in stage),
-            retry_after=5,
-        )
-    return usable
+    return GatewayUnavailable(
+        "The gateway has no AWS credentials for this model. Try again shortly, or ask the gateway's operator.",
+        detail="no credentials for " + ", ".join(target.id for target in allowed),
+        retry_after=5,
+    )
 
 
 def _unknown(model: str, kinds: set[str]) -> UnknownModel:

@@ -8,13 +8,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from extproc.routing import breaker
+from extproc.routing.outcome import SUCCESS
 from extproc.routing.row import EMPTY, Row, combine, faded, key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from extproc.routing.breaker import Breaker
     from extproc.routing.targets import Target
+
+# Where these stand in a row: every exchange changes some, and to change one in place takes a tenth of _replace's time.
+_IN_FLIGHT, _PROBING, _SUCCESS, _STREAK, _SUCCEEDED_AT, _OPEN_UNTIL = map(
+    Row._fields.index, ("in_flight", "probing", "success", "streak", "succeeded_at", "open_until")
+)
+_WAITS, _WAITED, _TOKENS, _SPOKEN, _WEIGHED_AT = map(
+    Row._fields.index, ("waits", "waited", "tokens", "spoken", "weighed_at")
+)
 
 
 class Observer(Protocol):
@@ -65,7 +74,7 @@ class Ledger:
         window: in which means lose weight to 1/e, seconds.
         chance: random numbers, at least 0 and less than 1.
         others: the combined row of all other workers, by `key_of` and Unix seconds; asked often.
-        publish: told of each change of an own row.
+        publish: told of each change of an own row, whose numbers are to be read at once.
         rows: to begin with, by `key_of`: those of a worker whose place this one takes.
     """
 
@@ -77,7 +86,7 @@ class Ledger:
         *,
         chance: Callable[[], float],
         others: Callable[[bytes, float], Row] = _nobody,
-        publish: Callable[[bytes, Row], None] | None = None,
+        publish: Callable[[bytes, Sequence[float]], None] | None = None,
         rows: Mapping[bytes, Row] | None = None,
     ) -> None:
         self._keys = {target.id: key_of(target) for target in targets}
@@ -85,22 +94,22 @@ class Ledger:
         self._window = window
         self._others = others
         self._publish = publish
-        self._rows = {key: (rows or {}).get(key, EMPTY) for key in self._keys.values()}
-        self._combined: dict[bytes, tuple[Row, Row, Row]] = {}
+        # Own rows, as lists.
+        self._rows = {key: list((rows or {}).get(key, EMPTY)) for key in self._keys.values()}
+        # What is known of a target since its own row has changed, and with which row of the others.
+        self._known: dict[bytes, tuple[Row, Row]] = {}
         self._turns: dict[str, int] = {}
         self.chance = chance
 
     def of(self, target: str, now: float) -> Row:
         """What all workers know of a target, by its id; nothing of one that is not in the configuration."""
-        key = self._keys.get(target, b"")
-        own, others = self._rows.get(key, EMPTY), self._others(key, now)
-        before = self._combined.get(key)
-        # Most rows have not changed since the request before.
-        if before is not None and before[0] is own and before[1] is others:
-            return before[2]
-        row = combine(own, others, self._window)
-        self._combined[key] = own, others, row
-        return row
+        key = self._keys.get(target)
+        if key is None:
+            return EMPTY
+        others, known = self._others(key, now), self._known.get(key)
+        if known is None or known[0] is not others:
+            known = self._known[key] = others, combine(Row._make(self._rows[key]), others, self._window)
+        return known[1]
 
     def turn(self, group: str) -> int:
         """How many requests this worker has planned for a group before this one."""
@@ -121,41 +130,60 @@ class Ledger:
         """A request that probes this target has gone out (1), or knows by now what became of it (-1)."""
         if target in self._keys:
             row = self._rows[self._keys[target]]
-            self._set(target, row._replace(probing=max(0.0, row.probing + by)))
+            row[_PROBING] = max(0.0, row[_PROBING] + by)
+            self._changed(target)
 
     def attempted(self, target: str, kind: str, now: float, retry_after: float = 0.0) -> None:
         """An attempt ended; `kind` is one of `outcome.KINDS`."""
-        if target in self._keys:
-            own, seen = self._rows[self._keys[target]], self.of(target, now)
-            self._set(target, breaker.after(own, seen, kind, self._settings, now, retry_after=retry_after))
+        key = self._keys.get(target)
+        if key is None:
+            return
+        own, others = self._rows[key], self._others(key, now)
+        if kind == SUCCESS and not own[_OPEN_UNTIL] and not others[_OPEN_UNTIL]:
+            # As breaker.after has it of a closed breaker, which nearly all are: nothing else has to be combined for it.
+            own[_SUCCESS] += 1.0
+            own[_STREAK] = 0.0
+            own[_SUCCEEDED_AT] = max(now, own[_SUCCEEDED_AT], others[_SUCCEEDED_AT])
+        else:
+            before, seen = Row._make(own), self.of(target, now)
+            own[:] = breaker.after(before, seen, kind, self._settings, now, retry_after=retry_after)
+        self._changed(target)
 
     def waited(self, target: str, seconds: float, now: float) -> None:
         """The first byte of an answer came so many seconds after its request went."""
         if target in self._keys and seconds >= 0:
-            self._set(target, self._weighed(target, now, (1.0, seconds, 0.0, 0.0)))
+            row = self._weighed(target, now)
+            row[_WAITS] += 1.0
+            row[_WAITED] += seconds
+            self._changed(target)
 
     def spoke(self, target: str, tokens: int, seconds: float, now: float) -> None:
         """An answer's tokens came in so many seconds."""
         if target in self._keys and tokens > 0 and seconds > 0:
-            self._set(target, self._weighed(target, now, (0.0, 0.0, tokens, seconds)))
+            row = self._weighed(target, now)
+            row[_TOKENS] += tokens
+            row[_SPOKEN] += seconds
+            self._changed(target)
 
     def _count(self, target: str, by: float) -> None:
         if target in self._keys:
             row = self._rows[self._keys[target]]
-            # Twice as fast as _replace.
-            self._set(target, Row._make((max(0.0, row.in_flight + by), *row[1:])))
+            row[_IN_FLIGHT] = max(0.0, row[_IN_FLIGHT] + by)
+            self._changed(target)
 
-    def _weighed(self, target: str, now: float, more: tuple[float, float, float, float]) -> Row:
-        """The row with its means as they weigh now, and more waits, time waited, tokens and time spoken."""
+    def _weighed(self, target: str, now: float) -> list[float]:
+        """The own row, with its means as they weigh now."""
         row = self._rows[self._keys[target]]
-        left = faded(now - row.weighed_at, self._window) if row.weighed_at else 1.0
-        waits, waited, tokens, spoken = row[18:22]
-        wait, seconds, said, taken = more
-        means = (waits * left + wait, waited * left + seconds, tokens * left + said, spoken * left + taken)
-        return Row._make((*row[:18], *means, max(now, row.weighed_at)))
+        at = row[_WEIGHED_AT]
+        if at:
+            left = faded(now - at, self._window)
+            for mean in (_WAITS, _WAITED, _TOKENS, _SPOKEN):
+                row[mean] *= left
+        row[_WEIGHED_AT] = max(now, at)
+        return row
 
-    def _set(self, target: str, row: Row) -> None:
+    def _changed(self, target: str) -> None:
         key = self._keys[target]
-        self._rows[key] = row
+        self._known.pop(key, None)
         if self._publish is not None:
-            self._publish(key, row)
+            self._publish(key, self._rows[key])

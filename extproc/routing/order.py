@@ -22,7 +22,9 @@ HEADER = "x-kt-order"
 
 def name(order: Sequence[Target], listed: Sequence[Target]) -> str:
     """The name of the order nearest to `order` that has one; `listed` are all targets, in file order."""
-    first, *_ = order
+    first = order[0]
+    if len(order) == 1:
+        return first.id
     planned = {target.id for target in order}
     return ",".join([first.id, *(each.id for each in listed if each.id in planned and each.id != first.id)])
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from extproc.routing import breaker
 from extproc.routing.strategies.table import STRATEGIES
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
     from extproc.routing.targets import Target
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """Targets, best first; `reasons` says of each that does not stand where it else would, in a word, why."""
 
     targets: tuple[Target, ...]
@@ -60,12 +58,16 @@ def plan(
                     seen[target.id] = row
                     sound.append(target)
             ordered += strategy(sound, seen, request, now) if len(sound) > 1 else sound
-    late.sort(key=lambda entry: entry[0])
-    return Plan((*ordered, *(target for _, target in late)), reasons)
+    if late:
+        late.sort(key=lambda entry: entry[0])
+        ordered += [target for _, target in late]
+    return Plan(tuple(ordered), reasons)
 
 
 def _tiers(targets: Sequence[Target]) -> Sequence[Sequence[Target]]:
+    if len(targets) < 2:
+        return (targets,)
     priorities = {target.priority for target in targets}
-    if len(priorities) <= 1:
+    if len(priorities) == 1:
         return (targets,)
     return [[target for target in targets if target.priority == priority] for priority in sorted(priorities)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from extproc.routing.breaker import Breaker
 
@@ -29,8 +30,7 @@ class Routing:
     tell_barred: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What strategies may look at.
 
     `turn` counts the requests of the group, `chance` is a random number from 0 to below 1, `affinity` the digest of

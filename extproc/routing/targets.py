@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +112,10 @@ class Target:
     pricing: tuple[float, float] | None = None
     barred: str = ""
 
+    def __hash__(self) -> int:
+        # What is made of a target once is looked up by it for every request: equal ones have equal ids.
+        return hash(self.id)
+
     @property
     def patience(self) -> float:
         """Seconds that a stream may be silent before its first content."""
@@ -132,16 +136,20 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A consistent snapshot of AWS credentials. `token` is None for long-lived keys."""
+    """A consistent snapshot of AWS credentials. `token` is None for long-lived keys.
+
+    `fingerprint` tells one set from the next without saying what it is: a session's access key and token are never
+    reused.
+    """
 
     access_key: str
     secret_key: str
     token: str | None = None
+    fingerprint: str = field(init=False, compare=False)
 
-    @property
-    def fingerprint(self) -> str:
-        """Tells one set from the next without saying what it is: a session's access key and token are never reused."""
-        return hashlib.sha256(f"{self.access_key}\n{self.token or ''}".encode()).hexdigest()[:16]
+    def __post_init__(self) -> None:
+        digest = hashlib.sha256(f"{self.access_key}\n{self.token or ''}".encode("utf-8", "surrogatepass"))
+        object.__setattr__(self, "fingerprint", digest.hexdigest()[:16])
 
     def __repr__(self) -> str:
         """Never the secret, wherever this is printed."""

@@ -19,15 +19,27 @@ if TYPE_CHECKING:
 MAX_ID = 64
 
 
-def headers(target: Target, document: Mapping[str, object], request_id: str) -> dict[str, str]:
-    """The headers by which SageMaker finds the model, to be signed.
+def fixed(target: Target) -> dict[str, str]:
+    """The headers by which SageMaker finds the model: those of every request to this target, to be signed."""
+    found = {
+        "x-amzn-sagemaker-inference-component": target.inference_component,
+        "x-amzn-sagemaker-target-model": target.target_model,
+        "x-amzn-sagemaker-target-variant": target.target_variant,
+        "x-amzn-sagemaker-target-container-hostname": target.target_container,
+        "x-amzn-sagemaker-custom-attributes": target.custom_attributes,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def of_request(target: Target, document: Mapping[str, object], request_id: str) -> dict[str, str]:
+    """The headers that one request has beside those, to be signed; most have none.
 
     Args:
         target: addressed.
         document: the request, judged: its `prompt_cache_key` says which requests share a prefix.
         request_id: of the exchange, for targets that want it in their container's log.
     """
-    found = {name: value for name, value in _fixed(target).items() if value is not None}
+    found: dict[str, str] = {}
     if target.inference_id and (identity := fitting(request_id)):
         found["x-amzn-sagemaker-inference-id"] = identity
     key = document.get("prompt_cache_key")
@@ -42,13 +54,3 @@ def fitting(text: str) -> str:
     if text and len(text) <= MAX_ID and text.isascii() and text.isprintable() and text == text.strip():
         return text
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() if text else ""
-
-
-def _fixed(target: Target) -> dict[str, str | None]:
-    return {
-        "x-amzn-sagemaker-inference-component": target.inference_component,
-        "x-amzn-sagemaker-target-model": target.target_model,
-        "x-amzn-sagemaker-target-variant": target.target_variant,
-        "x-amzn-sagemaker-target-container-hostname": target.target_container,
-        "x-amzn-sagemaker-custom-attributes": target.custom_attributes,
-    }

@@ -7,10 +7,12 @@ API_runtime_InvokeEndpointWithResponseStream.html.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from extproc.sagemaker.sigv4 import sign
+from extproc.sagemaker import addressing, eula
+from extproc.sagemaker.sigv4 import Prepared, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,27 +74,57 @@ def signed_request(
     """Return every header, pseudo-headers included, that an attempt at this target must set.
 
     Args:
-        target: whose endpoint, region and authority are signed.
+        target: whose endpoint, region, authority and headers are signed.
         body_length: bytes of the body.
         payload_hash: sigv4.payload_hash() of the body.
         stream: InvokeEndpointWithResponseStream rather than InvokeEndpoint.
         credentials: who signs.
         now: Unix seconds.
-        headers: further ones, lower case, to be sent and signed.
+        headers: further ones of this request, lower case, to be sent and signed.
 
     Raises:
         InvalidEndpointName: the target's endpoint.
         Unsignable: a header or the credentials have characters that a header cannot carry.
     """
+    if headers:
+        request, prepared = _outline(target, stream, credentials, now, headers)
+    else:
+        request, prepared = _plain_outline(target, stream, credentials, int(now))
+    return {
+        **request,
+        "content-length": str(body_length),
+        "authorization": prepared.authorization(payload_hash),
+    }
+
+
+def forget_requests() -> None:
+    """Drop every outline of a request, and the credentials it was made for."""
+    _plain_outline.cache_clear()
+
+
+# Nearly all requests have no header of their own. A target is asked thousands of times in the second that one is for.
+@lru_cache(maxsize=256)
+def _plain_outline(
+    target: Target, stream: bool, credentials: Credentials, second: int
+) -> tuple[Mapping[str, str], Prepared]:
+    return _outline(target, stream, credentials, second, _NO_HEADERS)
+
+
+def _outline(
+    target: Target, stream: bool, credentials: Credentials, now: float, headers: Mapping[str, str]
+) -> tuple[Mapping[str, str], Prepared]:
+    """All of a request but what depends on its body, which is empty; and its signature, as far as that goes."""
     request = {
         ":path": target.path_prefix + endpoint_path(target.endpoint, stream=stream),
         ":authority": target.authority,
-        "content-length": str(body_length),
+        "content-length": "",
         "content-type": CONTENT_TYPE,
+        **eula.accepted(target, addressing.fixed(target)),
         **headers,
         ("x-amzn-sagemaker-accept" if stream else "accept"): ACCEPT,
     }
-    return {**request, **signature(target, request, payload_hash, credentials=credentials, now=now)}
+    prepared = _prepared(target, request, credentials, now)
+    return {**request, **prepared.headers, "authorization": ""}, prepared
 
 
 def signature(
@@ -110,13 +142,17 @@ def signature(
     Raises:
         Unsignable: a header or the credentials have characters that a header cannot carry.
     """
-    return sign(
+    prepared = _prepared(target, request, credentials, now)
+    return {**prepared.headers, "authorization": prepared.authorization(payload_hash)}
+
+
+def _prepared(target: Target, request: Mapping[str, str], credentials: Credentials, now: float) -> Prepared:
+    return prepare(
         method="POST",
         path=request[":path"],
         host=request[":authority"],
         # Every x-amzn-sagemaker-* header is among them: what SageMaker acts on is signed.
         headers={name: value for name, value in request.items() if name not in _UNSIGNED},
-        payload_hash=payload_hash,
         region=target.region,
         credentials=credentials,
         now=now,

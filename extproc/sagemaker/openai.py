@@ -43,17 +43,29 @@ TRAILING = (
 )
 # vLLM answers 404 to a model name that is not its own, TGI takes one for a LoRA adapter: the client's is never sent.
 OMITTED = frozenset({"model"})
+_TRAILING = frozenset(TRAILING)
+_ORDERED = frozenset((*LEADING, *TRAILING, *OMITTED))
+# Everybody's, and better not said: TGI turns a presence_penalty of p into a repetition_penalty of p + 2, and refuses a
+# top_p of 1.
+_DEFAULTS = {"presence_penalty": 0, "frequency_penalty": 0, "top_p": 1}
 
 
 def request(call: Call, target: Target) -> bytes:
     """The body for the container. Fields we do not know keep their order, between the leading and the trailing ones."""
     knobs = _knobs(call, target)
     document = call.document
-    body: Document = {name: document[name] for name in LEADING if document.get(name) is not None}
-    for name, value in document.items():
-        if name not in body and name not in knobs and name not in OMITTED and name not in _ORDERED:
+    # null means unset to OpenAI; older containers refuse it.
+    body: Document = {}
+    for name in LEADING:
+        value = document.get(name)
+        if value is not None:
             body[name] = value
-    body.update((name, knobs[name]) for name in TRAILING if name in knobs)
+    for name, value in document.items():
+        if name not in _ORDERED:
+            body[name] = value
+    for name in TRAILING:
+        if name in knobs:
+            body[name] = knobs[name]
     if target.upstream_model is not None:
         body["model"] = target.upstream_model
     elif target.route == "openai":
@@ -62,17 +74,9 @@ def request(call: Call, target: Target) -> bytes:
     return orjson.dumps(body)
 
 
-_ORDERED = frozenset((*LEADING, *TRAILING))
-# Everybody's, and better not said: TGI turns a presence_penalty of p into a repetition_penalty of p + 2, and refuses a
-# top_p of 1.
-_DEFAULTS = {"presence_penalty": 0, "frequency_penalty": 0, "top_p": 1}
-
-
 def _knobs(call: Call, target: Target) -> dict[str, Any]:
-    """The trailing fields: the client's, with the target's defaults where the client set none."""
-    document = call.document
-    # null means unset to OpenAI; older containers refuse it.
-    knobs = {name: document[name] for name in TRAILING if document.get(name) is not None}
+    """The trailing fields, in any order: the client's, with the target's defaults where the client set none."""
+    knobs = {name: value for name, value in call.document.items() if name in _TRAILING and value is not None}
     if target.temperature is not None:
         knobs.setdefault("temperature", target.temperature)
     if target.max_tokens is not None and "max_completion_tokens" not in knobs:
@@ -81,7 +85,7 @@ def _knobs(call: Call, target: Target) -> dict[str, Any]:
         # TGI takes a list only.
         knobs["stop"] = [knobs["stop"]]
     for name, default in _DEFAULTS.items():
-        if knobs.get(name) == default:
+        if name in knobs and knobs[name] == default:
             del knobs[name]
     if call.stream:
         # Usage is always asked for, for the record; the relay strips it when the client did not ask.

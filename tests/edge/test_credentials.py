@@ -15,7 +15,8 @@ from structlog.testing import capture_logs
 from extproc.edge import credentials
 from extproc.edge.credentials import CredentialKeeper
 from extproc.routing.targets import Credentials, Identity
-from extproc.sagemaker import native, sigv4
+from extproc.sagemaker import invoke, native, sigv4
+from extproc.testing import make_target
 
 STANDARD = Identity()
 SECRET = "secret/that+must+never+be+logged"
@@ -134,7 +135,8 @@ def test_when_credentials_change_is_known_and_what_was_made_of_the_old_is_forgot
     monkeypatch.setattr(credentials, "time", SimpleNamespace(time=lambda: next(seconds)))
 
     def held():
-        return sigv4.signing_key.cache_info().currsize, native._minted.cache_info().currsize
+        kept = (sigv4.signing_key, invoke._plain_outline, native._minted)
+        return tuple(cache.cache_info().currsize for cache in kept)
 
     async def main():
         keeper = CredentialKeeper([STANDARD], {})
@@ -144,12 +146,13 @@ def test_when_credentials_change_is_known_and_what_was_made_of_the_old_is_forgot
             await keeper.renew(STANDARD)
             seen.append((dict(keeper.changed), held()))
             native.bearer(keeper.snapshot[STANDARD], "us-east-1", 0)
+            invoke.signed_request(make_target(), 0, "", stream=False, credentials=keeper.snapshot[STANDARD], now=0)
         return seen
 
     assert asyncio.run(main()) == [
-        ({STANDARD: 100.0}, (0, 0)),
-        ({STANDARD: 100.0}, (1, 1)),
-        ({STANDARD: 200.0}, (0, 0)),
+        ({STANDARD: 100.0}, (0, 0, 0)),
+        ({STANDARD: 100.0}, (1, 1, 1)),
+        ({STANDARD: 200.0}, (0, 0, 0)),
     ]
 
 

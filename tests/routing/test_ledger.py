@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -61,7 +61,11 @@ def test_others_failures_count_with_ones_own() -> None:
 def test_only_own_rows_are_published() -> None:
     """Each change, with what this worker alone knows."""
     told: list[tuple[bytes, Row]] = []
-    ledger = make_ledger(others=of_east(Row(success=100.0)), publish=lambda key, row: told.append((key, row)))
+
+    def publish(key: bytes, numbers: Sequence[float]) -> None:
+        told.append((key, Row._make(numbers)))
+
+    ledger = make_ledger(others=of_east(Row(success=100.0)), publish=publish)
     ledger.attempted("east", "success", NOW)
     [(key, row)] = told
     assert (key, row.success) == (key_of(EAST), 1.0)

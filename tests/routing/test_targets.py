@@ -51,6 +51,13 @@ def test_targets_are_frozen() -> None:
         target.port = 1
 
 
+def test_targets_of_one_id_need_not_be_equal() -> None:
+    """What is kept for a target is not found for another that a reloaded configuration gives the same id."""
+    target, again, moved = (Target("a", "e", ("e",), region) for region in ("us-east-1", "us-east-1", "us-west-2"))
+    assert {target: 1}[again] == 1
+    assert moved not in {target: 1}
+
+
 @pytest.mark.parametrize(
     ("identity", "name"),
     [

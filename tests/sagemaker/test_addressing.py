@@ -34,19 +34,20 @@ def test_each_field_is_the_header_of_the_service_model(field: str) -> None:
     parameter, value = FIELDS[field]
     shape = MODEL.operation_model("InvokeEndpoint").input_shape.members[parameter]
     name = shape.serialization["name"].lower()
-    assert addressing.headers(target(**{field: value}), {}, "") == {name: value}
+    assert addressing.fixed(target(**{field: value})) == {name: value}
 
 
 def test_nothing_is_sent_that_was_not_asked_for() -> None:
     """A plain target has no header of these; the request id is sent only by targets that want it."""
-    assert addressing.headers(target(), {"model": "m", "user": "u"}, "a-request-id") == {}
+    assert addressing.fixed(target()) == {}
+    assert addressing.of_request(target(), {"model": "m", "user": "u"}, "a-request-id") == {}
 
 
 def test_the_request_id_becomes_the_inference_id() -> None:
     """An id that fits is sent as it is; without one there is no header."""
     wants = target(inference_id=True)
-    assert addressing.headers(wants, {}, "0f1e-2d3c") == {"x-amzn-sagemaker-inference-id": "0f1e-2d3c"}
-    assert addressing.headers(wants, {}, "") == {}
+    assert addressing.of_request(wants, {}, "0f1e-2d3c") == {"x-amzn-sagemaker-inference-id": "0f1e-2d3c"}
+    assert addressing.of_request(wants, {}, "") == {}
 
 
 @pytest.mark.parametrize(
@@ -65,7 +66,7 @@ def test_the_request_id_becomes_the_inference_id() -> None:
 )
 def test_the_prompt_cache_key_says_which_requests_share_a_prefix(key: object, identity: str | None) -> None:
     """What is no id is replaced by its hash: equal keys still meet, and nothing of the client's opens a header."""
-    made = addressing.headers(target(), {"prompt_cache_key": key}, "")
+    made = addressing.of_request(target(), {"prompt_cache_key": key}, "")
     assert made.get("x-amzn-sagemaker-prefix-aware-id") == identity
 
 

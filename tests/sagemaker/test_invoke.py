@@ -163,3 +163,56 @@ def test_further_headers_are_sent_and_signed(stream) -> None:
     assert "x-amzn-sagemaker-inference-component" in signed
     plain = request(stream=stream, path_prefix="/proxy/west")
     assert plain["authorization"] != request(stream=stream)["authorization"]
+
+
+VARIANTS = [
+    (changes, stream, credentials, now)
+    for changes in ({}, {"endpoint": "other"}, {"host": "h"}, {"region": "eu-west-1"}, {"custom_attributes": "a=b"})
+    for stream in (False, True)
+    for credentials in (KEYS, SESSION, Credentials(KEYS.access_key, "another"))
+    for now in (NOW, NOW + 1, NOW + 86_400)
+]
+
+
+def test_what_is_kept_is_never_used_for_anything_else() -> None:
+    """By any credentials, at any second, of other targets of the same id: each signature is of its own request."""
+    made = []
+    for changes, stream, credentials, now in [*VARIANTS, *reversed(VARIANTS)]:
+        body = BODY + str(len(made)).encode()
+        sent = signed_request(
+            target(**changes), len(body), payload_hash(body), stream=stream, credentials=credentials, now=now
+        )
+        made.append(sent["authorization"])
+        pseudo = {":path", ":authority", "content-length", "accept", "authorization", "x-amz-date"}
+        assert sent["content-length"] == str(len(body))
+        expected = sign(
+            method="POST",
+            path=endpoint_path(changes.get("endpoint", "my-endpoint"), stream=stream),
+            host=changes.get("host", runtime_host("us-east-1")),
+            headers={name: sent[name] for name in sent.keys() - pseudo - {"x-amz-security-token"}},
+            payload_hash=payload_hash(body),
+            region=changes.get("region", "us-east-1"),
+            credentials=credentials,
+            now=now,
+        )
+        assert {name: sent[name] for name in expected} == expected
+    assert len(set(made)) == len(made) == 2 * len(VARIANTS)
+
+
+def test_requests_with_headers_of_their_own_are_not_kept() -> None:
+    """What a client says fills no memory, and what was made of a secret can be forgotten."""
+    invoke.forget_requests()
+    request(stream=False)
+    for number in range(3):
+        signed_request(
+            target(),
+            len(BODY),
+            payload_hash(BODY),
+            stream=False,
+            credentials=KEYS,
+            now=NOW,
+            headers={"x-amzn-sagemaker-prefix-aware-id": str(number)},
+        )
+    assert invoke._plain_outline.cache_info().currsize == 1
+    invoke.forget_requests()
+    assert invoke._plain_outline.cache_info().currsize == 0
