@@ -13,7 +13,7 @@ from functools import cache
 from importlib.resources import files
 from itertools import accumulate, pairwise
 from math import exp
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,8 +52,7 @@ _FAMILIES: tuple[tuple[str, frozenset[int], frozenset[int]], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
+class Scored(NamedTuple):
     """A probability, what the attack looks like, and the bytes of the window that scored."""
 
     score: float
