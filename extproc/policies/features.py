@@ -184,7 +184,8 @@ def _lexicon() -> _Lexicon:
         factor = constant(number * _FACTOR & 0xFFFFFFFF)
         products = keys * factor
         index = products >> _SHIFT
-        if len(np.unique(index)) == len(index):
+        # numpy.unique would load numpy.ma, 2 MB that nothing else needs.
+        if len(set(index.tolist())) == len(index):
             break
     # The highest of the lower bits is the lowest of the index. Where nothing is, it is the other.
     lower = (~np.arange(1 << 32 - int(_SHIFT)) << int(_SHIFT)).astype(np.uint16)
