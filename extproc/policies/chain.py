@@ -50,7 +50,7 @@ class Chain:
     def __post_init__(self) -> None:
         object.__setattr__(self, "order", {policy.kind: at for at, policy in enumerate(self.policies)})
         readers = {phase: tuple(policy for policy in self.policies if phase in policy.phases) for phase in Phase}
-        object.__setattr__(self, "_readers", readers)
+        object.__setattr__(self, "_readers", {phase: several for phase, several in readers.items() if several})
         rules = [policy for policy in self.policies if isinstance(policy, RulePolicy)]
         sets = {phase: tuple(policy.rule_set for policy in rules if phase in policy.phases) for phase in Phase}
         # Both phases have one and the same where the same policies read them: its automaton is large.
@@ -62,7 +62,7 @@ class Chain:
 
     def inspects(self, phase: Phase) -> bool:
         """Whether any policy reads text of that phase; if not, its bodies need not be looked at."""
-        return bool(self._readers[phase])
+        return phase in self._readers
 
     def guard(self) -> Guard:
         """The chain at work on one exchange."""
@@ -75,7 +75,7 @@ class Chain:
         """
         phases = {text.place.phase for text in texts}
         if len(phases) == 1:
-            policies = self._readers[phases.pop()]
+            policies = self._readers.get(phases.pop(), ())
         else:
             policies = tuple(policy for policy in self.policies if not policy.phases.isdisjoint(phases))
         # Most texts have nothing that any rule would look at: then those policies need not be asked.

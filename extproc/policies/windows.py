@@ -25,9 +25,9 @@ def best(sums: NDArray[Any]) -> tuple[float, int, int]:
     found = (-np.inf, 0, count)
     for length, root in _ROOTS:
         if count <= length:
-            whole = int(sums[-1] - sums[0]) / max(float(count), SHORTEST) ** 0.5
+            whole = (sums.item(-1) - sums.item(0)) / max(float(count), SHORTEST) ** 0.5
             return max(found, (whole, 0, count))
         inside = sums[length:] - sums[:-length]
         at = int(inside.argmax())
-        found = max(found, (int(inside[at]) / root, at, at + length))
+        found = max(found, (inside.item(at) / root, at, at + length))
     return found
