@@ -12,6 +12,7 @@ as can be: what is alike is done in the rows of one array, and in place.
 from __future__ import annotations
 
 from functools import cache
+from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -168,16 +169,20 @@ class _Lexicon(NamedTuple):
 
 @cache
 def _lexicon() -> _Lexicon:
+    named = [(word, number) for number, words in WORDS.items() for word in words.split()]
+    # All at once, each on a line: by themselves they would take 20 ms.
+    lines = [plain(word.rstrip("*").replace("_", " ")).encode() for word, _ in named]
+    starts, _, (full, stems) = _hashes(b"\n".join(lines))
+    ends = starts.searchsorted([*accumulate(len(line) + 1 for line in lines)])
     found: dict[int, int] = {}
-    for number, words in WORDS.items():
-        for word in words.split():
-            _, _, hashes = _hashes(plain(word.rstrip("*").replace("_", " ")).encode())
-            row = hashes[0]
-            if word.endswith("*"):
-                key = hashes[1, 0] ^ _STEMS
-            else:
-                key = (row[-2] * _PHRASE[0] ^ row[-1]) * _PHRASE[1] if len(row) > 1 else row[0]
-            found.setdefault(int(key), number)
+    for (word, number), start, end in zip(named, [0, *ends[:-1]], ends, strict=True):
+        if word.endswith("*"):
+            key = stems[start] ^ _STEMS
+        elif end - start > 1:
+            key = (full[end - 2] * _PHRASE[0] ^ full[end - 1]) * _PHRASE[1]
+        else:
+            key = full[start]
+        found.setdefault(int(key), number)
     keys, concepts = np.array(list(found), np.uint32), np.array(list(found.values()), np.uint8)
     # With the first factor that gives each its own index, one look is enough.
     for number in range(1, 1 << 16, 2):

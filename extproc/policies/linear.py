@@ -168,4 +168,7 @@ def read(data: bytes) -> Linear:
 @cache
 def shipped() -> Linear:
     """The model in the package."""
-    return read((files("extproc.policies") / FILE).read_bytes())
+    model = read((files("extproc.policies") / FILE).read_bytes())
+    # So that the tables behind the features are made, too, before the first request.
+    model.score(b"")
+    return model
