@@ -143,11 +143,11 @@ def _hashes(data: bytes) -> tuple[Codes, Codes, Hashes]:
     # Plus one, so that a NUL counts, too; and a 0 before the first, so that the sums begin with one.
     raw = np.frombuffer((_BEFORE + data).translate(_ONE_MORE), np.uint8)
     sums = np.add.accumulate(raw * _POWERS[: len(raw)], 0, np.uint32)
-    edges = np.empty((3, len(starts)), np.intp)
-    edges[0], edges[1] = starts, ends
-    np.minimum(ends, starts + (_LATIN_STEM if data.isascii() else _STEM.take(raw[1:].take(starts))), out=edges[2])
-    cut = sums.take(edges)
-    values = cut[1:] - cut[0]
+    until = np.empty((2, len(starts)), np.intp)
+    until[0] = ends
+    np.minimum(ends, starts + (_LATIN_STEM if data.isascii() else _STEM.take(raw[1:].take(starts))), out=until[1])
+    values = sums.take(until)
+    values -= sums.take(starts)
     values *= _INVERSE.take(starts)
     values ^= values >> _MIX[0]
     values *= _MIX[1]

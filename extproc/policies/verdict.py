@@ -97,13 +97,12 @@ class Block:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What one policy says of one text."""
 
     findings: tuple[Finding, ...] = ()
     block: Block | None = None
-    scores: Mapping[str, float] = field(default_factory=dict)
+    scores: Mapping[str, float] = MappingProxyType({})
 
 
 ALLOW = Verdict()
