@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from extproc.policies.base import Policy, Rule
 from extproc.policies.gate import Gate
@@ -12,6 +12,7 @@ from extproc.policies.restoring import Restoring
 from extproc.policies.rules import RulePolicy
 from extproc.policies.vault import Hiding, Vault, is_answer
 from extproc.policies.verdict import (
+    ALLOW,
     Finding,
     Guard,
     Judgement,
@@ -38,26 +39,30 @@ class Chain:
     fail: Mapping[str, bool] = field(default_factory=dict)
     open: frozenset[str] = field(init=False)
     order: Mapping[str, int] = field(init=False)
-    # The phases that any of them reads.
-    _read: frozenset[Phase] = field(init=False)
-    # Of the policies that are rules, by phase, where several read it.
+    # Those that read anything of a phase, by phase.
+    _readers: Mapping[Phase, tuple[Policy, ...]] = field(init=False)
+    # Of the policies that are rules, by phase; and their kinds.
     _gates: Mapping[Phase, Gate] = field(init=False)
+    _gated: frozenset[str] = field(init=False)
     # Compiling a window's rules takes milliseconds: once for each distinct set of rules, by the rules themselves.
     _compiled: dict[tuple[Rule, ...], StreamRules] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "order", {policy.kind: at for at, policy in enumerate(self.policies)})
-        object.__setattr__(self, "_read", frozenset[Phase]().union(*(policy.phases for policy in self.policies)))
+        readers = {phase: tuple(policy for policy in self.policies if phase in policy.phases) for phase in Phase}
+        object.__setattr__(self, "_readers", {phase: several for phase, several in readers.items() if several})
         rules = [policy for policy in self.policies if isinstance(policy, RulePolicy)]
-        sets = {phase: [policy.rule_set for policy in rules if phase in policy.phases] for phase in Phase}
-        gates = {phase: Gate(several) for phase, several in sets.items() if len(several) > 1}
-        object.__setattr__(self, "_gates", gates)
+        sets = {phase: tuple(policy.rule_set for policy in rules if phase in policy.phases) for phase in Phase}
+        # Both phases have one and the same where the same policies read them: its automaton is large.
+        made = {several: Gate(several) for several in sets.values() if several}
+        object.__setattr__(self, "_gates", {phase: made[several] for phase, several in sets.items() if several})
+        object.__setattr__(self, "_gated", frozenset(policy.kind for policy in rules))
         kinds = (policy.kind for policy in self.policies)
         object.__setattr__(self, "open", frozenset(kind for kind in kinds if self.fail.get(kind, self.fail_open)))
 
     def inspects(self, phase: Phase) -> bool:
         """Whether any policy reads text of that phase; if not, its bodies need not be looked at."""
-        return phase in self._read
+        return phase in self._readers
 
     def guard(self) -> Guard:
         """The chain at work on one exchange."""
@@ -68,16 +73,24 @@ class Chain:
 
         What is reversible in a request goes into the vault; without one, into one that is forgotten at once.
         """
-        verdicts: list[list[Verdict]] = [[] for _ in texts]
+        phases = {text.place.phase for text in texts}
+        if len(phases) == 1:
+            policies = self._readers.get(phases.pop(), ())
+        else:
+            policies = tuple(policy for policy in self.policies if not policy.phases.isdisjoint(phases))
+        # Most texts have nothing that any rule would look at: then those policies need not be asked.
+        nothing = True
+        for text in texts:
+            gate = self._gates.get(text.place.phase)
+            if gate is not None and gate.look(text):
+                nothing = False
+        verdicts: list[Sequence[Verdict]] = []
         scores: dict[str, float] = {}
         failed: list[str] = []
         block = None
-        for text in texts:
-            if gate := self._gates.get(text.place.phase):
-                gate.look(text)
-        phases = {text.place.phase for text in texts}
-        for policy in self.policies:
-            if policy.phases.isdisjoint(phases):
+        found = False
+        for policy in policies:
+            if nothing and policy.kind in self._gated:
                 continue
             try:
                 said = policy.judge(texts)
@@ -89,24 +102,27 @@ class Chain:
                     raise PolicyFailed(policy.kind) from error
                 failed.append(policy.kind)
                 continue
-            for so_far, verdict in zip(verdicts, said, strict=True):
-                so_far.append(verdict)
+            verdicts.append(said)
+            for verdict in said:
+                if verdict is ALLOW:
+                    continue
+                found = found or bool(verdict.findings)
+                block = block or verdict.block
                 for name, score in verdict.scores.items():
                     scores[name] = max(score, scores.get(name, score))
-            block = next((verdict.block for verdict in said if verdict.block), None)
             if block:
                 break
-        if not any(verdict.findings for said in verdicts for verdict in said):
-            return Judgement(tuple(text.text for text in texts), (), block, scores, tuple(failed))
+        if not found:
+            return Judgement(tuple([text.text for text in texts]), (), block, scores, tuple(failed))
         hiding = Hiding(Vault() if vault is None else vault, texts)
         rewritten = []
         findings: list[Finding] = []
         places: list[int] = []
-        for at, (text, said) in enumerate(zip(texts, verdicts, strict=True)):
-            passed, found = self._join(text, said, hiding)
+        for at, (text, *said) in enumerate(zip(texts, *verdicts, strict=True)):
+            passed, reported = self._join(text, said, hiding)
             rewritten.append(passed)
-            findings += found
-            places += [at] * len(found)
+            findings += reported
+            places += [at] * len(reported)
         return Judgement(tuple(rewritten), tuple(findings), block, scores, tuple(failed), tuple(places))
 
     def window(self, place: Place, failed: set[str] | None = None) -> Window | None:
@@ -135,7 +151,7 @@ class Chain:
         return rewrite(text.text, settled, in_json=text.place.is_json), reported
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Guard:
     """What one exchange holds of the chain, and what its request's placeholders stand for.
 
@@ -155,7 +171,7 @@ class _Guard:
             self.vault.restore(judged, in_json=text.place.is_json) if is_answer(text.place) else judged
             for text, judged in zip(texts, judgement.texts, strict=True)
         )
-        return replace(judgement, texts=tuple(restored))
+        return judgement._replace(texts=tuple(restored))
 
     def window(self, place: Place) -> StreamWindow | None:
         window = self.chain.window(place, self.failed)

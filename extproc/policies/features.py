@@ -4,18 +4,23 @@ A token is a run of letters and digits, a run of signs, or one character of Chin
 features are hashes: of itself and of its stem, of both with the token before it, and of the stem with the two before
 that; and where it names a concept (lexicon.py), of that with the concepts before it. So a word that no training text
 held still counts through its stem and its concept.
+
+Most texts have some hundred tokens. Of a call of numpy on so many nearly all is the call (0.3 µs), so there are as few
+as can be: what is alike is done in the rows of one array, and in place.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from itertools import accumulate
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from extproc.policies.lexicon import WORDS
+from extproc.policies.pairs import Codes, codes, expanded
+from extproc.policies.salts import SALT, SIZE, Hashes, constant
 from extproc.policies.views import plain
 
 if TYPE_CHECKING:
@@ -23,42 +28,18 @@ if TYPE_CHECKING:
 
 # Changes whenever the features of some text do; a file of weights names the one that it was made for.
 VERSION = 1
-BITS = 19
 # Features of each token, those of concepts apart.
 KINDS = 7
 # At most so many bytes at once: the tables of powers below are that long.
 LONGEST = 1 << 15
 
-Hashes = NDArray[np.uint32]
-_U32 = np.uint32
-
-
-def _constant(value: int) -> Hashes:
-    """As an array without dimensions: numpy takes 0.2 µs more for each number of another kind."""
-    return np.array(value, _U32)
-
-
-_SIZE = _constant(32 - BITS)
-_ONE = _constant(1)
 # Odd, so that it has an inverse modulo 2**32.
 _FACTOR = 0x5BD1E995
-_SALT = tuple(
-    map(_constant, (0x9E3779B1, 0x85EBCA6B, 0xC2B2AE35, 0x27D4EB2F, 0x165667B1, 0xD3A2646D, 0xFD7046C5, 0xB55A4F09))
-)
-_MIX = tuple(map(_constant, (15, 0x2C1B3C6D, 13)))
-# Of the three last rows of words, with which each is multiplied at the end.
-_LAST_SALTS = np.stack((_SALT[3], _SALT[4], _SALT[6]))[:, None]
+_MIX = tuple(map(constant, (15, 0x2C1B3C6D, 13)))
 
 # Bits of a hash that the lexicon's table does not look at, and what tells stems in it from words.
-_SHIFT = _constant(15)
-_STEMS = _constant(0xA5A50000)
-
-# Tokens between concepts that belong together.
-_REACH = 18
-# Of concepts in a row, with three before them: which is one, two and three before each.
-_STEPS = np.array([[2], [1], [0]])
-# All concepts of the lexicon are numbers of so many bits.
-_CONCEPT_BITS = 4
+_SHIFT = constant(15)
+_STEMS = constant(0xA5A50000)
 
 _NONE = np.empty(0, np.intp)
 
@@ -83,123 +64,140 @@ def _classes() -> bytes:
 _CLASSES = _classes()
 # No byte of UTF-8 is 255.
 _ONE_MORE = bytes((*range(1, 256), 0))
+_BEFORE = b"\xff"
 # Bytes of a stem, by a token's first byte plus one: five letters of Latin, Greek, Cyrillic, Hebrew or Arabic, four of
 # Hindi.
-_STEM = np.array([5 if code < 0xC0 else 10 if code < 0xE0 else 12 for code in (0, *range(255))], np.int64)
+_STEM = np.array([5 if code < 0xC0 else 10 if code < 0xE0 else 12 for code in (0, *range(255))], np.intp)
+_LATIN_STEM = np.array(5, np.intp)
 
 
 def _powers(factor: int) -> Hashes:
-    found, power = [], 1
-    for _ in range(LONGEST + 1):
-        found.append(power)
-        power = power * factor & 0xFFFFFFFF
-    return np.array(found, _U32)
+    """From that of 0 to that of LONGEST + 1, modulo 2**32."""
+    factors = np.full(LONGEST + 2, factor, np.uint32)
+    factors[0] = 1
+    return np.multiply.accumulate(factors, 0, np.uint32)
 
 
 _POWERS = _powers(_FACTOR)
-_INVERSE = _powers(pow(_FACTOR, -1, 1 << 32))
+# By where a token starts: the first byte is multiplied with the factor itself.
+_INVERSE = _powers(pow(_FACTOR, -1, 1 << 32))[1:]
+
+# A pair's hash is (first * one salt ^ second) * another. Of stems two and three tokens before: the first salt of each.
+_BACK = np.stack((SALT[2], SALT[5]))[:, None]
+# Of the pair of the two tokens before, which begins a third feature: its second salt times the first of that.
+_PAIR = SALT[1] * SALT[3]
+_PHRASE = SALT[4], SALT[5]
 
 
-@dataclass(frozen=True, slots=True)
-class Features:
+class Features(NamedTuple):
     """Of n tokens: where each starts and ends, in bytes; for each kind of feature the index of each token's.
 
-    `pairs` are indices of concept features, `pairs_at` the tokens that they belong to. `heads` are the first tokens of
-    further texts.
+    `concepts` are those of all tokens, 0 for none, and `at` the tokens that have one; `codes` say which stand together
+    (pairs.py). `heads` are the first tokens of further texts.
     """
 
-    starts: NDArray[Any]
-    ends: NDArray[Any]
+    starts: Codes
+    ends: Codes
     words: Hashes
-    concepts: NDArray[np.uint8]
-    pairs: Hashes
-    pairs_at: NDArray[Any]
-    heads: NDArray[Any]
+    concepts: Codes
+    at: Codes
+    codes: Codes
+    heads: Codes
+
+    @property
+    def pairs(self) -> Hashes:
+        """The indices of all concept features."""
+        return expanded(self.codes, self.at)[0]
+
+    @property
+    def pairs_at(self) -> Codes:
+        """The tokens that `pairs` belong to."""
+        return expanded(self.codes, self.at)[1]
 
 
-def _bounds(data: bytes) -> tuple[NDArray[Any], NDArray[Any]]:
+def _bounds(data: bytes) -> tuple[Codes, Codes]:
     """Where tokens start and end."""
-    # The class of each byte, and a space behind the last: a token ends where the next class begins.
-    kinds = np.frombuffer(data.translate(_CLASSES) + b"\0", np.uint8)
-    changed = np.empty(len(kinds), np.bool_)
-    changed[0] = changed[-1] = True
+    classes = data.translate(_CLASSES)
+    # The class of each byte between two blanks: a token begins and ends where the class is another.
     if data.isascii():
-        np.not_equal(kinds[1:-1], kinds[:-2], out=changed[1:-1])
+        kinds = np.frombuffer(b"\0%b\0" % classes, np.uint8)
+        changed = kinds[1:] != kinds[:-1]
     else:
-        rest = kinds == _REST
-        whole = kinds.copy()
+        own = np.frombuffer(classes, np.uint8)
+        kinds = np.zeros(len(own) + 2, np.uint8)
+        whole = kinds[1:-1]
+        whole[:] = own
+        rest = own[1:] == _REST
         for _ in range(3):
-            whole[1:] = np.where(rest[1:], whole[:-1], kinds[1:])
-        np.not_equal(whole[1:-1], whole[:-2], out=changed[1:-1])
-        changed |= kinds == _ALONE
-        kinds = whole
+            whole[1:] = np.where(rest, whole[:-1], own[1:])
+        changed = kinds[1:] != kinds[:-1]
+        changed[:-1] |= own == _ALONE
     at = changed.nonzero()[0]
-    tokens = kinds.take(at).nonzero()[0]
-    return at.take(tokens), at.take(tokens + 1)
+    tokens = kinds[1:].take(at).nonzero()[0]
+    return at.take(tokens), at[1:].take(tokens)
 
 
-def _mixed(values: Hashes) -> Hashes:
+def _hashes(data: bytes) -> tuple[Codes, Codes, Hashes]:
+    """Where tokens start and end, and two rows: the hashes of the tokens and of their stems."""
+    starts, ends = _bounds(data)
+    # Plus one, so that a NUL counts, too; and a 0 before the first, so that the sums begin with one.
+    raw = np.frombuffer((_BEFORE + data).translate(_ONE_MORE), np.uint8)
+    sums = np.add.accumulate(raw * _POWERS[: len(raw)], 0, np.uint32)
+    until = np.empty((2, len(starts)), np.intp)
+    until[0] = ends
+    np.minimum(ends, starts + (_LATIN_STEM if data.isascii() else _STEM.take(raw[1:].take(starts))), out=until[1])
+    values = sums.take(until)
+    values -= sums.take(starts)
+    values *= _INVERSE.take(starts)
     values ^= values >> _MIX[0]
     values *= _MIX[1]
     values ^= values >> _MIX[2]
-    return values
+    return starts, ends, values
 
 
-def _hashes(data: bytes) -> tuple[NDArray[Any], NDArray[Any], Hashes]:
-    """Where tokens start and end, and two rows: the hashes of the tokens and of their stems."""
-    starts, ends = _bounds(data)
-    # So that a NUL counts, too.
-    raw = np.frombuffer(data.translate(_ONE_MORE), np.uint8)
-    sums = np.zeros(len(raw) + 1, _U32)
-    np.add.accumulate(raw * _POWERS[: len(raw)], out=sums[1:])
-    until = np.empty((2, len(starts)), ends.dtype)
-    until[0] = ends
-    np.minimum(ends, starts + (5 if data.isascii() else _STEM.take(raw.take(starts))), out=until[1])
-    return starts, ends, _mixed((sums.take(until) - sums.take(starts)) * _INVERSE.take(starts))
+class _Lexicon(NamedTuple):
+    """A table of concepts by the products of hashes with a factor, which is in `salts`.
 
+    A product's upper bits are its index, and at the index are the lower ones that it must have, and the concept.
+    `salts` multiply the rows of pairs and of keys.
+    """
 
-def _two(first: Hashes, second: Hashes, salt: int) -> Hashes:
-    return (first * _SALT[salt] ^ second) * _SALT[salt + 1]
+    salts: Hashes
+    lower: NDArray[np.uint16]
+    concepts: NDArray[np.uint8]
 
 
 @cache
-def _lexicon() -> tuple[Hashes, Hashes, NDArray[np.uint8]]:
-    """A table of concepts: the factor that makes a hash its index, the hash that is at each index, and its concept."""
+def _lexicon() -> _Lexicon:
+    named = [(word, number) for number, words in WORDS.items() for word in words.split()]
+    # All at once, each on a line: by themselves they would take 20 ms.
+    lines = [plain(word.rstrip("*").replace("_", " ")).encode() for word, _ in named]
+    starts, _, (full, stems) = _hashes(b"\n".join(lines))
+    ends = starts.searchsorted([*accumulate(len(line) + 1 for line in lines)])
     found: dict[int, int] = {}
-    for number, words in WORDS.items():
-        for word in words.split():
-            _, _, hashes = _hashes(plain(word.rstrip("*").replace("_", " ")).encode())
-            row = hashes[0]
-            if word.endswith("*"):
-                key = int(hashes[1, 0] ^ _STEMS)
-            else:
-                key = int(_two(row[-2:-1], row[-1:], 4)[0]) if len(row) > 1 else int(row[0])
-            found.setdefault(key, number)
-    keys, concepts = np.array(list(found), _U32), np.array(list(found.values()), np.uint8)
+    for (word, number), start, end in zip(named, [0, *ends[:-1]], ends, strict=True):
+        if word.endswith("*"):
+            key = stems[start] ^ _STEMS
+        elif end - start > 1:
+            key = (full[end - 2] * _PHRASE[0] ^ full[end - 1]) * _PHRASE[1]
+        else:
+            key = full[start]
+        found.setdefault(int(key), number)
+    keys, concepts = np.array(list(found), np.uint32), np.array(list(found.values()), np.uint8)
     # With the first factor that gives each its own index, one look is enough.
-    for factor in range(1, 1 << 16, 2):
-        index = keys * _U32(factor * _FACTOR & 0xFFFFFFFF) >> _SHIFT
-        if len(np.unique(index)) == len(index):
+    for number in range(1, 1 << 16, 2):
+        factor = constant(number * _FACTOR & 0xFFFFFFFF)
+        products = keys * factor
+        index = products >> _SHIFT
+        # numpy.unique would load numpy.ma, 2 MB that nothing else needs.
+        if len(set(index.tolist())) == len(index):
             break
-    size = 1 << 32 - int(_SHIFT)
-    check, concept = np.zeros(size, _U32), np.zeros(size, np.uint8)
-    check[index], concept[index] = keys, concepts
-    return _constant(factor * _FACTOR & 0xFFFFFFFF), check, concept
-
-
-@cache
-def _of_concepts() -> tuple[Hashes, Hashes, Hashes, Hashes]:
-    """Tables of features: of a concept; of two, and the tokens between them; of two in either order; of three."""
-    number = np.arange(1 << _CONCEPT_BITS, dtype=_U32)
-    alone = (number + _ONE) * _SALT[7]
-    one, other = number[:, None], number[None, :]
-    near = np.minimum(np.arange(_REACH + 1) // 3, 5).astype(_U32)
-    apart = (((one[..., None] << _U32(6)) + other[..., None] << _U32(3)) + near) * _SALT[6]
-    # In either order: a verb stands at the end in German, Turkish, Hindi, Japanese and Korean.
-    either = ((np.minimum(one, other) << _U32(6)) + np.maximum(one, other) + _ONE) * _SALT[5]
-    three = (((one[..., None] << _U32(5)) + other[..., None] << _U32(5)) + number + _ONE) * _SALT[4]
-    first, second, third, fourth = (table.ravel() >> _SIZE for table in (alone, apart, either, three))
-    return first, second, third, fourth
+    # The highest of the lower bits is the lowest of the index. Where nothing is, it is the other.
+    lower = (~np.arange(1 << 32 - int(_SHIFT)) << int(_SHIFT)).astype(np.uint16)
+    concept = np.zeros(len(lower), np.uint8)
+    lower[index], concept[index] = products.astype(np.uint16), concepts
+    salts = (SALT[1], SALT[1], SALT[3], SALT[4], SALT[6], factor, factor, _PHRASE[1] * factor)
+    return _Lexicon(np.stack(salts)[:, None], lower, concept)
 
 
 def features(data: bytes, further: Sequence[int] = ()) -> Features:
@@ -210,65 +208,37 @@ def features(data: bytes, further: Sequence[int] = ()) -> Features:
     """
     starts, ends, hashes = _hashes(data)
     count = len(starts)
-    heads = np.searchsorted(starts, further) if further else _NONE
-    full, stems = hashes
-    # Written in place and by rows: a call of numpy costs more than what it does to the tokens of a message.
-    words = np.zeros((KINDS, count), _U32)
-    np.multiply(hashes, _SALT[0], out=words[:2])
-    # What the pairs begin with is the product that is there.
-    np.bitwise_xor(words[:2, :-1], hashes[:, 1:], out=words[2:4, 1:])
-    words[1] ^= _SALT[1]
-    words[2:4] *= _SALT[1]
-    for row, before, steps, salt in ((4, stems, 2, 2), (5, words[3, 1:], 1, 3), (6, stems, 3, 5)):
-        first = 2 if row < 6 else 3
-        row_of = words[row, first:]
-        np.multiply(before[:-steps], _SALT[salt], out=row_of)
-        row_of ^= stems[first:]
-    words[4:] *= _LAST_SALTS
-    words >>= _SIZE
+    heads = starts.searchsorted(further) if further else _NONE
+    lexicon = _lexicon()
+    full, stems = hashes[0], hashes[1]
+    # The words' features, then what is looked for in the lexicon: stems, words, and words with the one before.
+    rows = np.zeros((KINDS + 3, count), np.uint32)
+    words, keys, alone = rows[:KINDS], rows[KINDS:], rows[1]
+    np.multiply(hashes, SALT[0], rows[:2])
+    np.bitwise_xor(rows[:2, :-1], hashes[:, 1:], rows[2:4, 1:])
+    np.bitwise_xor(alone, SALT[1], alone)
+    back = stems * _BACK
+    np.bitwise_xor(back[0, :-2], stems[2:], rows[4, 2:])
+    np.bitwise_xor(back[1, :-3], stems[3:], rows[6, 3:])
+    three = rows[5, 2:]
+    np.multiply(rows[3, 1:-1], _PAIR, three)
+    np.bitwise_xor(three, stems[2:], three)
+    np.bitwise_xor(stems, _STEMS, keys[0])
+    keys[1] = full
+    np.bitwise_xor(full[:-1] * _PHRASE[0], full[1:], keys[2, 1:])
+    salted = rows[2:]
+    np.multiply(salted, lexicon.salts, salted)
     if further:
         # Nothing goes back behind a text's beginning.
-        words[2:, heads[heads < count]] = 0
-        words[4:, heads[heads < count - 1] + 1] = 0
-        words[6, heads[heads < count - 2] + 2] = 0
-    factor, check, concept = _lexicon()
-    keys = np.zeros((3, count), _U32)
-    keys[0] = full
-    np.bitwise_xor(stems, _STEMS, out=keys[1])
-    keys[2, 1:] = _two(full[:-1], full[1:], 4)
-    if further:
-        keys[2, heads[heads < count]] = 0
-    index = (keys * factor >> _SHIFT).astype(np.intp)
-    word, stem, phrase = concept.take(index) * (check.take(index) == keys)
-    concepts = np.where(phrase, phrase, np.where(word, word, stem))
+        heads_of = [heads[heads < count - more] + more for more in range(3)]
+        words[2:, heads_of[0]] = words[4:, heads_of[1]] = words[6, heads_of[2]] = keys[2, heads_of[0]] = 0
+    np.right_shift(words, SIZE, words)
+    index = keys >> _SHIFT
+    hits = (lexicon.lower.take(index) == keys.astype(np.uint16)).ravel().nonzero()[0]
+    concepts = np.zeros(count, np.intp)
+    # The last counts: a phrase before a word, a word before a stem.
+    concepts[hits % count if count else hits] = lexicon.concepts.take(index.ravel().take(hits))
     at = concepts.nonzero()[0]
     # Concepts of different texts are far apart.
-    places = at + np.searchsorted(heads, at, side="right") * LONGEST if further else at
-    return Features(starts, ends, words, concepts, *_pairs(at, places, concepts.take(at).astype(np.intp)), heads)
-
-
-def _pairs(at: NDArray[Any], places: NDArray[Any], concepts: NDArray[Any]) -> tuple[Hashes, NDArray[Any]]:
-    """Concepts by themselves, with each of the three before them, and three in a row; `at` are their tokens."""
-    one, ordered, either, three = _of_concepts()
-    count = len(at)
-    alone = one.take(concepts)
-    if count < 2:
-        return alone, at
-    # Before the first stand three that are too far away from everything.
-    behind = np.empty(count + 3, places.dtype)
-    behind[:3], behind[3:] = -LONGEST, places
-    named = np.zeros(count + 3, np.intp)
-    named[3:] = concepts
-    # Of each, in three rows, which is one, two and three before it, and how far away.
-    before = np.arange(count) + _STEPS
-    gaps = places - behind.take(before)
-    close = gaps <= _REACH
-    near = close.ravel().nonzero()[0]
-    after = near % count
-    two = (named.take(before.ravel().take(near)) << _CONCEPT_BITS) + concepts.take(after)
-    third = close[1].nonzero()[0]
-    row = (named.take(third + 1) << 2 * _CONCEPT_BITS) + (named.take(third + 2) << _CONCEPT_BITS) + concepts.take(third)
-    apart = ordered.take(two * (_REACH + 1) + gaps.ravel().take(near))
-    found = np.concatenate((alone, apart, either.take(two), three.take(row)))
-    tokens = at.take(after)
-    return found, np.concatenate((at, tokens, tokens, at.take(third)))
+    places = at + heads.searchsorted(at, side="right") * LONGEST if further else at
+    return Features(starts, ends, words, concepts, at, codes(places, concepts.take(at)), heads)

@@ -58,9 +58,15 @@ class Gate:
         lengths = [pattern.length for pattern in patterns if pattern.length <= _FAR]
         self._reach = int(max([*lengths, *(len(begins) for _, begins, _ in self._endless)], default=0))
 
-    def look(self, text: Text) -> None:
-        """Tell the text which rules of each set may match somewhere, as it is written and in its plain form."""
+    def look(self, text: Text) -> bool:
+        """Tell the text which rules of each set may match somewhere, as it is written and in its plain form.
+
+        Returns: whether any may.
+        """
         written = candidates(self._gates, text.data)
+        if not written:
+            text.hits.update(self._nothing)
+            return False
         disguised = None
         hidden: Collection[int] = ()
         suspects = [written.pop() for _ in _SUSPECTS if written and written[-1] >= len(self._rules)]
@@ -69,11 +75,9 @@ class Gate:
             if found := list(disguises(text.text, suspects=known)):
                 disguised = Disguised(text.text, found)
                 hidden = self._hidden(disguised, written, text.data)
-        if not written and disguised is None:
-            text.hits.update(self._nothing)
-            return
         for each in self._sets:
             text.hits[each] = Hits(self._of(each, written), disguised, self._of(each, hidden))
+        return bool(written or hidden)
 
     def _of(self, rules: RuleSet, hits: Iterable[int]) -> Sequence[int]:
         return [index for hit in hits for each, index in self._rules[hit] if each is rules] if hits else ()

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
+from operator import attrgetter
 from typing import Any, ClassVar
 
 import re2
@@ -40,6 +42,8 @@ _SLICE = 4_000
 
 # Characters of a text that is scored together with others: it has at most four times as many bytes.
 _SHORT = 4_000
+
+_SCORE = attrgetter("score")
 
 # By texts as written, their plain views and what those score.
 Read = Mapping[str, tuple[str, Scored]]
@@ -89,7 +93,8 @@ class InjectionDetector:
     def judge(self, texts: Sequence[Text]) -> Sequence[Verdict]:
         """One verdict for each text, with its score; a finding's span is that of the window that scored."""
         reads = [self.placement.reads(text.place) for text in texts]
-        known = self._read_together([text.text for text, read in zip(texts, reads, strict=True) if read])
+        wanted = list(compress(texts, reads))
+        known = self._read_together([text.text for text in wanted]) if len(wanted) > 1 else {}
         return [self._verdict(text, known) if read else ALLOW for text, read in zip(texts, reads, strict=True)]
 
     def rules(self, place: Place) -> Sequence[Rule]:
@@ -104,8 +109,7 @@ class InjectionDetector:
     def _verdict(self, text: Text, known: Read) -> Verdict:
         scored = self._scored(text.text, known)
         scores = {KIND: scored.score}
-        kind, role = named(text.place)
-        if scored.score < self.thresholds.get(kind, self.thresholds.get(role, self.threshold)) or not scored.family:
+        if scored.score < self._threshold(text.place) or not scored.family:
             return Verdict(scores=scores)
         finding = Finding(KIND, scored.family, scored.start, scored.end)
         if self.action != "block":
@@ -113,8 +117,14 @@ class InjectionDetector:
         block = Block(KIND, scored.family, refusal(KIND, scored.family, self.message))
         return Verdict((finding,), block, scores)
 
+    def _threshold(self, place: Place) -> float:
+        if not self.thresholds:
+            return self.threshold
+        kind, role = named(place)
+        return self.thresholds.get(kind, self.thresholds.get(role, self.threshold))
+
     def _scored(self, text: str, known: Read) -> Scored:
-        return max(self._views(text, known), key=lambda scored: scored.score)
+        return max(self._views(text, known), key=_SCORE)
 
     def _views(self, text: str, known: Read) -> Iterator[Scored]:
         """The score of each view, with its span in the text as written."""
@@ -149,8 +159,6 @@ class InjectionDetector:
 
     def _read_together(self, texts: Sequence[str]) -> Read:
         """The plain views of short texts, and their scores: a conversation has many of them."""
-        if len(texts) < 2:
-            return {}
         views = {text: self._plain(text) for text in texts if len(text) <= _SHORT}
         read: dict[str, tuple[str, Scored]] = {}
         batch: list[tuple[str, str, bytes]] = []
@@ -181,7 +189,7 @@ class InjectionDetector:
 
     def _weighed(self, data: bytes, known: Scored | None = None) -> Scored:
         """The score of a view; `known` is what the model says."""
-        if any(pattern.compiled.search(data) for pattern in self.attack_patterns):
+        if self.attack_patterns and any(pattern.compiled.search(data) for pattern in self.attack_patterns):
             return Scored(1.0, "attack_patterns", 0, len(data))
         scored = known or self.model.score(self._shown(data), self._least)
         if self.boundaries and b"<" in data and scored.score < _FORGED_SCORE and (forged := _FORGED.search(data)):

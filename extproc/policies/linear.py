@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from itertools import accumulate, pairwise
 from math import exp
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from extproc.policies.features import BITS, LONGEST, VERSION, Features, features
+from extproc.policies.features import LONGEST, VERSION, Features, features
 from extproc.policies.lexicon import (
     EARLIER,
     FREE,
@@ -32,6 +32,8 @@ from extproc.policies.lexicon import (
     REVEAL,
     SECRET,
 )
+from extproc.policies.pairs import evidence
+from extproc.policies.salts import BITS
 from extproc.policies.windows import best
 
 FILE = "injection.weights"
@@ -50,8 +52,7 @@ _FAMILIES: tuple[tuple[str, frozenset[int], frozenset[int]], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
+class Scored(NamedTuple):
     """A probability, what the attack looks like, and the bytes of the window that scored."""
 
     score: float
@@ -68,6 +69,11 @@ class Linear:
     slope: float
     offset: float
     about: Mapping[str, Any]
+    # Of the codes of concepts.
+    evidence: NDArray[np.int16] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "evidence", evidence(self.weights))
 
     def score(self, data: bytes, least: float = 0.0) -> Scored:
         """Of a text without its disguises, in UTF-8, of any length. Of a score below `least` nothing else is told."""
@@ -95,14 +101,15 @@ class Linear:
         tokens = self._weighed(found)
         return self._strongest(found, tokens, slice(0, len(tokens)), least, first)
 
-    def _weighed(self, found: Features) -> NDArray[np.int32]:
+    def _weighed(self, found: Features) -> NDArray[np.int16]:
         """The evidence of each token."""
-        tokens: NDArray[np.int32] = np.add.reduce(self.weights.take(found.words), axis=0, dtype=np.int32)
-        # Sums of whole numbers far below 2**53, so exact.
-        tokens += np.bincount(found.pairs_at, self.weights.take(found.pairs), len(tokens)).astype(np.int32)
+        # At most 7 weights of a byte and 8 more for its concept.
+        tokens: NDArray[np.int16] = np.add.reduce(self.weights.take(found.words), 0, np.int16)
+        if len(found.at):
+            tokens[found.at] += np.add.reduce(self.evidence.take(found.codes, mode="clip"), 0, np.int16)
         return tokens
 
-    def _strongest(self, found: Features, weighed: NDArray[np.int32], of: slice, least: float, first: int) -> Scored:
+    def _strongest(self, found: Features, weighed: NDArray[np.int16], of: slice, least: float, first: int) -> Scored:
         """Of the tokens of one text. `first` is added to positions in bytes."""
         tokens = weighed[of]
         if not len(tokens):
@@ -128,13 +135,13 @@ class Linear:
         return round(1 / (1 + exp(-max(-30.0, min(30.0, self.slope * strength + self.offset)))), 4)
 
 
-def _strongest(tokens: NDArray[np.int32]) -> tuple[float, int, int]:
-    sums = np.zeros(len(tokens) + 1, np.int64)
-    np.add.accumulate(tokens, dtype=np.int64, out=sums[1:])
+def _strongest(tokens: NDArray[np.int16]) -> tuple[float, int, int]:
+    sums = np.zeros(len(tokens) + 1, np.int32)
+    np.add.accumulate(tokens, 0, np.int32, sums[1:])
     return best(sums)
 
 
-def _once(tokens: NDArray[np.int32], pairs: NDArray[np.uint32]) -> None:
+def _once(tokens: NDArray[np.int16], pairs: NDArray[np.uint32]) -> None:
     """Take the evidence from tokens that have stood twice behind the same token shortly before."""
     order = np.argsort(pairs, kind="stable")
     same = pairs[order[2:]] == pairs[order[:-2]]
@@ -161,4 +168,7 @@ def read(data: bytes) -> Linear:
 @cache
 def shipped() -> Linear:
     """The model in the package."""
-    return read((files("extproc.policies") / FILE).read_bytes())
+    model = read((files("extproc.policies") / FILE).read_bytes())
+    # So that the tables behind the features are made, too, before the first request.
+    model.score(b"")
+    return model

@@ -8,27 +8,34 @@ from operator import itemgetter
 from extproc.policies.base import CONTEXT, Rule, Span
 from extproc.policies.escape import behind_escape, unbroken
 from extproc.policies.gate import Gate
-from extproc.policies.verdict import Text
+from extproc.policies.verdict import Hits, Text
 
 
 class RuleSet:
-    """Rules of one policy, compiled together. Immutable once made; may be used from several threads."""
+    """Rules of one policy, compiled together. May be used from several threads."""
 
     __slots__ = ("_gate", "rules")
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self.rules = tuple(rules)
-        self._gate = Gate([self])
+        # Made when it is needed: in a chain, whose gate looks for all of its policies, it never is.
+        self._gate: Gate | None = None
 
-    def scan(self, text: Text) -> Iterator[tuple[Rule, int, int]]:
+    def scan(self, text: Text) -> Iterable[tuple[Rule, int, int]]:
         """Every match that its rule's refinement confirms, rule by rule: (rule, start, end) in code points.
 
         Candidates of one rule are leftmost and do not overlap; a rejected candidate is passed over as a whole. A text
         with disguised characters (disguise.py) is searched as it is written and in its plain form.
         """
-        if self not in text.hits:
+        hits = text.hits.get(self)
+        if hits is None:
+            if self._gate is None:
+                self._gate = Gate([self])
             self._gate.look(text)
-        hits = text.hits[self]
+            hits = text.hits[self]
+        return self._confirmed(text, hits) if hits.written or hits.hidden else ()
+
+    def _confirmed(self, text: Text, hits: Hits) -> Iterator[tuple[Rule, int, int]]:
         found = list(self._scan(text.text, text.data, hits.written)) if hits.written else []
         if hits.hidden and (hidden := hits.disguised):
             spans = self._scan(hidden.plain, hidden.data, hits.hidden)

@@ -10,7 +10,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
-from typing import Protocol
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
 
 from extproc.policies.disguise import Disguised
 
@@ -96,20 +97,18 @@ class Block:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What one policy says of one text."""
 
     findings: tuple[Finding, ...] = ()
     block: Block | None = None
-    scores: Mapping[str, float] = field(default_factory=dict)
+    scores: Mapping[str, float] = MappingProxyType({})
 
 
 ALLOW = Verdict()
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(NamedTuple):
     """What the chain says of several texts: each text as it may go on, and everything found.
 
     `texts` is aligned with the texts given; it is not to be used when `block` is set.
@@ -120,7 +119,7 @@ class Judgement:
     texts: tuple[str, ...]
     findings: tuple[Finding, ...] = ()
     block: Block | None = None
-    scores: Mapping[str, float] = field(default_factory=dict)
+    scores: Mapping[str, float] = MappingProxyType({})
     failed: tuple[str, ...] = ()
     places: tuple[int, ...] = ()
 

@@ -145,9 +145,10 @@ def views(text: str, shown: str, *, decode: bool = True) -> Iterator[tuple[str, 
     hexadecimal and binary digits hold, once more in each of those.
     """
     data = shown.encode("utf-8", "replace")
-    which = {id(_CALLS[index]) for index in candidates(_GATES, data)}
-    if not which:
+    found = candidates(_GATES, data)
+    if not found:
         return
+    which = {id(_CALLS[index]) for index in found}
     if not shown.isascii():
         # A lone surrogate is none in UTF-8: "?", one character for one.
         text, shown = text.encode("utf-8", "replace").decode(), data.decode()

@@ -12,6 +12,8 @@ LENGTHS = (12, 32, 96, 288)
 # Of a text with fewer tokens than this, evidence counts as if it had so many.
 SHORTEST = 8.0
 
+_ROOTS = tuple((length, length**0.5) for length in LENGTHS)
+
 
 def best(sums: NDArray[Any]) -> tuple[float, int, int]:
     """The strongest window over running sums of the tokens' weights: its strength, first token, and last plus one.
@@ -21,11 +23,11 @@ def best(sums: NDArray[Any]) -> tuple[float, int, int]:
     """
     count = len(sums) - 1
     found = (-np.inf, 0, count)
-    for length in LENGTHS:
+    for length, root in _ROOTS:
         if count <= length:
-            whole = int(sums[-1] - sums[0]) / max(float(count), SHORTEST) ** 0.5
+            whole = (sums.item(-1) - sums.item(0)) / max(float(count), SHORTEST) ** 0.5
             return max(found, (whole, 0, count))
         inside = sums[length:] - sums[:-length]
         at = int(inside.argmax())
-        found = max(found, (int(inside[at]) / length**0.5, at, at + length))
+        found = max(found, (inside.item(at) / root, at, at + length))
     return found

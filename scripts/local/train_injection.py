@@ -15,7 +15,8 @@ sys.path.insert(0, str(Path(__file__).parent / "injection"))
 from corpus import FOLDS, Document, digest, documents
 from fit import Floats, Windows, calibrated, fit, importance
 
-from extproc.policies.features import BITS, VERSION
+from extproc.policies.features import VERSION
+from extproc.policies.salts import BITS
 
 SEED = 7
 # One text in so many is taken for an attack when scores are made probabilities.

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.policies.features import BITS, KINDS, LONGEST, features
+from extproc.policies.features import KINDS, LONGEST, features
+from extproc.policies.salts import BITS
 
 
 def tokens(text):

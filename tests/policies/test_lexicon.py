@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from extproc.policies.features import _CONCEPT_BITS, features
+from extproc.policies.features import features
 from extproc.policies.lexicon import EARLIER, IGNORE, ORDERS, PROMPT, REVEAL, WORDS
+from extproc.policies.pairs import CONCEPT_BITS
 from extproc.policies.views import plain
 
 
@@ -17,7 +18,7 @@ def concepts(text):
 def test_concepts_are_small_numbers():
     """The tables of features have a place for every three concepts."""
     three = features(b"ignore instructions prompt")
-    assert max(WORDS) < 1 << _CONCEPT_BITS
+    assert max(WORDS) < 1 << CONCEPT_BITS
     assert len(three.pairs) == 3 + 2 * 3 + 1
 
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.policies.features import BITS, VERSION
+from extproc.policies.features import VERSION
 from extproc.policies.linear import read, shipped
+from extproc.policies.salts import BITS
 
 ABOUT = {"features": VERSION, "bits": BITS, "slope": 1.0, "offset": -2.0}
 

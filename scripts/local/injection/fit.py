@@ -10,7 +10,8 @@ import numpy as np
 from corpus import Document
 from numpy.typing import NDArray
 
-from extproc.policies.features import BITS, LONGEST, features
+from extproc.policies.features import LONGEST, features
+from extproc.policies.salts import BITS
 from extproc.policies.views import plain
 from extproc.policies.windows import LENGTHS, SHORTEST
 
