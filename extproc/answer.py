@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import orjson
@@ -12,6 +13,7 @@ from extproc.openai import context, sse, text
 from extproc.openai.endpoint import GENERATIONS, Generation
 from extproc.openai.replay import replay
 from extproc.openai.stream import Relay
+from extproc.openai.template import around_probe
 from extproc.policies.verdict import Guard, Phase, PolicyFailed
 from extproc.sagemaker import eventstream, faults
 from extproc.translate import stream_translator, translator
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from extproc.events import Headers
     from extproc.openai.call import Call
     from extproc.openai.document import Document
+    from extproc.openai.repetition import Likeness
+    from extproc.openai.template import Template
     from extproc.record import ExchangeRecord
     from extproc.routing.targets import Target
 
@@ -93,6 +97,20 @@ def failure(
     return faults.unanswered(stream.error or faults.broken_off("a stream without content"))
 
 
+@dataclass(frozen=True, slots=True)
+class _Likely:
+    """A chunk that is likely to come again with another text, as it comes from the container and as it is sent.
+
+    `known` is what the relay knows of it, `name` what its text is called.
+    """
+
+    known: Likeness
+    choice: int
+    name: str
+    told: Template
+    sent: Template
+
+
 class StreamedAnswer:
     """A stream on its way: event-stream frames (or a bare payload) in, server-sent events out.
 
@@ -109,6 +127,11 @@ class StreamedAnswer:
         self._endpoint = GENERATIONS[asked.call.kind]
         self._payload = stream_translator(asked.call.kind, target.format).stream(asked.call, target)
         expected = text.Expected.by(asked.call.document)
+        # What is likely to come next, and what was last seen to repeat.
+        self._likely: _Likely | None = None
+        self._at_rest = False
+        self._seen: tuple[Likeness, str] | None = None
+        self._expected = False
         self._relay = Relay(guard, asked.call.model, asked.call.include_usage, expected)
 
     def push(self, data: bytes, *, last: bool) -> bytes:
@@ -165,7 +188,42 @@ class StreamedAnswer:
                 return
 
     def _payloads(self, data: bytes, out: list[bytes]) -> None:
+        likely = self._likely
+        if likely is not None and self._at_rest and (text := likely.told.read(data)):
+            passed = self._relay.repeat(likely.known, likely.choice, likely.name, text)
+            if type(passed) is str:
+                if passed:
+                    out.append(likely.sent.write(passed))
+                return
+            if passed is not None:
+                self._write(passed, out)
+                self._stop_if_refused()
+                return
         self._relayed(self._payload.feed(data), out)
+        self._at_rest = self._payload.at_rest
+        if self._relay.repeated is not None:
+            self._expect(data, *self._relay.repeated)
+
+    def _expect(self, data: bytes, known: Likeness, name: str) -> None:
+        """Know the payload again that has just repeated the one before it, once it has done so twice."""
+        if self._seen is None or self._seen[0] is not known or self._seen[1] != name:
+            self._seen = known, name
+            self._expected = False
+            return
+        if self._expected:
+            return
+        self._expected = True
+        found = self._payload.template(data, name)
+        if found is None:
+            return
+        told, chunk = found
+        sample = self._relay.sample(_identified(chunk, self._endpoint, self._record))
+        if sample is None or sample[0] is not known:
+            return
+        number = chunk["choices"][0]["index"]
+        sent = around_probe(sse.event(self._endpoint.chunk(sample[1])))
+        if sent is not None:
+            self._likely = _Likely(known, number, name, told, sent)
 
     def _relayed(self, chunks: list[Document], out: list[bytes]) -> None:
         for chunk in chunks:

@@ -118,13 +118,14 @@ class ChoiceStream:
             before += self.finish()
         return before, held
 
-    def push_text(self, delta: Document, name: str) -> bool:
-        """As `push`, of a delta that holds nothing but a text of that name, and ends nothing: whether it is held."""
-        delta[name] = self._text((name,), delta[name], last=False, over=False) or None
-        held = delta[name] is None
-        if held:
-            _prune(delta)
-        return held
+    @property
+    def spelled_out(self) -> bool:
+        """Whether something that spells text out waits to be given back."""
+        return bool(self._spelled_out)
+
+    def push_text(self, name: str, text: str) -> str:
+        """As `push`, of a delta that holds nothing but a text of that name, and ends nothing: the text that may go on."""
+        return self._text((name,), text, last=False, over=False)
 
     def finish(self) -> list[Document]:
         """The choice has ended: deltas with what was held, place by place. Raises as `push` does."""
@@ -223,16 +224,9 @@ class ChoiceStream:
     def _text(self, path: Path, text: str, *, last: bool, over: bool) -> str:
         running = self._running.get(path)
         if running is None:
-            kind = places.kind(path, "assistant", text, self._expected.functions)
-            if kind is None:
+            running = self._begin(path, text)
+            if running is None:
                 return text
-            self._room.places -= 1
-            if self._room.places < 0:
-                raise broken_off(f"text in more than {MAX_PLACES} places")
-            where = ("choices", self.index, "message", *path)
-            document = self._expected.document(kind)
-            place = Place(Phase.RESPONSE, "assistant", kind, self.index, where, document=document)
-            running = self._running[path] = _Running(self._guard.window(place), is_json=place.is_json)
         self.characters += len(text)
         if running.escapes is not None:
             text = running.escapes[0].push(text)
@@ -245,11 +239,25 @@ class ChoiceStream:
             raise broken_off(f"choice {self.index}: more text for a field after its end")
         if not self.redacted:
             running.waiting += text
-        released = self._released(path, window.push(text)) if text else ""
+        released = self._released(path, running, window.push(text)) if text else ""
         if last or (over and window.held):
             running.ended = True
-            released += self._released(path, window.finish(), released)
+            released += self._released(path, running, window.finish(), released)
         return running.told(released)
+
+    def _begin(self, path: Path, text: str) -> _Running | None:
+        """A place that its first text has come for; None for what is structure, and no text."""
+        kind = places.kind(path, "assistant", text, self._expected.functions)
+        if kind is None:
+            return None
+        self._room.places -= 1
+        if self._room.places < 0:
+            raise broken_off(f"text in more than {MAX_PLACES} places")
+        where = ("choices", self.index, "message", *path)
+        document = self._expected.document(kind)
+        place = Place(Phase.RESPONSE, "assistant", kind, self.index, where, document=document)
+        running = self._running[path] = _Running(self._guard.window(place), is_json=place.is_json)
+        return running
 
     def _end(self, paths: list[Path], *, always: bool) -> list[Document]:
         deltas = []
@@ -264,27 +272,28 @@ class ChoiceStream:
             if running.ended or not (always or rest or running.window.held):
                 continue
             running.ended = True
-            released = self._released(path, running.window.push(rest)) if rest else ""
-            released += self._released(path, running.window.finish(), released)
+            released = self._released(path, running, running.window.push(rest)) if rest else ""
+            released += self._released(path, running, running.window.finish(), released)
             if released:
                 deltas.append(_delta(path, running.told(released)))
         return deltas
 
-    def _released(self, path: Path, released: Released, before: str = "") -> str:
+    def _released(self, path: Path, running: _Running, released: Released, before: str = "") -> str:
         """What a place lets go; `before` is what it just did, and was not sent yet."""
-        running = self._running[path]
-        self._findings += released.findings
-        if released.block is not None:
-            text = running.told(before + released.text)
-            raise Blocked(released.block, self.index, _delta(path, text) if text else None)
-        if any(found.replacement is not None for found in released.findings):
-            self.redacted = True
-        if running.waiting.startswith(released.text):
-            running.waiting = running.waiting[len(released.text) :]
+        text = released.text
+        if released.findings or released.block is not None:
+            self._findings += released.findings
+            if released.block is not None:
+                said = running.told(before + text)
+                raise Blocked(released.block, self.index, _delta(path, said) if said else None)
+            if any(found.replacement is not None for found in released.findings):
+                self.redacted = True
+        if running.waiting.startswith(text):
+            running.waiting = running.waiting[len(text) :]
         else:
             # A marker can go out before its finding is told.
             self.redacted = True
-        return released.text
+        return text
 
 
 def _is_container(value: Any) -> bool:

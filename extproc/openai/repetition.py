@@ -14,6 +14,7 @@ from extproc.openai.text import CHUNK_STRUCTURE, PART_STRUCTURE
 if TYPE_CHECKING:
     from extproc.openai.document import Document
 
+OBJECT = "chat.completion.chunk"
 # What the text of a delta is called.
 _TEXTS = ("content", "reasoning_content", "reasoning")
 
@@ -49,6 +50,14 @@ def repeats(chunk: Document, part: Document, known: Likeness) -> bool:
     same = chunk == known.told
     part["delta"] = delta
     return same
+
+
+def sent(chunk: Document, known: Likeness, model: str) -> Document:
+    """A chunk that says nothing new but its delta as it goes on, its delta judged; changed in place."""
+    for field in known.gone:
+        del chunk[field]
+    chunk["object"], chunk["model"] = OBJECT, model
+    return chunk
 
 
 def told(chunk: Document, part: Document) -> Document | None:
