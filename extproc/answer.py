@@ -98,8 +98,8 @@ def failure(
 
 
 @dataclass(frozen=True, slots=True)
-class _Likely:
-    """A chunk that is likely to come again with another text, as it comes from the container and as it is sent.
+class _Recurring:
+    """A chunk that comes again and again with another text, as the container tells it and as it is sent.
 
     `known` is what the relay knows of it, `name` what its text is called.
     """
@@ -124,14 +124,16 @@ class StreamedAnswer:
         self._guard = guard
         self._record = record
         self._frames = eventstream.Decoder() if framed else None
+        # Whether the last frame was part of the payload.
+        self._is_part = False
         self._endpoint = GENERATIONS[asked.call.kind]
         self._payload = stream_translator(asked.call.kind, target.format).stream(asked.call, target)
         expected = text.Expected.by(asked.call.document)
-        # What is likely to come next, and what was last seen to repeat.
-        self._likely: _Likely | None = None
+        # The chunk that nearly all of the stream is made of; what was last seen to repeat, and whether that is this.
+        self._recurring: _Recurring | None = None
         self._at_rest = False
         self._seen: tuple[Likeness, str] | None = None
-        self._expected = False
+        self._tried = False
         self._relay = Relay(guard, asked.call.model, asked.call.include_usage, expected)
 
     def push(self, data: bytes, *, last: bool) -> bytes:
@@ -174,45 +176,53 @@ class StreamedAnswer:
             _account(record, relay.usage, self._call, relay.completion_characters)
 
     def _take(self, data: bytes, out: list[bytes]) -> None:
-        if self._frames is None:
+        frames = self._frames
+        if frames is None:
             self._payloads(data, out)
             return
-        for frame in self._frames.feed(data):
+        # Nearly always one frame comes, with the headers of the last.
+        if self._is_part and (payload := frames.again(data)) is not None:
+            self._payloads(payload, out)
+            return
+        for frame in frames.feed(data):
             error = faults.from_frame(frame)
             if error is not None:
                 raise error
             # AWS may add kinds of events; its own clients skip those they do not know.
-            if frame.headers.get(":event-type") == "PayloadPart":
+            self._is_part = frame.headers.get(":event-type") == "PayloadPart"
+            if self._is_part:
                 self._payloads(frame.payload, out)
             if self.ended:
                 return
 
     def _payloads(self, data: bytes, out: list[bytes]) -> None:
-        likely = self._likely
-        if likely is not None and self._at_rest and (text := likely.told.read(data)):
-            passed = self._relay.repeat(likely.known, likely.choice, likely.name, text)
+        recurring = self._recurring
+        if recurring is not None and self._at_rest and (text := recurring.told.read(data)):
+            passed = self._relay.repeat(recurring.known, recurring.choice, recurring.name, text)
             if type(passed) is str:
                 if passed:
-                    out.append(likely.sent.write(passed))
+                    out.append(recurring.sent.write(passed))
                 return
             if passed is not None:
                 self._write(passed, out)
                 self._stop_if_refused()
                 return
-        self._relayed(self._payload.feed(data), out)
+        rested = self._at_rest
+        chunks = self._payload.feed(data)
+        self._relayed(chunks, out)
         self._at_rest = self._payload.at_rest
-        if self._relay.repeated is not None:
-            self._expect(data, *self._relay.repeated)
+        if rested and len(chunks) == 1 and self._relay.repeated is not None:
+            self._remember(data, *self._relay.repeated)
 
-    def _expect(self, data: bytes, known: Likeness, name: str) -> None:
+    def _remember(self, data: bytes, known: Likeness, name: str) -> None:
         """Know the payload again that has just repeated the one before it, once it has done so twice."""
         if self._seen is None or self._seen[0] is not known or self._seen[1] != name:
             self._seen = known, name
-            self._expected = False
+            self._tried = False
             return
-        if self._expected:
+        if self._tried:
             return
-        self._expected = True
+        self._tried = True
         found = self._payload.template(data, name)
         if found is None:
             return
@@ -223,7 +233,7 @@ class StreamedAnswer:
         number = chunk["choices"][0]["index"]
         sent = around_probe(sse.event(self._endpoint.chunk(sample[1])))
         if sent is not None:
-            self._likely = _Likely(known, number, name, told, sent)
+            self._recurring = _Recurring(known, number, name, told, sent)
 
     def _relayed(self, chunks: list[Document], out: list[bytes]) -> None:
         for chunk in chunks:

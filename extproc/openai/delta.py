@@ -124,7 +124,7 @@ class ChoiceStream:
         return bool(self._spelled_out)
 
     def push_text(self, name: str, text: str) -> str:
-        """As `push`, of a delta that holds nothing but a text of that name, and ends nothing: the text that may go on."""
+        """As `push`, of a delta that holds nothing but a text of that name: what of it may go on."""
         return self._text((name,), text, last=False, over=False)
 
     def finish(self) -> list[Document]:
