@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from extproc.events import Headers
     from extproc.openai.call import Call
     from extproc.openai.document import Document
+    from extproc.openai.places import Path
     from extproc.openai.repetition import Likeness
     from extproc.openai.template import Template
     from extproc.record import ExchangeRecord
@@ -101,12 +102,12 @@ def failure(
 class _Recurring:
     """A chunk that comes again and again with another text, as the container tells it and as it is sent.
 
-    `known` is what the relay knows of it, `name` what its text is called.
+    `known` is what the relay knows of it, `path` where its text stands in its delta.
     """
 
     known: Likeness
     choice: int
-    name: str
+    path: Path
     told: Template
     sent: Template
 
@@ -198,12 +199,12 @@ class StreamedAnswer:
     def _payloads(self, data: bytes, out: list[bytes]) -> None:
         recurring = self._recurring
         if recurring is not None and self._at_rest and (text := recurring.told.read(data)):
-            passed = self._relay.repeat(recurring.known, recurring.choice, recurring.name, text)
+            passed = self._relay.repeat(recurring.known, recurring.choice, recurring.path, text)
             if type(passed) is str:
                 if passed:
                     out.append(recurring.sent.write(passed))
                 return
-            if passed is not None:
+            if isinstance(passed, list):
                 self._write(passed, out)
                 self._stop_if_refused()
                 return
@@ -233,7 +234,7 @@ class StreamedAnswer:
         number = chunk["choices"][0]["index"]
         sent = around_probe(sse.event(self._endpoint.chunk(sample[1])))
         if sent is not None:
-            self._recurring = _Recurring(known, number, name, told, sent)
+            self._recurring = _Recurring(known, number, (name,), told, sent)
 
     def _relayed(self, chunks: list[Document], out: list[bytes]) -> None:
         for chunk in chunks:

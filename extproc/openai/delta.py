@@ -72,7 +72,10 @@ class _Running:
 
 
 class ChoiceStream:
-    """One choice of a stream. `findings` grows as they are made; `characters` counts those of text received."""
+    """One choice of a stream. `findings` grows as they are made; `characters` counts those of text received.
+
+    `spelled_out` is what spells text out and waits for it.
+    """
 
     def __init__(
         self,
@@ -85,6 +88,7 @@ class ChoiceStream:
         self.index = index
         self.characters = 0
         self.redacted = False
+        self.spelled_out: Document = {}
         self._guard = guard
         self._findings = findings
         self._expected = expected or Expected()
@@ -92,7 +96,6 @@ class ChoiceStream:
         # By path from the delta; a list's element goes by its own `index`, where it has one.
         self._running: dict[Path, _Running] = {}
         self._tool_call: tuple[int, str] | None = None
-        self._spelled_out: Document = {}
         self._spelled_bytes = 0
         self._unspelled = False
 
@@ -118,15 +121,6 @@ class ChoiceStream:
             before += self.finish()
         return before, held
 
-    @property
-    def spelled_out(self) -> bool:
-        """Whether something that spells text out waits to be given back."""
-        return bool(self._spelled_out)
-
-    def push_text(self, name: str, text: str) -> str:
-        """As `push`, of a delta that holds nothing but a text of that name: what of it may go on."""
-        return self._text((name,), text, last=False, over=False)
-
     def finish(self) -> list[Document]:
         """The choice has ended: deltas with what was held, place by place. Raises as `push` does."""
         return self._end(list(self._running), always=True)
@@ -140,20 +134,20 @@ class ChoiceStream:
                 size = len(orjson.dumps(value))
                 self._room.spelled_out -= size
                 self._spelled_bytes += size
-                self._spelled_out[name] = _joined(self._spelled_out.get(name), value)
+                self.spelled_out[name] = _joined(self.spelled_out.get(name), value)
         if self._room.spelled_out < 0:
             # With gaps they would be of no use.
             self._unspelled = True
 
     def give_spelled_out(self, part: Document) -> None:
         """Give it back once none of its text is held; never, if anything in the choice was redacted, or it was much."""
-        if not self._spelled_out:
+        if not self.spelled_out:
             return
         drop = self.redacted or self._unspelled
         if drop or not any(running.waiting for running in self._running.values()):
             if not drop:
-                part.update(self._spelled_out)
-            self._spelled_out.clear()
+                part.update(self.spelled_out)
+            self.spelled_out.clear()
             self._room.spelled_out += self._spelled_bytes
             self._spelled_bytes = 0
 
@@ -197,7 +191,7 @@ class ChoiceStream:
             ends = over or (path == ("tool_calls",) and step != _index(node[-1], len(node) - 1))
             if type(value) is str:
                 if value:
-                    released = self._text((*path, step), value, last=last, over=ends)
+                    released = self.push_text((*path, step), value, last=last, over=ends)
                     held = held or not released
                     node[key] = released or None
             elif _is_container(value) and self._walk(value, (*path, step), last=last, over=ends):
@@ -221,7 +215,11 @@ class ChoiceStream:
             self.redacted = True
         return judged
 
-    def _text(self, path: Path, text: str, *, last: bool, over: bool) -> str:
+    def push_text(self, path: Path, text: str, *, last: bool = False, over: bool = False) -> str:
+        """Take text for the place at that path from the delta; give what of it may go on.
+
+        `last`: the choice ends here. `over`: the tool call does. Raises as `push` does.
+        """
         running = self._running.get(path)
         if running is None:
             running = self._begin(path, text)

@@ -121,8 +121,8 @@ class Relay:
             return None
         return known, repetition.sent(chunk, known, self._model)
 
-    def repeat(self, known: repetition.Likeness, number: int, name: str, text: str) -> str | list[Document] | None:
-        """Take a chunk of that choice that is like `known`, with a text of that name in its delta and nothing else.
+    def repeat(self, known: repetition.Likeness, number: int, path: Path, text: str) -> str | list[Document] | None:
+        """Take a chunk of that choice that is like `known`, with a text at that path and nothing else in its delta.
 
         Returns:
             The text to send in the same chunk, "" for no chunk; if a policy refused, the chunks to send instead of it;
@@ -136,7 +136,7 @@ class Relay:
             return None
         self._envelope = known.envelope
         try:
-            return choice.push_text(name, text)
+            return choice.push_text(path, text)
         except Blocked as blocked:
             return self._blocked(blocked)
         except GatewayError as error:
@@ -182,7 +182,7 @@ class Relay:
         name = repetition.text_of(delta)
         if name is not None:
             self.repeated = known, name
-            passed = choice.push_text(name, delta[name])
+            passed = choice.push_text((name,), delta[name])
             held = not passed
             if held:
                 del delta[name]

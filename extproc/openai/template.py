@@ -1,7 +1,8 @@
 """The bytes around the text of an event: of most of a stream's events the text alone is new.
 
-What may stand where a value stands does not change how JSON is read around it. So once an event is known to say nothing
-but a text, the next that begins and ends with the same bytes, and has one string between them, says that text.
+Which string stands somewhere does not change how JSON is read around it, nor where its lines end. So once an event is
+known to say nothing but a text, the next that begins and ends with the same bytes, and has one string between them,
+says that text.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ import orjson
 # Stands for the text where a template is tried out; no escape of JSON is needed in it.
 PROBE = "the text of the event"
 _PROBE = orjson.dumps(PROBE)
-# An event that holds nothing but a token is shorter.
-_MOST = 8192
+# An event that holds nothing but a token is shorter, in bytes; larger ones have limits that are not looked at here.
+MOST = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,8 @@ class Template:
     after: bytes
 
     def read(self, data: bytes) -> str | None:
-        """The text between these bytes, None if they are others or there is more than a string between them."""
-        if not (data.startswith(self.before) and data.endswith(self.after)):
+        """The text between these bytes; None if they are others, more than MOST, or not around one string."""
+        if len(data) > MOST or not (data.startswith(self.before) and data.endswith(self.after)):
             return None
         string = data[len(self.before) : len(data) - len(self.after)]
         # JSON has no line break in a string; around one it may have some.
@@ -51,15 +52,13 @@ def around_probe(data: bytes) -> Template | None:
 
 
 def around_last(name: str, data: bytes) -> Template | None:
-    """The bytes around the last string of that name in one line of JSON, or what looks like it; None if nothing does.
+    """The bytes around the last string of that name in an event, or what looks like it; None if nothing does.
 
-    That it is one, and holds what was read, is for the caller to try out.
+    That it is one, and says what it should, is for the caller to try out.
     """
-    if len(data) > _MOST:
+    if len(data) > MOST:
         return None
     found = None
     for found in re.finditer(rb'"%s"[ \t]*:[ \t]*("(?:[^"\\]|\\.)*+")' % name.encode(), data):  # noqa: B007 - the last
         pass
-    if found is None or b"\n" in data[: found.start(1)]:
-        return None
-    return Template(data[: found.start(1)], data[found.end(1) :])
+    return None if found is None else Template(data[: found.start(1)], data[found.end(1) :])

@@ -178,13 +178,14 @@ class Decoder:
         if len(data) < _OVERHEAD:
             return None
         total, length, checksum = _PRELUDE.unpack_from(data)
-        split = _PRELUDE.size + length
-        whole = total == len(data) and length == len(self._block) and split + _CRC.size <= total
-        if not whole or not data.startswith(self._block, _PRELUDE.size) or total - split > self._max_payload:
+        begin, end = _PRELUDE.size + length, total - _CRC.size
+        if total != len(data) or length != len(self._block) or not 0 <= end - begin <= self._max_payload:
             return None
-        if crc32(data[:8]) != checksum or crc32(data[8:-4], checksum) != _CRC.unpack_from(data, total - 4)[0]:
+        if not data.startswith(self._block, _PRELUDE.size) or crc32(data[:8]) != checksum:
             return None
-        return data[split:-4]
+        if crc32(data[8:end], checksum) != _CRC.unpack_from(data, end)[0]:
+            return None
+        return data[begin:end]
 
     def finish(self) -> None:
         """Say that no more bytes come.
