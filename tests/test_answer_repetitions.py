@@ -28,6 +28,7 @@ WORDS = [
 CHAIN = Chain((build("pii-detector", {}), build("dlp-filter", {"patterns": WORDS})))
 CHAT = chat.parse(chat_body("Hi", stream=True).body)
 COMPLETION = completions.parse(b'{"model": "model", "prompt": "Hi", "stream": true}')
+OTHER_FRAME = encode({":message-type": "event", ":event-type": "Other"}, b"x")
 HEAD = {"id": "c-1", "object": "chat.completion.chunk", "created": 5, "model": "m"}
 
 
@@ -56,6 +57,37 @@ def sent(pieces: list[bytes], *, forgetting: bool, **fields: Any) -> list[object
         told.append(answer.push(piece, last=at == len(pieces) - 1))
     relay = answer._relay
     return [*told, answer.ended, repr(answer.error), relay.completion_characters, repr(answer._record)]
+
+
+LOGPROBS = {"content": [{"token": "a"}]}
+AFTER_FOUR = {
+    "a block, with what stood before it": [chunk("so FAT"), chunk("AL, more"), chunk("more")],
+    "a block in one piece": [chunk("it is FATAL"), chunk("more")],
+    "a redaction": [chunk("a SEC"), chunk("RET, "), chunk("more")],
+    "probabilities that wait for their text": [chunk("jane@", part={"logprobs": LOGPROBS}), chunk("! "), chunk("So! ")],
+    "another id": [chunk("b", id="c-2"), chunk("c"), chunk("jane@")],
+    "another choice's id, and a block": [chunk("b", id="c-2", part={"index": 1}), chunk("so FAT"), chunk("AL")],
+    "another choice's id, and text held to the end": [chunk("b", id="c-2", part={"index": 1}), chunk("jane@")],
+    "text behind the end": [chunk("b", part={"finish_reason": "stop"}), chunk("c"), chunk("d")],
+    "an end, and another choice": [chunk("b", part={"finish_reason": "stop"}), chunk("c", part={"index": 1})],
+}
+
+
+@pytest.mark.parametrize("name", AFTER_FOUR)
+def test_what_comes_of_a_repetition(name: str) -> None:
+    """It is blocked, redacted, held and refused as any chunk."""
+    chunks = [*[chunk("word ")] * 4, *AFTER_FOUR[name]]
+    pieces = [frame(b"data: " + orjson.dumps(each) + b"\n\n") for each in chunks] + [frame(b"data: [DONE]\n\n")]
+    assert sent(pieces, forgetting=False) == sent(pieces, forgetting=True)
+
+
+def test_frames_of_another_kind_are_skipped() -> None:
+    """Though one is as the last frame was; and then payload comes again."""
+    answer = answering()
+    payload = frame(b"data: " + orjson.dumps(chunk("! ")) + b"\n\n")
+    expected = answering().push(payload, last=False)
+    assert expected != b""
+    assert [answer.push(piece, last=False) for piece in (OTHER_FRAME, OTHER_FRAME, payload)] == [b"", b"", expected]
 
 
 STYLES = {
@@ -112,7 +144,6 @@ BETWEEN = (
     b'data: {"content": "\xff"}\n',
     b"data: [DONE]\n\n",
 )
-OTHER_FRAME = encode({":message-type": "event", ":event-type": "Other"}, b"x")
 
 
 CHUNKS = st.lists(st.one_of(*[ORDINARY] * 4, OTHER, st.sampled_from(BETWEEN)), max_size=25)
