@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
     from extproc.events import Headers
     from extproc.openai.call import Call
     from extproc.openai.document import Document
-    from extproc.openai.places import Path
-    from extproc.openai.repetition import Likeness
+    from extproc.openai.repetition import Repetition
     from extproc.openai.template import Template
     from extproc.record import ExchangeRecord
     from extproc.routing.targets import Target
@@ -47,6 +45,8 @@ UPSTREAM_HEADERS = (
 )
 # Where a container does not report usage. English has about 4 characters a token; other scripts have fewer.
 CHARACTERS_PER_TOKEN = 4
+# Choices of a stream whose chunks are known again: each is looked at for every chunk.
+_MOST_RECURRING = 4
 
 
 def whole(body: bytes, *, asked: Asked, target: Target, guard: Guard, record: ExchangeRecord) -> bytes:
@@ -98,16 +98,10 @@ def failure(
     return faults.unanswered(stream.error or faults.broken_off("a stream without content"))
 
 
-@dataclass(frozen=True, slots=True)
-class _Recurring:
-    """A chunk that comes again and again with another text, as the container tells it and as it is sent.
+class _Recurring(NamedTuple):
+    """A chunk that comes again and again with another text, as the container tells it and as it is sent."""
 
-    `known` is what the relay knows of it, `path` where its text stands in its delta.
-    """
-
-    known: Likeness
-    choice: int
-    path: Path
+    repeated: Repetition
     told: Template
     sent: Template
 
@@ -130,11 +124,10 @@ class StreamedAnswer:
         self._endpoint = GENERATIONS[asked.call.kind]
         self._payload = stream_translator(asked.call.kind, target.format).stream(asked.call, target)
         expected = text.Expected.by(asked.call.document)
-        # The chunk that nearly all of the stream is made of; what was last seen to repeat, and whether that is this.
-        self._recurring: _Recurring | None = None
+        # What nearly all of the stream is made of, and what was last taken for that, by choice.
+        self._recurring: list[_Recurring] = []
+        self._tried: dict[int, Repetition] = {}
         self._at_rest = False
-        self._seen: tuple[Likeness, str] | None = None
-        self._tried = False
         self._relay = Relay(guard, asked.call.model, asked.call.include_usage, expected)
 
     def push(self, data: bytes, *, last: bool) -> bytes:
@@ -197,44 +190,39 @@ class StreamedAnswer:
                 return
 
     def _payloads(self, data: bytes, out: list[bytes]) -> None:
-        recurring = self._recurring
-        if recurring is not None and self._at_rest and (text := recurring.told.read(data)):
-            passed = self._relay.repeat(recurring.known, recurring.choice, recurring.path, text)
-            if type(passed) is str:
-                if passed:
-                    out.append(recurring.sent.write(passed))
-                return
-            if isinstance(passed, list):
-                self._write(passed, out)
-                self._stop_if_refused()
-                return
         rested = self._at_rest
+        if rested:
+            for repeated, told, sent in self._recurring:
+                if text := told.read(data):
+                    passed = self._relay.repeat(repeated, text)
+                    if type(passed) is str:
+                        if passed:
+                            out.append(sent.write(passed))
+                        return
+                    if isinstance(passed, list):
+                        self._write(passed, out)
+                        self._stop_if_refused()
+                        return
         chunks = self._payload.feed(data)
         self._relayed(chunks, out)
         self._at_rest = self._payload.at_rest
         if rested and len(chunks) == 1 and self._relay.repeated is not None:
-            self._remember(data, *self._relay.repeated)
+            self._remember(data, self._relay.repeated)
 
-    def _remember(self, data: bytes, known: Likeness, name: str) -> None:
-        """Know the payload again that has just repeated the one before it, once it has done so twice."""
-        if self._seen is None or self._seen[0] is not known or self._seen[1] != name:
-            self._seen = known, name
-            self._tried = False
+    def _remember(self, data: bytes, repeated: Repetition) -> None:
+        """Know such a payload again, whatever its text: it has just repeated the one before it."""
+        if self._tried.get(repeated.choice) == repeated:
             return
-        if self._tried:
-            return
-        self._tried = True
-        found = self._payload.template(data, name)
+        self._tried[repeated.choice] = repeated
+        others = [known for known in self._recurring if known.repeated.choice != repeated.choice]
+        found = self._payload.template(data, repeated.path[0]) if len(others) < _MOST_RECURRING else None
         if found is None:
             return
         told, chunk = found
-        sample = self._relay.sample(_identified(chunk, self._endpoint, self._record))
-        if sample is None or sample[0] is not known:
-            return
-        number = chunk["choices"][0]["index"]
-        sent = around_probe(sse.event(self._endpoint.chunk(sample[1])))
+        sample = self._relay.sample(_identified(chunk, self._endpoint, self._record), repeated)
+        sent = None if sample is None else around_probe(sse.event(self._endpoint.chunk(sample)))
         if sent is not None:
-            self._recurring = _Recurring(known, number, (name,), told, sent)
+            self._recurring = [*others, _Recurring(repeated, told, sent)]
 
     def _relayed(self, chunks: list[Document], out: list[bytes]) -> None:
         for chunk in chunks:

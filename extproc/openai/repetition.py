@@ -7,7 +7,7 @@ is certain: it is for one choice, and holds nothing but strings and nulls beside
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from extproc.openai.text import CHUNK_STRUCTURE, PART_STRUCTURE
 
@@ -19,7 +19,7 @@ OBJECT = "chat.completion.chunk"
 _TEXTS = ("content", "reasoning_content", "reasoning")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Likeness:
     """A chunk as the container told it, with null for its delta.
 
@@ -29,6 +29,14 @@ class Likeness:
     told: Document
     gone: tuple[str, ...]
     envelope: Document
+
+
+class Repetition(NamedTuple):
+    """A chunk of that choice which is like `known`, and whose delta is a text at that path and nothing else."""
+
+    known: Likeness
+    choice: int
+    path: tuple[str]
 
 
 def part_of(chunk: Document) -> Document | None:

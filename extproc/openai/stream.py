@@ -38,8 +38,8 @@ class Relay:
     """Takes the container's chunks and gives those that may go on. Chunks given in are changed in place.
 
     Once `block` or `error` is set nothing more comes out. `usage` is the upstream's last usage object, for the record;
-    `finish_reasons` has one entry for each finished choice. `repeated`: what the chunk that came last is like, and what
-    its text is called, if it held nothing else that is new.
+    `finish_reasons` has one entry for each finished choice. `repeated` tells of the chunk that came last, if all that
+    was new of it is a text.
     """
 
     def __init__(self, guard: Guard, model: str, include_usage: bool, expected: Expected | None = None) -> None:
@@ -60,7 +60,7 @@ class Relay:
         self.error: GatewayError | None = None
         self.usage: Document | None = None
         self.finish_reasons: list[str] = []
-        self.repeated: tuple[repetition.Likeness, str] | None = None
+        self.repeated: repetition.Repetition | None = None
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -110,19 +110,15 @@ class Relay:
             return []
         return sent
 
-    def sample(self, chunk: Document) -> tuple[repetition.Likeness, Document] | None:
-        """What a chunk with a text is like, and it as it would be sent; None if it says more that is new.
-
-        Nothing is taken, and nothing judged.
-        """
+    def sample(self, chunk: Document, repeated: repetition.Repetition) -> Document | None:
+        """A chunk as it would be sent, changed in place; None if it is none of those. Nothing is taken or judged."""
         part = repetition.part_of(chunk)
-        known = None if part is None else self._likenesses.get(part["index"])
-        if part is None or known is None or not repetition.repeats(chunk, part, known):
+        if part is None or part["index"] != repeated.choice or not repetition.repeats(chunk, part, repeated.known):
             return None
-        return known, repetition.sent(chunk, known, self._model)
+        return repetition.sent(chunk, repeated.known, self._model)
 
-    def repeat(self, known: repetition.Likeness, number: int, path: Path, text: str) -> str | list[Document] | None:
-        """Take a chunk of that choice that is like `known`, with a text at that path and nothing else in its delta.
+    def repeat(self, repeated: repetition.Repetition, text: str) -> str | list[Document] | None:
+        """Take such a chunk with that text.
 
         Returns:
             The text to send in the same chunk, "" for no chunk; if a policy refused, the chunks to send instead of it;
@@ -131,6 +127,7 @@ class Relay:
         Raises:
             PolicyFailed: a policy failed; nothing more may be sent.
         """
+        known, number, path = repeated
         choice = self._choices[number]
         if self._likenesses[number] is not known or choice.spelled_out:
             return None
@@ -181,7 +178,7 @@ class Relay:
         choice = self._choices[number]
         name = repetition.text_of(delta)
         if name is not None:
-            self.repeated = known, name
+            self.repeated = repetition.Repetition(known, number, (name,))
             passed = choice.push_text((name,), delta[name])
             held = not passed
             if held:
