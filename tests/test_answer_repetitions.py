@@ -112,7 +112,7 @@ PIECES = (
     "\u200b",
     "",
 )
-ORDINARY = st.sampled_from(PIECES).map(chunk)
+ORDINARY = st.builds(lambda text, index: chunk(text, part={"index": index}), st.sampled_from(PIECES), st.integers(0, 1))
 OTHER = st.builds(
     lambda text, fields: chunk(text, **copy.deepcopy(fields)),
     st.sampled_from((*PIECES, "FAT", "AL", PIECES[0] * 50)),
@@ -189,3 +189,27 @@ def test_nearly_all_of_a_stream_is_not_read_as_documents(
     events = [orjson.loads(event.removeprefix(b"data: "))["choices"][0] for event in got.split(b"\n\n") if event]
     told = [event["text"] if call is COMPLETION else event["delta"]["content"] for event in events]
     assert "".join(told) == "".join(texts)
+
+
+@pytest.mark.parametrize(("choices", "read"), [(1, 2), (4, 8), (5, 8 + 5)])
+def test_choices_take_turns(choices: int, read: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of up to four choices two chunks each are read as documents; of one more, all."""
+    answer = answering()
+    counted: list[bytes] = []
+    feed = answer._payload.feed
+    monkeypatch.setattr(answer._payload, "feed", lambda payload: (counted.append(payload), feed(payload))[1])
+    for text in ("one ", "two ", "three ", "four ", "five "):
+        for index in range(choices):
+            answer.push(frame(orjson.dumps(chunk(text, part={"index": index})) + b"\n"), last=False)
+    assert len(counted) == read
+    assert [answer._relay._choices[index].characters for index in range(choices)] == [24] * choices
+
+
+def test_a_chunk_that_changes_is_known_anew() -> None:
+    """One choice has one such chunk at a time: a stream does not remember more and more of them."""
+    answer = answering()
+    for created in range(20):
+        for text in ("one ", "two ", "three "):
+            answer.push(frame(orjson.dumps(chunk(text, created=created)) + b"\n"), last=False)
+    assert len(answer._recurring) == 1
+    assert b'"created":19,' in answer._recurring[0].sent.before

@@ -13,8 +13,8 @@ import orjson
 
 from extproc.errors import UpstreamFailed
 from extproc.openai import sse, whole_answer
-from extproc.openai import template as templates
 from extproc.openai.document import Document, NotADocument, read
+from extproc.openai.template import PROBE, around_last
 from extproc.sagemaker.faults import from_answer
 
 if TYPE_CHECKING:
@@ -155,12 +155,12 @@ class ChatStream:
 
         With them comes the chunk whose text is PROBE. None if there are no such bytes.
         """
-        template = templates.around_last(name, payload)
+        template = around_last(name, payload)
         if template is None:
             return None
         # Two texts come out as they went in: they stand in the delta, and so would any other.
         chunk = None
-        for text in ("", templates.PROBE):
+        for text in ("", PROBE):
             chunk = _alone(template.write(text))
             match chunk:
                 case {"choices": [{"delta": delta}]} if delta == {name: text}:
