@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
@@ -12,6 +12,7 @@ from extproc.openai import context, sse, text
 from extproc.openai.endpoint import GENERATIONS, Generation
 from extproc.openai.replay import replay
 from extproc.openai.stream import Relay
+from extproc.openai.template import around_probe
 from extproc.policies.verdict import Guard, Phase, PolicyFailed
 from extproc.sagemaker import eventstream, faults
 from extproc.translate import stream_translator, translator
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from extproc.events import Headers
     from extproc.openai.call import Call
     from extproc.openai.document import Document
+    from extproc.openai.repetition import Repetition
+    from extproc.openai.template import Template
     from extproc.record import ExchangeRecord
     from extproc.routing.targets import Target
 
@@ -44,6 +47,8 @@ UPSTREAM_HEADERS = (
 )
 # Where a container does not report usage. English has about 4 characters a token; other scripts have fewer.
 CHARACTERS_PER_TOKEN = 4
+# Choices of a stream whose chunks are known again: each is looked at for every chunk.
+_MOST_RECURRING = 4
 
 
 def whole(body: bytes, *, asked: Asked, target: Target, guard: Guard, record: ExchangeRecord) -> bytes:
@@ -98,6 +103,14 @@ def failure(
     return faults.unanswered(stream.error or faults.broken_off("a stream without content"))
 
 
+class _Recurring(NamedTuple):
+    """A chunk that comes again and again with another text, as the container tells it and as it is sent."""
+
+    repeated: Repetition
+    told: Template
+    sent: Template
+
+
 class StreamedAnswer:
     """A stream on its way: event-stream frames (or a bare payload) in, server-sent events out.
 
@@ -111,9 +124,15 @@ class StreamedAnswer:
         self._guard = guard
         self._record = record
         self._frames = eventstream.Decoder() if framed else None
+        # Whether the last frame was part of the payload.
+        self._is_part = False
         self._endpoint = GENERATIONS[asked.call.kind]
         self._payload = stream_translator(asked.call.kind, target.format).stream(asked.call, target)
         expected = text.Expected.by(asked.call.document)
+        # What nearly all of the stream is made of, and what was last taken for that, by choice.
+        self._recurring: list[_Recurring] = []
+        self._tried: dict[int, Repetition] = {}
+        self._at_rest = False
         self._relay = Relay(guard, asked.call.model, asked.call.include_usage, expected)
 
     def push(self, data: bytes, *, last: bool) -> bytes:
@@ -156,21 +175,59 @@ class StreamedAnswer:
             _account(record, relay.usage, self._call, relay.completion_characters)
 
     def _take(self, data: bytes, out: list[bytes]) -> None:
-        if self._frames is None:
+        frames = self._frames
+        if frames is None:
             self._payloads(data, out)
             return
-        for frame in self._frames.feed(data):
+        # Nearly always one frame comes, with the headers of the last.
+        if self._is_part and (payload := frames.again(data)) is not None:
+            self._payloads(payload, out)
+            return
+        for frame in frames.feed(data):
             error = faults.from_frame(frame)
             if error is not None:
                 raise error
             # AWS may add kinds of events; its own clients skip those they do not know.
-            if frame.headers.get(":event-type") == "PayloadPart":
+            self._is_part = frame.headers.get(":event-type") == "PayloadPart"
+            if self._is_part:
                 self._payloads(frame.payload, out)
             if self.ended:
                 return
 
     def _payloads(self, data: bytes, out: list[bytes]) -> None:
-        self._relayed(self._payload.feed(data), out)
+        rested = self._at_rest
+        if rested:
+            for repeated, told, sent in self._recurring:
+                if text := told.read(data):
+                    passed = self._relay.repeat(repeated, text)
+                    if type(passed) is str:
+                        if passed:
+                            out.append(sent.write(passed))
+                        return
+                    if isinstance(passed, list):
+                        self._write(passed, out)
+                        self._stop_if_refused()
+                        return
+        chunks = self._payload.feed(data)
+        self._relayed(chunks, out)
+        self._at_rest = self._payload.at_rest
+        if rested and len(chunks) == 1 and self._relay.repeated is not None:
+            self._remember(data, self._relay.repeated)
+
+    def _remember(self, data: bytes, repeated: Repetition) -> None:
+        """Know such a payload again, whatever its text: it has just repeated the one before it."""
+        if self._tried.get(repeated.choice) == repeated:
+            return
+        self._tried[repeated.choice] = repeated
+        others = [known for known in self._recurring if known.repeated.choice != repeated.choice]
+        found = self._payload.template(data, repeated.path[0]) if len(others) < _MOST_RECURRING else None
+        if found is None:
+            return
+        told, chunk = found
+        sample = self._relay.sample(_identified(chunk, self._endpoint, self._record), repeated)
+        sent = None if sample is None else around_probe(sse.event(self._endpoint.chunk(sample)))
+        if sent is not None:
+            self._recurring = [*others, _Recurring(repeated, told, sent)]
 
     def _relayed(self, chunks: list[Document], out: list[bytes]) -> None:
         for chunk in chunks:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from extproc.openai.call import Call
     from extproc.openai.document import Document
+    from extproc.openai.template import Template
     from extproc.routing.targets import Target
 
 
@@ -32,6 +33,17 @@ class StreamTranslation(Protocol):
     @property
     def complete(self) -> bool:
         """Whether the answer's logical end was seen. If not when the stream ends, it was cut short."""
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether what comes next is read as if it were all that ever came, but for choices that are new."""
+
+    def template(self, payload: bytes, name: str) -> tuple[Template, Document] | None:
+        """The bytes around the text of a payload that is one chunk with nothing but a text of that name in its delta.
+
+        While this is at rest, such bytes need not be fed: with any text but "" between them they are that chunk with
+        that text, and leave it at rest. The chunk whose text is PROBE comes with them. None if there are none.
+        """
 
     def feed(self, payload: bytes) -> list[Document]:
         """Take payload bytes, cut anywhere; give the chunks they complete. Raises sse.PayloadFault."""

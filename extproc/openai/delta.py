@@ -72,7 +72,10 @@ class _Running:
 
 
 class ChoiceStream:
-    """One choice of a stream. `findings` grows as they are made; `characters` counts those of text received."""
+    """One choice of a stream. `findings` grows as they are made; `characters` counts those of text received.
+
+    `spelled_out` is what spells text out and waits for it.
+    """
 
     def __init__(
         self,
@@ -85,6 +88,7 @@ class ChoiceStream:
         self.index = index
         self.characters = 0
         self.redacted = False
+        self.spelled_out: Document = {}
         self._guard = guard
         self._findings = findings
         self._expected = expected or Expected()
@@ -92,7 +96,6 @@ class ChoiceStream:
         # By path from the delta; a list's element goes by its own `index`, where it has one.
         self._running: dict[Path, _Running] = {}
         self._tool_call: tuple[int, str] | None = None
-        self._spelled_out: Document = {}
         self._spelled_bytes = 0
         self._unspelled = False
 
@@ -118,14 +121,6 @@ class ChoiceStream:
             before += self.finish()
         return before, held
 
-    def push_text(self, delta: Document, name: str) -> bool:
-        """As `push`, of a delta that holds nothing but a text of that name, and ends nothing: whether it is held."""
-        delta[name] = self._text((name,), delta[name], last=False, over=False) or None
-        held = delta[name] is None
-        if held:
-            _prune(delta)
-        return held
-
     def finish(self) -> list[Document]:
         """The choice has ended: deltas with what was held, place by place. Raises as `push` does."""
         return self._end(list(self._running), always=True)
@@ -139,20 +134,20 @@ class ChoiceStream:
                 size = len(orjson.dumps(value))
                 self._room.spelled_out -= size
                 self._spelled_bytes += size
-                self._spelled_out[name] = _joined(self._spelled_out.get(name), value)
+                self.spelled_out[name] = _joined(self.spelled_out.get(name), value)
         if self._room.spelled_out < 0:
             # With gaps they would be of no use.
             self._unspelled = True
 
     def give_spelled_out(self, part: Document) -> None:
         """Give it back once none of its text is held; never, if anything in the choice was redacted, or it was much."""
-        if not self._spelled_out:
+        if not self.spelled_out:
             return
         drop = self.redacted or self._unspelled
         if drop or not any(running.waiting for running in self._running.values()):
             if not drop:
-                part.update(self._spelled_out)
-            self._spelled_out.clear()
+                part.update(self.spelled_out)
+            self.spelled_out.clear()
             self._room.spelled_out += self._spelled_bytes
             self._spelled_bytes = 0
 
@@ -196,7 +191,7 @@ class ChoiceStream:
             ends = over or (path == ("tool_calls",) and step != _index(node[-1], len(node) - 1))
             if type(value) is str:
                 if value:
-                    released = self._text((*path, step), value, last=last, over=ends)
+                    released = self.push_text((*path, step), value, last=last, over=ends)
                     held = held or not released
                     node[key] = released or None
             elif _is_container(value) and self._walk(value, (*path, step), last=last, over=ends):
@@ -220,19 +215,16 @@ class ChoiceStream:
             self.redacted = True
         return judged
 
-    def _text(self, path: Path, text: str, *, last: bool, over: bool) -> str:
+    def push_text(self, path: Path, text: str, *, last: bool = False, over: bool = False) -> str:
+        """Take text for the place at that path from the delta; give what of it may go on.
+
+        `last`: the choice ends here. `over`: the tool call does. Raises as `push` does.
+        """
         running = self._running.get(path)
         if running is None:
-            kind = places.kind(path, "assistant", text, self._expected.functions)
-            if kind is None:
+            running = self._begin(path, text)
+            if running is None:
                 return text
-            self._room.places -= 1
-            if self._room.places < 0:
-                raise broken_off(f"text in more than {MAX_PLACES} places")
-            where = ("choices", self.index, "message", *path)
-            document = self._expected.document(kind)
-            place = Place(Phase.RESPONSE, "assistant", kind, self.index, where, document=document)
-            running = self._running[path] = _Running(self._guard.window(place), is_json=place.is_json)
         self.characters += len(text)
         if running.escapes is not None:
             text = running.escapes[0].push(text)
@@ -245,11 +237,25 @@ class ChoiceStream:
             raise broken_off(f"choice {self.index}: more text for a field after its end")
         if not self.redacted:
             running.waiting += text
-        released = self._released(path, window.push(text)) if text else ""
+        released = self._released(path, running, window.push(text)) if text else ""
         if last or (over and window.held):
             running.ended = True
-            released += self._released(path, window.finish(), released)
+            released += self._released(path, running, window.finish(), released)
         return running.told(released)
+
+    def _begin(self, path: Path, text: str) -> _Running | None:
+        """A place that its first text has come for; None for what is structure, and no text."""
+        kind = places.kind(path, "assistant", text, self._expected.functions)
+        if kind is None:
+            return None
+        self._room.places -= 1
+        if self._room.places < 0:
+            raise broken_off(f"text in more than {MAX_PLACES} places")
+        where = ("choices", self.index, "message", *path)
+        document = self._expected.document(kind)
+        place = Place(Phase.RESPONSE, "assistant", kind, self.index, where, document=document)
+        running = self._running[path] = _Running(self._guard.window(place), is_json=place.is_json)
+        return running
 
     def _end(self, paths: list[Path], *, always: bool) -> list[Document]:
         deltas = []
@@ -264,27 +270,28 @@ class ChoiceStream:
             if running.ended or not (always or rest or running.window.held):
                 continue
             running.ended = True
-            released = self._released(path, running.window.push(rest)) if rest else ""
-            released += self._released(path, running.window.finish(), released)
+            released = self._released(path, running, running.window.push(rest)) if rest else ""
+            released += self._released(path, running, running.window.finish(), released)
             if released:
                 deltas.append(_delta(path, running.told(released)))
         return deltas
 
-    def _released(self, path: Path, released: Released, before: str = "") -> str:
+    def _released(self, path: Path, running: _Running, released: Released, before: str = "") -> str:
         """What a place lets go; `before` is what it just did, and was not sent yet."""
-        running = self._running[path]
-        self._findings += released.findings
-        if released.block is not None:
-            text = running.told(before + released.text)
-            raise Blocked(released.block, self.index, _delta(path, text) if text else None)
-        if any(found.replacement is not None for found in released.findings):
-            self.redacted = True
-        if running.waiting.startswith(released.text):
-            running.waiting = running.waiting[len(released.text) :]
+        text = released.text
+        if released.findings or released.block is not None:
+            self._findings += released.findings
+            if released.block is not None:
+                said = running.told(before + text)
+                raise Blocked(released.block, self.index, _delta(path, said) if said else None)
+            if any(found.replacement is not None for found in released.findings):
+                self.redacted = True
+        if running.waiting.startswith(text):
+            running.waiting = running.waiting[len(text) :]
         else:
             # A marker can go out before its finding is told.
             self.redacted = True
-        return released.text
+        return text
 
 
 def _is_container(value: Any) -> bool:

@@ -7,18 +7,19 @@ is certain: it is for one choice, and holds nothing but strings and nulls beside
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from extproc.openai.text import CHUNK_STRUCTURE, PART_STRUCTURE
 
 if TYPE_CHECKING:
     from extproc.openai.document import Document
 
+OBJECT = "chat.completion.chunk"
 # What the text of a delta is called.
 _TEXTS = ("content", "reasoning_content", "reasoning")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Likeness:
     """A chunk as the container told it, with null for its delta.
 
@@ -28,6 +29,14 @@ class Likeness:
     told: Document
     gone: tuple[str, ...]
     envelope: Document
+
+
+class Repetition(NamedTuple):
+    """A chunk of that choice which is like `known`, and whose delta is a text at that path and nothing else."""
+
+    known: Likeness
+    choice: int
+    path: tuple[str]
 
 
 def part_of(chunk: Document) -> Document | None:
@@ -49,6 +58,14 @@ def repeats(chunk: Document, part: Document, known: Likeness) -> bool:
     same = chunk == known.told
     part["delta"] = delta
     return same
+
+
+def sent(chunk: Document, known: Likeness, model: str) -> Document:
+    """A chunk that says nothing new but its delta as it goes on, its delta judged; changed in place."""
+    for field in known.gone:
+        del chunk[field]
+    chunk["object"], chunk["model"] = OBJECT, model
+    return chunk
 
 
 def told(chunk: Document, part: Document) -> Document | None:

@@ -73,6 +73,11 @@ class PayloadReader:
         self._object = _PartialObject(max_line)
         self._fault: PayloadFault | None = None
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether the next bytes begin a line that stands for itself: no line, event or object is under way."""
+        return not (self._line or self._error or self._object.open or self._fault is not None)
+
     def feed(self, data: bytes) -> list[Payload]:
         """Take the next bytes; give the documents that are complete with them.
 

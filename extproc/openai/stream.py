@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from extproc.openai.text import Expected
     from extproc.policies.verdict import Block, Finding, Guard
 
-_OBJECT = "chat.completion.chunk"
 # Characters of a string outside the delta that are remembered: longer than what policies look for.
 _REMEMBERED = 512
 # What every chunk of an answer says alike.
@@ -39,7 +38,8 @@ class Relay:
     """Takes the container's chunks and gives those that may go on. Chunks given in are changed in place.
 
     Once `block` or `error` is set nothing more comes out. `usage` is the upstream's last usage object, for the record;
-    `finish_reasons` has one entry for each finished choice.
+    `finish_reasons` has one entry for each finished choice. `repeated` tells of the chunk that came last, if all that
+    was new of it is a text.
     """
 
     def __init__(self, guard: Guard, model: str, include_usage: bool, expected: Expected | None = None) -> None:
@@ -60,6 +60,7 @@ class Relay:
         self.error: GatewayError | None = None
         self.usage: Document | None = None
         self.finish_reasons: list[str] = []
+        self.repeated: repetition.Repetition | None = None
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -88,6 +89,7 @@ class Relay:
         if self.block is not None or self.error is not None:
             return []
         sent: list[Document] = []
+        self.repeated = None
         part = repetition.part_of(chunk)
         known = None if part is None else self._likenesses.get(part["index"])
         try:
@@ -107,6 +109,36 @@ class Relay:
             self.error = error
             return []
         return sent
+
+    def sample(self, chunk: Document, repeated: repetition.Repetition) -> Document | None:
+        """A chunk as it would be sent, changed in place; None if it is none of those. Nothing is taken or judged."""
+        part = repetition.part_of(chunk)
+        if part is None or part["index"] != repeated.choice or not repetition.repeats(chunk, part, repeated.known):
+            return None
+        return repetition.sent(chunk, repeated.known, self._model)
+
+    def repeat(self, repeated: repetition.Repetition, text: str) -> str | list[Document] | None:
+        """Take such a chunk with that text.
+
+        Returns:
+            The text to send in the same chunk, "" for no chunk; if a policy refused, the chunks to send instead of it;
+            None if there is more to send, or the choice's last chunk was not like it: nothing is taken then.
+
+        Raises:
+            PolicyFailed: a policy failed; nothing more may be sent.
+        """
+        known, number, path = repeated
+        choice = self._choices[number]
+        if self._likenesses[number] is not known or choice.spelled_out:
+            return None
+        self._envelope = known.envelope
+        try:
+            return choice.push_text(path, text)
+        except Blocked as blocked:
+            return self._blocked(blocked)
+        except GatewayError as error:
+            self.error = error
+            return []
 
     def finish(self) -> list[Document]:
         """The answer is complete: what is held, the finish of choices that have none, the usage if it is still owed.
@@ -146,7 +178,13 @@ class Relay:
         choice = self._choices[number]
         name = repetition.text_of(delta)
         if name is not None:
-            held = choice.push_text(delta, name)
+            self.repeated = repetition.Repetition(known, number, (name,))
+            passed = choice.push_text((name,), delta[name])
+            held = not passed
+            if held:
+                del delta[name]
+            else:
+                delta[name] = passed
         else:
             structure.calls(delta)
             before, held = choice.push(delta, last=False)
@@ -154,14 +192,11 @@ class Relay:
         choice.give_spelled_out(part)
         if held and not _says_more(part):
             return sent
-        for field in known.gone:
-            del chunk[field]
-        chunk["object"], chunk["model"] = _OBJECT, self._model
-        sent.append(chunk)
+        sent.append(repetition.sent(chunk, known, self._model))
         return sent
 
     def _push(self, chunk: Document, sent: list[Document]) -> None:
-        structure.envelope(chunk, _OBJECT, self._model)
+        structure.envelope(chunk, repetition.OBJECT, self._model)
         self._envelope = {name: chunk[name] for name in _ENVELOPE if name in chunk}
         usage = chunk.get("usage")
         if isinstance(usage, dict):

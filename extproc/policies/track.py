@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # Released text is cut off the buffer in portions of at least so many characters.
 _TRIM_AT = 256
+# With no more than so many before the floor there is nothing to cut off.
+UNTIDY = CONTEXT + _TRIM_AT
 
 
 Report = Callable[[Rule, int, int], Finding]
@@ -61,22 +63,24 @@ class Track:
 
     def glide(self) -> bool:
         """Move the floor where there is no complete match at all; False, and nothing moved, where there is one."""
-        # One character before the floor is context enough for `\b` and `^`.
         base, buffer = self._base, self._buffer
+        # One character before the floor is context enough for `\b` and `^`.
         context = 1 if self._floor > base else 0
         low = self._floor - base - context
-        text = buffer[low:] if low else buffer
+        text = buffer[low:]
         data = text.encode("utf-8", "replace")
-        for each, _ in self._compiled.complete:
+        compiled = self._compiled
+        for each, _ in compiled.complete:
             if each.Match(data):
                 return False
-        narrow = len(data) == len(text)
+        offset = len(data)
+        narrow = offset == len(text)
         if context and not narrow:
             context = len(text[:1].encode("utf-8", "replace"))
-        offset = len(data)
-        for expression in self._compiled.approaching:
-            if (at := found_at(expression, data, context)) >= 0:
-                offset = min(offset, at)
+        for expression in compiled.approaching:
+            at = found_at(expression, data, context)
+            if 0 <= at < offset:
+                offset = at
         floor = base + low + (offset if narrow else len(data[:offset].decode()))
         if base + len(buffer) - floor > self._limit:
             return False

@@ -31,7 +31,7 @@ from extproc.policies.escape import Markers
 from extproc.policies.overlap import clusters
 from extproc.policies.reach import approaching, awaiting
 from extproc.policies.scan import gate, options
-from extproc.policies.track import PlainTrack, Track
+from extproc.policies.track import UNTIDY, PlainTrack, Track
 from extproc.policies.verdict import Block, Finding, Released
 
 # Characters held at most before an open match is treated as one.
@@ -124,18 +124,23 @@ class Window(Track):
         """Take the next piece; release what no rule can still reach."""
         if self._ended or not text:
             return _NOTHING
-        if self._plain is None and next(disguises(text, self._buffer[-LOOK_BEHIND:]), None) is not None:
-            self._plain = self.plain()
-        self._buffer += text
-        if self._plain and self._plain.feed(text):
-            self._disguised = self._base + len(self._buffer)
-        if len(self._buffer) < self._look_at:
+        buffer, plain = self._buffer, self._plain
+        before = buffer[-LOOK_BEHIND:]
+        # Where this is not so there is nothing to look for.
+        suspect = "\\" in text or "\\" in before or not text.isascii()
+        if suspect and plain is None and next(disguises(text, before), None) is not None:
+            plain = self._plain = self.plain()
+        self._buffer = buffer = buffer + text
+        if plain is not None and plain.feed(text):
+            self._disguised = self._base + len(buffer)
+        if len(buffer) < self._look_at:
             return _NOTHING
-        if self._pending or self._compiled.observes or self._released > self._lowest or not self._glides():
+        if self._pending or self._compiled.observes or not self._glides():
             return self._advance(final=False)
-        lowest = self._lowest
+        lowest = self._floor if plain is None else self._lowest
         passed = self._cut(lowest)
-        self._tidy(lowest)
+        if self._found or plain is not None or lowest - self._base > UNTIDY:
+            self._tidy(lowest)
         return Released(passed) if passed else _NOTHING
 
     def finish(self) -> Released:
@@ -148,10 +153,16 @@ class Window(Track):
         return min(self._floor, self._plain.written_floor) if self._plain else self._floor
 
     def _glides(self) -> bool:
-        """Move the floors where no reading has a complete match, and no more is held than may be."""
-        if not self.glide() or (self._plain and not self._plain.glide()):
+        """Move the floors where no reading has a complete match, and no more is held than may be.
+
+        Not while more is released than is settled: an overflow has sent its marker.
+        """
+        plain = self._plain
+        if plain is None:
+            return self._released <= self._floor and self.glide()
+        if self._released > self._lowest or not self.glide() or not plain.glide():
             return False
-        return not self._plain or self._base + len(self._buffer) - self._lowest <= self._limit
+        return self._base + len(self._buffer) - self._lowest <= self._limit
 
     def _advance(self, *, final: bool) -> Released:
         self._ended = final
@@ -209,7 +220,8 @@ class Window(Track):
     def _cut(self, until: int) -> str:
         if until <= self._released:
             return ""
-        text = self._buffer[self._released - self._base : until - self._base]
+        base = self._base
+        text = self._buffer[self._released - base : until - base]
         self._released = until
         return self._markers.read(text) if self._markers else text
 

@@ -16,6 +16,7 @@ from extproc.sagemaker.openai import request
 if TYPE_CHECKING:
     from extproc.openai.call import Call
     from extproc.openai.document import Document
+    from extproc.openai.template import Template
     from extproc.routing.targets import Target
 
 __all__ = ["request", "response", "stream"]
@@ -53,6 +54,15 @@ class SniffedStream:
     def complete(self) -> bool:
         """Whether the answer's logical end was seen."""
         return self._chosen is not None and self._chosen.complete
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether what comes next is read as if it were all that ever came, but for choices that are new."""
+        return self._reader.at_rest and self._chosen is not None and self._chosen.at_rest
+
+    def template(self, payload: bytes, name: str) -> tuple[Template, Document] | None:
+        """As of the dialect that was chosen."""
+        return None if self._chosen is None else self._chosen.template(payload, name)
 
     def feed(self, payload: bytes) -> list[Document]:
         """Take payload bytes, cut anywhere."""

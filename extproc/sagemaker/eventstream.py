@@ -135,7 +135,7 @@ class Frame:
 class Decoder:
     """Turns bytes, cut anywhere, into frames. Time is linear in the bytes; memory is one frame plus the last feed."""
 
-    __slots__ = ("_buffer", "_fault", "_headers", "_max_headers", "_max_payload", "_needed", "_start")
+    __slots__ = ("_block", "_buffer", "_fault", "_headers", "_max_headers", "_max_payload", "_needed", "_start")
 
     def __init__(self, *, max_payload: int = MAX_PAYLOAD, max_headers: int = MAX_HEADERS) -> None:
         self._max_payload = max_payload
@@ -145,6 +145,8 @@ class Decoder:
         # Bytes from _start on without which there is nothing to do: a prelude, or the whole frame that it announced.
         self._needed = _PRELUDE.size
         self._headers: dict[bytes, Mapping[str, HeaderValue]] = {}
+        # The headers of the last frame.
+        self._block = b""
         self._fault: EventStreamFault | None = None
 
     def feed(self, data: bytes) -> Iterator[Frame]:
@@ -161,6 +163,29 @@ class Decoder:
             self._start = 0
         self._buffer += data
         return self._frames()
+
+    def again(self, data: bytes) -> bytes | None:
+        """The payload of a piece that is one whole frame, with the headers of the frame before it.
+
+        None for any other piece, which is not taken: it is to be fed.
+        """
+        if self._buffer:
+            if len(self._buffer) != self._start:
+                return None
+            # What has been read is not kept while nothing is fed.
+            self._buffer.clear()
+            self._start = 0
+        if len(data) < _OVERHEAD:
+            return None
+        total, length, checksum = _PRELUDE.unpack_from(data)
+        begin, end = _PRELUDE.size + length, total - _CRC.size
+        if total != len(data) or length != len(self._block) or not 0 <= end - begin <= self._max_payload:
+            return None
+        if not data.startswith(self._block, _PRELUDE.size) or crc32(data[:8]) != checksum:
+            return None
+        if crc32(data[8:end], checksum) != _CRC.unpack_from(data, end)[0]:
+            return None
+        return data[begin:end]
 
     def finish(self) -> None:
         """Say that no more bytes come.
@@ -197,6 +222,7 @@ class Decoder:
                 split = _PRELUDE.size + length
                 block = message[_PRELUDE.size : split]
                 headers = self._headers.get(block) or self._learn(block)
+                self._block = block
                 self._start = begin + total
                 self._needed = _PRELUDE.size
                 yield Frame(headers, message[split:-4])

@@ -84,6 +84,15 @@ class GeneratedStream:
         """Whether the answer's logical end was seen; of a shape that has none, whether anything was."""
         return self._ended
 
+    @property
+    def at_rest(self) -> bool:
+        """Never: what a token's document becomes depends on those before it."""
+        return False
+
+    def template(self, payload: bytes, name: str) -> None:
+        """None: more than the text varies from token to token."""
+        del payload, name
+
     def feed(self, payload: bytes) -> list[Document]:
         """Take payload bytes, cut anywhere."""
         return self.take(self._reader.feed(payload))

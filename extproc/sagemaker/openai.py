@@ -14,10 +14,12 @@ import orjson
 from extproc.errors import UpstreamFailed
 from extproc.openai import sse, whole_answer
 from extproc.openai.document import Document, NotADocument, read
+from extproc.openai.template import PROBE, around_last
 from extproc.sagemaker.faults import from_answer
 
 if TYPE_CHECKING:
     from extproc.openai.call import Call
+    from extproc.openai.template import Template
     from extproc.routing.targets import Target
 
 # SageMaker's prefix-aware routing hashes the first 1 to 64 KiB of the body's bytes: what stays the same from turn to
@@ -147,6 +149,29 @@ class ChatStream:
         """Whether the answer's logical end was seen."""
         return bool(self._finished or self._open) and (self._done or not self._open)
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether what comes next is read as if it were all that ever came, but for choices that are new."""
+        return not self._done and self._reader.at_rest
+
+    def template(self, payload: bytes, name: str) -> tuple[Template, Document] | None:
+        """The bytes around the text of a payload that is one chunk with nothing but a text of that name in its delta.
+
+        With them comes the chunk whose text is PROBE. None if there are no such bytes.
+        """
+        template = around_last(name, payload)
+        if template is None:
+            return None
+        # Two texts come out as they went in: they stand in the delta, and so would any other.
+        chunk = None
+        for text in ("", PROBE):
+            chunk = _alone(template.write(text))
+            match chunk:
+                case {"choices": [{"delta": delta}]} if delta == {name: text}:
+                    continue
+            return None
+        return None if chunk is None else (template, chunk)
+
     def feed(self, payload: bytes) -> list[Document]:
         """Take payload bytes, cut anywhere. Nothing comes after [DONE]."""
         return [] if self._done else self.take(self._reader.feed(payload))
@@ -178,6 +203,17 @@ class ChatStream:
                 self._open.discard(number)
             elif number not in self._finished:
                 self._open.add(number)
+
+
+def _alone(payload: bytes) -> Document | None:
+    """The chunk that a payload is by itself, in the middle of a stream; None if it is more or less than one."""
+    stream = ChatStream()
+    try:
+        # What only a stream's first bytes can be is not looked for behind them.
+        chunks = stream.feed(b"\n") + stream.feed(payload)
+    except sse.PayloadFault:
+        return None
+    return chunks[0] if len(chunks) == 1 and stream.at_rest else None
 
 
 def _as_chunk(document: Document) -> Document:

@@ -248,3 +248,26 @@ def test_the_openai_client_raises_an_error_event() -> None:
     with pytest.raises(openai.APIError, match="It broke off") as raised:
         sdk_stream(chunk("a") + error_event(error))
     assert (raised.value.code, raised.value.type) == ("model_stream_error", "server_error")
+
+
+@pytest.mark.parametrize(
+    ("payload", "at_rest"),
+    [
+        (b"", True),
+        (b'data: {"a": 1}\n\n', True),
+        (b'data: {"a": 1}\n', True),
+        (b": ping\n", True),
+        (b'data: {"a": 1}\n\n\r', False),
+        (b"data", False),
+        (b"event: error\n", False),
+        (b'event: error\ndata: {"a": 1}\n', True),
+        (b'{\n"a": 1\n', False),
+        (b'{\n"a": 1\n}\n', True),
+        (b'{"a": 1}\nnonsense\n', False),
+    ],
+)
+def test_a_reader_rests_between_events(payload: bytes, at_rest: bool) -> None:
+    """When no line, no event's name, no object and no fault is under way."""
+    reader = PayloadReader()
+    reader.feed(payload)
+    assert reader.at_rest is at_rest

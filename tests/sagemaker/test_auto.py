@@ -74,3 +74,17 @@ def test_what_is_neither_is_a_failure(body: bytes) -> None:
     """Never an empty answer."""
     with pytest.raises(UpstreamFailed):
         auto.response(body, CALL, TARGET)
+
+
+def test_only_chunks_of_openai_have_bytes_around_their_texts() -> None:
+    """A stream of tokens has none, and neither is one before its first document."""
+    chunk = b'data: {"choices": [{"index": 0, "delta": {"content": "a"}}]}\n\n'
+    chunks, tokens = auto.stream(CALL, TARGET), auto.stream(CALL, TARGET)
+    assert (chunks.at_rest, chunks.template(chunk, "content")) == (False, None)
+    chunks.feed(chunk)
+    found = chunks.template(chunk, "content")
+    assert chunks.at_rest
+    assert found is not None
+    assert chunks.feed(found[0].write("b")) == [{"choices": [{"index": 0, "delta": {"content": "b"}}]}]
+    tokens.feed(b'{"token": {"text": "a"}}\n')
+    assert (tokens.at_rest, tokens.template(chunk, "content")) == (False, None)

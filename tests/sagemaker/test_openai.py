@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from extproc.errors import ContextLengthExceeded, RateLimited, UpstreamError, UpstreamFailed
 from extproc.openai.call import Call
 from extproc.openai.sse import PayloadFault
+from extproc.openai.template import PROBE
 from extproc.routing.targets import Target
 from extproc.sagemaker import openai
 
@@ -145,3 +146,47 @@ def test_what_is_no_answer_is_the_upstreams_failure(name: str) -> None:
     assert type(failed.value) is kind
     assert failed.value.openai_code == code
     assert failed.value.detail
+
+
+@pytest.mark.parametrize("payload", [sse(chunk("a"), done=False), lines(chunk("a")), b"event: x\n" + lines(chunk("a"))])
+@given(text=st.text(min_size=1))
+def test_the_bytes_around_a_text_are_a_chunk_with_any(payload: bytes, text: str) -> None:
+    """With whatever text between them they are that chunk with that text, and nothing else is under way."""
+    translation = openai.stream(CALL, TARGET)
+    chunks = translation.feed(payload)
+    found = translation.template(payload, "content")
+    assert chunks == [chunk("a")]
+    assert found is not None
+    assert found[1] == chunk(PROBE)
+    assert translation.at_rest
+    assert translation.feed(found[0].write(text)) == [chunk(text)]
+    assert translation.at_rest
+
+
+ODD = {
+    "two chunks": sse(chunk("a"), chunk("b"), done=False),
+    "an end": sse(chunk("a"), done=True),
+    "two choices": orjson.dumps({"choices": [*chunk("a")["choices"], *chunk("b", 1)["choices"]]}) + b"\n",
+    "another name": lines({"choices": [{"delta": {"reasoning": "a"}}]}),
+    "more in the delta": lines({"choices": [{"delta": {"content": "a", "role": "assistant"}}]}),
+    "the name elsewhere": lines({"choices": [{"delta": {"content": "a"}}], "usage": {"content": "b"}}),
+    "the name twice": b'{"choices": [{"delta": {"content": "a"}, "delta": {"content": null}}]}\n',
+    "a completion": lines({"choices": [{"text": "a"}]}),
+    "half an event": sse(chunk("a"), done=False)[:-9],
+    "no end of its line": orjson.dumps(chunk("a")),
+    "an error's event": b"event: error\n" + lines(chunk("a")),
+    "no payload": b'"content": "a"\n',
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_what_is_more_than_a_chunk_with_a_text_has_no_such_bytes(name: str) -> None:
+    """Then every payload is read."""
+    assert openai.stream(CALL, TARGET).template(ODD[name], "content") is None
+
+
+def test_nothing_rests_behind_the_end() -> None:
+    """After [DONE] nothing more is a chunk."""
+    translation = openai.stream(CALL, TARGET)
+    translation.feed(sse(chunk("a"), done=True))
+    assert not translation.at_rest
