@@ -13,18 +13,25 @@ import base64
 import binascii
 from typing import TYPE_CHECKING
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from extproc.audit.chain import key_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
 CONTEXT = b"kt-audit-body-v1\0"
 KEY_BYTES = 32
 NONCE_BYTES = 12
 FIELDS = ("request_body", "response_body")
+
+
+def cipher(key: bytes) -> AESGCM:
+    """What encrypts with a key of 32 bytes."""
+    # Megabytes, and milliseconds the first time: only for those who encrypt.
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - see above
+
+    return AESGCM(key)
 
 
 def seal(key: bytes, nonce: bytes, request_id: str, field: str, text: str) -> dict[str, str]:
@@ -35,7 +42,7 @@ def seal(key: bytes, nonce: bytes, request_id: str, field: str, text: str) -> di
     """
     if len(key) != KEY_BYTES or len(nonce) != NONCE_BYTES:
         raise ValueError(f"a key has {KEY_BYTES} bytes and a nonce {NONCE_BYTES}")
-    data = AESGCM(key).encrypt(nonce, text.encode("utf-8", "surrogatepass"), _associated(request_id, field))
+    data = cipher(key).encrypt(nonce, text.encode("utf-8", "surrogatepass"), _associated(request_id, field))
     return {
         "key": key_id(key),
         "nonce": base64.b64encode(nonce).decode(),
@@ -49,12 +56,14 @@ def open_sealed(key: bytes, request_id: str, field: str, body: Mapping[str, obje
     Raises:
         ValueError: it was not, with this key and for this record and field.
     """
+    from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - see `cipher`
+
     nonce, data = body.get("nonce"), body.get("data")
     if not isinstance(nonce, str) or not isinstance(data, str):
         raise ValueError("the body is not encrypted")  # noqa: TRY004 - a value of the record
     try:
         ciphertext = base64.b64decode(data, validate=True)
-        text = AESGCM(key).decrypt(base64.b64decode(nonce, validate=True), ciphertext, _associated(request_id, field))
+        text = cipher(key).decrypt(base64.b64decode(nonce, validate=True), ciphertext, _associated(request_id, field))
     except (binascii.Error, InvalidTag, ValueError):
         raise ValueError("the body was not encrypted with this key, or not for this record") from None
     return text.decode("utf-8", "surrogatepass")

@@ -38,26 +38,27 @@ class EvidenceSettings:
     capture_bytes: int = 0
     encryption_key: bytes | None = None
     nonce: Callable[[], bytes] | None = None
+    # Whether bodies have to be looked at; the hashes' beginning, and their key's name.
+    bodies: bool = field(init=False, default=False, compare=False)
     begun: hmac.HMAC | None = field(init=False, default=None, compare=False)
+    hash_key_id: str = field(init=False, default="", compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "bodies", self.hash_key is not None or self.capture != "none")
         if self.hash_key is not None:
             object.__setattr__(self, "begun", hmac.new(self.hash_key, digestmod=sha256))
-
-    @property
-    def bodies(self) -> bool:
-        """Whether bodies have to be looked at."""
-        return self.hash_key is not None or self.capture != "none"
+            object.__setattr__(self, "hash_key_id", key_id(self.hash_key))
 
 
 class Evidence:
-    """Of one exchange: told what comes and goes, it fills the record in."""
+    """Of one exchange: told what comes and goes, it fills the record in. `bodies`: it has to be told of bodies."""
 
-    __slots__ = ("_answer", "_hashes", "_restored", "_seen", "_settings")
+    __slots__ = ("_answer", "_hashes", "_restored", "_seen", "_settings", "bodies")
 
     def __init__(self, settings: EvidenceSettings) -> None:
         begun = settings.begun
         self._settings = settings
+        self.bodies = settings.bodies
         self._seen: bytes | None = None
         self._answer = bytearray()
         self._restored = False
@@ -94,10 +95,10 @@ class Evidence:
     def complete(self, record: ExchangeRecord) -> None:
         """Put what was gathered into the record; after this nothing is taken any more."""
         found: dict[str, object] = {}
-        if self._hashes is not None and self._settings.hash_key is not None:
+        if self._hashes is not None:
             request, answer = self._hashes
             found["hashes"] = {
-                "key": key_id(self._settings.hash_key),
+                "key": self._settings.hash_key_id,
                 "request": request.hexdigest(),
                 "response": answer.hexdigest(),
             }
@@ -108,11 +109,6 @@ class Evidence:
         elif self._settings.capture != "none" and self._withheld:
             found["response_body"] = {"captured": "withheld"}
         record.evidence = found
-
-    @property
-    def bodies(self) -> bool:
-        """Whether it has to be told of bodies."""
-        return self._settings.bodies
 
     @property
     def _withheld(self) -> bool:

@@ -18,10 +18,9 @@ def root(leaves: Sequence[bytes]) -> bytes:
     """The root over leaf hashes; of none, the hash of nothing."""
     if not leaves:
         return sha256().digest()
-    level = list(leaves)
+    level = leaves
     while len(level) > 1:
-        odd = [level[-1]] if len(level) % 2 else []
-        level = [_node(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)] + odd
+        level = _above(level)
     return level[0]
 
 
@@ -34,13 +33,12 @@ def path(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:
     if not 0 <= index < len(leaves):
         raise IndexError(index)
     siblings = []
-    level = list(leaves)
+    level = leaves
     while len(level) > 1:
         sibling = index ^ 1
         if sibling < len(level):
             siblings.append(level[sibling])
-        odd = [level[-1]] if len(level) % 2 else []
-        level = [_node(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)] + odd
+        level = _above(level)
         index //= 2
     return tuple(siblings)
 
@@ -64,6 +62,15 @@ def proven(leaf_hash: bytes, index: int, size: int, siblings: Sequence[bytes], e
             node = _node(node, sibling)
         at, last = at // 2, last // 2
     return last == 0 and node == expected
+
+
+def _above(level: Sequence[bytes]) -> list[bytes]:
+    """The next level of a tree: an odd one out goes up as it is."""
+    rest = iter(level)
+    nodes = [_node(left, right) for left, right in zip(rest, rest, strict=False)]
+    if len(level) % 2:
+        nodes.append(level[-1])
+    return nodes
 
 
 def _node(left: bytes, right: bytes) -> bytes:

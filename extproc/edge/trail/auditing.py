@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from extproc import __version__
-from extproc.audit.body import NONCE_BYTES
+from extproc.audit.body import NONCE_BYTES, cipher
 from extproc.audit.evidence import EvidenceSettings
 from extproc.edge.trail import keys
 from extproc.edge.trail.keys import KeyUnusable
@@ -60,6 +60,9 @@ class Auditing:
             encryption_key=keys.secret(settings.encryption_key, environ, "encryption_key"),
             nonce=_nonce,
         )
+        if self.evidence.encryption_key is not None:
+            # Loaded here, where nobody waits for it.
+            cipher(self.evidence.encryption_key)
         header: dict[str, object] = {
             "version": __version__,
             "retention_days": settings.retention_days,

@@ -29,6 +29,8 @@ def documents(batch: Sequence[Item]) -> list[Mapping[str, object]]:
 
 def outcomes(batch: Sequence[Item], refused: Sequence[Exception | None]) -> list[Exception | None]:
     """Of each item, the first of its documents' errors."""
+    if not any(refused):
+        return [None] * len(batch)
     outcome = iter(refused)
     return [next(filter(None, islice(outcome, len(item.documents))), None) for item in batch]
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from extproc.edge.trail.keys import Voucher
 
+# Seconds of a UTC day, in Unix time.
+_DAY = 86_400
+
 
 class Session:
     """Opens a chain of its own in `directory` with the first batch that is written.
@@ -50,10 +53,10 @@ class Session:
         name, key = f"{writer}.{secrets.token_hex(6)}", Ed25519SessionKey()
         certificate = None if voucher is None else voucher.certify(name, key.public)
         self.chain = Chain(name, key, header, certificate)
-        # Of the segment that is written now; -1 before the first, and after the end.
+        # Of the segment that is written now; -1 before the first, and after the end. The day is Unix time's.
         self.descriptor = -1
         self._path = directory
-        self._day = ""
+        self._day = -1
         self._size = 0
         self._written = 0
 
@@ -84,7 +87,7 @@ class Session:
         if os.fstat(self.descriptor).st_nlink == 0:
             # Lines would go on being taken, which nobody will ever read.
             raise OSError(errno.ENOENT, "the segment was deleted")
-        return self._size < self._segment_bytes and _day(now) == self._day
+        return self._size < self._segment_bytes and now // _DAY == self._day
 
     def begin(self, documents: Sequence[Mapping[str, object]], now: float) -> list[Exception | None]:
         """What `write` does, but the batch is not forced to the disk: that, and then `settle`, is left to the caller.
@@ -140,7 +143,7 @@ class Session:
         if self.ready(now):
             return
         former = self.descriptor
-        self._begin(_day(now), now)
+        self._begin(now)
         if former >= 0:
             try:
                 if not self._durable:
@@ -148,9 +151,11 @@ class Session:
             finally:
                 os.close(former)
 
-    def _begin(self, day: str, now: float) -> None:
+    def _begin(self, now: float) -> None:
+        day = int(now // _DAY)
+        date = datetime.fromtimestamp(day * _DAY, UTC).date().isoformat()
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self._directory / Segment(self.chain.name, self.chain.segment + 1, day).name
+        path = self._directory / Segment(self.chain.name, self.chain.segment + 1, date).name
         # Under its own name only once it is locked: a segment without a lock is that of a writer that is gone.
         opening = path.with_name(f".{path.name}.opening")
         descriptor = os.open(opening, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -171,10 +176,6 @@ class Session:
         descriptor, self.descriptor = self.descriptor, -1
         with contextlib.suppress(OSError):
             os.close(descriptor)
-
-
-def _day(now: float) -> str:
-    return datetime.fromtimestamp(now, UTC).date().isoformat()
 
 
 def _write(descriptor: int, data: bytes) -> None:

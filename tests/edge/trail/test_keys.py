@@ -2,6 +2,8 @@
 
 import base64
 import json
+import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -37,6 +39,23 @@ def test_a_session_key_signs_for_itself():
     one, other = keys.Ed25519SessionKey(), keys.Ed25519SessionKey()
     Ed25519PublicKey.from_public_bytes(one.public).verify(one.sign(b"batch"), b"batch")
     assert one.public != other.public
+
+
+@pytest.mark.parametrize(
+    ("made", "loaded"), [("None", "[False, False]"), ("Ed25519SessionKey().sign(b'batch')", "[True, False]")]
+)
+def test_only_what_signs_loads_what_signs(made, loaded):
+    """A worker without a trail has 8 MiB less, and nobody needs the readers of all kinds of keys to sign."""
+    program = f"""
+import sys
+from extproc.edge import worker
+from extproc.edge.trail.keys import Ed25519SessionKey
+{made}
+library = "cryptography.hazmat."
+print([name in sys.modules for name in (library + "bindings._rust", library + "primitives.serialization")])
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == loaded
 
 
 @pytest.mark.parametrize("held", [pem(), SEED, SEED.hex().encode(), base64.b64encode(SEED) + b"\n"])

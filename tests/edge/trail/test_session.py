@@ -6,13 +6,14 @@ import random
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from extproc.audit.verify import verify
 from extproc.edge.trail import keys, session
 from extproc.edge.trail.listing import Listing
 from extproc.edge.trail.session import Session
 
-PRIVATE = keys.Ed25519PrivateKey.from_private_bytes(bytes(32))
+PRIVATE = Ed25519PrivateKey.from_private_bytes(bytes(32))
 REAL_WRITE, REAL_SYNC = os.write, os.fdatasync
 
 
@@ -118,7 +119,7 @@ def test_after_a_power_failure_the_trail_verifies_up_to_what_was_durable(tmp_pat
             hole = dice.randrange(durable, len(kept))
             kept[hole:] = bytes(len(kept) - hole)
         path.write_bytes(kept)
-    report = verify(Listing(tmp_path / "audit").sources, [keys._raw(PRIVATE.public_key())])
+    report = verify(Listing(tmp_path / "audit").sources, [PRIVATE.public_key().public_bytes_raw()])
     assert report.findings == []
     text = b"".join(path.read_bytes() for path in sorted((tmp_path / "audit").iterdir())).decode()
     assert all(f'"{number}.0"' in text for number in acknowledged)
