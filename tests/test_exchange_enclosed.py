@@ -9,7 +9,7 @@ import pytest
 
 from extproc.actions import Action, Continue, Replace
 from extproc.config.runtime import Limits
-from extproc.events import Event, RequestBody, ResponseBody, ResponseHeaders
+from extproc.events import Event, RequestBody, RequestHeaders, ResponseBody, ResponseHeaders
 from extproc.policies.table import build
 from extproc.testing import answer_headers, chat_body, chat_headers, completion, play
 
@@ -33,8 +33,13 @@ SCENES: dict[str, tuple[Event, ...]] = {
 
 def together(events: tuple[Event, ...]) -> list[Event]:
     """The same with each body in its head."""
-    pairs = zip(events[::2], events[1::2], strict=True)
-    return [replace(head, body=body.body) for head, body in pairs]  # type: ignore[type-var, union-attr]
+    heads, bodies = events[::2], events[1::2]
+    found: list[Event] = []
+    for head, body in zip(heads, bodies, strict=True):
+        assert isinstance(head, RequestHeaders | ResponseHeaders)
+        assert isinstance(body, RequestBody | ResponseBody)
+        found.append(replace(head, body=body.body))
+    return found
 
 
 def told(action: Action) -> Any:

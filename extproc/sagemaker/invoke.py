@@ -7,7 +7,7 @@ API_runtime_InvokeEndpointWithResponseStream.html.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -15,8 +15,6 @@ from extproc.sagemaker import addressing, eula
 from extproc.sagemaker.sigv4 import Prepared, prepare
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from extproc.routing.targets import Credentials, Target
 
 CONTENT_TYPE = "application/json"
@@ -31,6 +29,13 @@ _MAX_ENDPOINT_NAME = 63
 _UNSIGNED = frozenset({":path", ":authority", "content-length", "accept"})
 
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+# The headers of a request, and its signature as far as that goes without a body.
+_Outline = tuple[Mapping[str, str], Prepared]
+# The last one of each target, whole and streamed, with what it is of. A target is asked hundreds of times in a second.
+_plain: dict[tuple[str, bool], tuple[Target, Credentials, int, _Outline]] = {}
+# Of targets that a configuration no longer has, some may stay.
+_MOST_KEPT = 512
 
 
 class InvalidEndpointName(ValueError):
@@ -99,20 +104,24 @@ def signed_request(
 
 def forget_requests() -> None:
     """Drop every outline of a request, and the credentials it was made for."""
-    _plain_outline.cache_clear()
+    _plain.clear()
 
 
-# Nearly all requests have no header of their own. A target is asked thousands of times in the second that one is for.
-@lru_cache(maxsize=256)
-def _plain_outline(
-    target: Target, stream: bool, credentials: Credentials, second: int
-) -> tuple[Mapping[str, str], Prepared]:
-    return _outline(target, stream, credentials, second, _NO_HEADERS)
+def _plain_outline(target: Target, stream: bool, credentials: Credentials, second: int) -> _Outline:
+    """Of a request without a header of its own, as nearly all are: kept for the second that it is for."""
+    kept = _plain.get((target.id, stream))
+    if kept is not None and kept[0] is target and kept[1] is credentials and kept[2] == second:
+        return kept[3]
+    outline = _outline(target, stream, credentials, second, _NO_HEADERS)
+    if len(_plain) >= _MOST_KEPT:
+        _plain.clear()
+    _plain[target.id, stream] = target, credentials, second, outline
+    return outline
 
 
 def _outline(
     target: Target, stream: bool, credentials: Credentials, now: float, headers: Mapping[str, str]
-) -> tuple[Mapping[str, str], Prepared]:
+) -> _Outline:
     """All of a request but what depends on its body, which is empty; and its signature, as far as that goes."""
     request = {
         ":path": target.path_prefix + endpoint_path(target.endpoint, stream=stream),

@@ -135,8 +135,8 @@ def test_when_credentials_change_is_known_and_what_was_made_of_the_old_is_forgot
     monkeypatch.setattr(credentials, "time", SimpleNamespace(time=lambda: next(seconds)))
 
     def held():
-        kept = (sigv4.signing_key, invoke._plain_outline, native._minted)
-        return tuple(cache.cache_info().currsize for cache in kept)
+        cached = [cache.cache_info().currsize for cache in (sigv4.signing_key, native._minted)]
+        return (cached[0], len(invoke._plain), cached[1])
 
     async def main():
         keeper = CredentialKeeper([STANDARD], {})

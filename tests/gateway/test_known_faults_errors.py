@@ -244,7 +244,9 @@ LEAKS = {
 def test_fault_31_what_aws_says_stays_behind(known, name, model):
     """No account, ARN, host, console link or traceback in body or headers; all of it on the audit trail."""
     error = refusal(known, model, **LEAKS[name])
-    told = error.response.text + str(error.response.headers)
+    # A request's own id may have twelve digits in a row.
+    headers = {name: value for name, value in error.response.headers.items() if name != "x-request-id"}
+    told = error.response.text + str(headers)
     assert SECRETS.search(told) is None
     line = known.audited(error.response.headers["x-request-id"])
     assert "123456789012" in line["detail"]

@@ -213,6 +213,17 @@ def test_requests_with_headers_of_their_own_are_not_kept() -> None:
             now=NOW,
             headers={"x-amzn-sagemaker-prefix-aware-id": str(number)},
         )
-    assert invoke._plain_outline.cache_info().currsize == 1
+    assert len(invoke._plain) == 1
     invoke.forget_requests()
-    assert invoke._plain_outline.cache_info().currsize == 0
+    assert not invoke._plain
+
+
+def test_what_is_kept_does_not_grow(monkeypatch) -> None:
+    """With time one outline takes another's place, and of targets that are gone a few may stay."""
+    monkeypatch.setattr(invoke, "_MOST_KEPT", 4)
+    invoke.forget_requests()
+    for number in range(50):
+        again = target(id=f"t{number % 7}")
+        for second in range(3):
+            signed_request(again, 0, payload_hash(b""), stream=False, credentials=KEYS, now=NOW + second)
+    assert 0 < len(invoke._plain) <= 4
