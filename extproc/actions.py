@@ -9,6 +9,9 @@ from typing import Any
 
 HeaderList = tuple[tuple[str, str], ...]
 
+# The head of a whole answer.
+JSON: HeaderList = (("content-type", "application/json"),)
+
 
 class BodyMode(Enum):
     """How the response body is to reach us: whole, or in chunks that we answer at our own pace."""

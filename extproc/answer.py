@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 EVENT_STREAM = "application/vnd.amazon.eventstream"
 # The head of a stream for the client.
 EVENTS = (("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache"))
-# The head of a whole answer.
-WHOLE = (("content-type", "application/json"),)
 # What an upstream's answer carries that is no business of the client's.
 UPSTREAM_HEADERS = (
     "x-amzn-requestid",

@@ -175,9 +175,8 @@ def _signed(
             planned = invoke.signed_request(
                 target, len(body), payload_hash, stream=stream, credentials=keys, now=now + ahead, headers=headers
             )
-        ticket = ""
         if tickets is not None:
-            ticket = tickets.issue(
+            planned["ticket"] = tickets.issue(
                 target, planned, payload_hash=payload_hash, credentials=keys, clock=ahead, now=now, expires=expires
             )
         if target.retry_model_timeouts:
@@ -185,8 +184,6 @@ def _signed(
         if not call.stream:
             # Even of one that cannot stream, where the client wants a stream.
             planned["whole"] = "1"
-        if ticket:
-            planned["ticket"] = ticket
         if body is not first:
             # Envoy replays the first target's body; another's travels with its attempt.
             planned["body"] = body.decode()

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from extproc import answer, attempts
 from extproc import record as outcomes
-from extproc.actions import Action, BodyMode, Continue, Release, Replace, Respond
+from extproc.actions import JSON, Action, BodyMode, Continue, Release, Replace, Respond
 from extproc.admit import admit, audit_unavailable, too_large
 from extproc.ask import Asked, ask
 from extproc.errors import GatewayError, GatewayUnavailable, UpstreamFailed, UpstreamTimeout
@@ -244,7 +244,7 @@ class Exchange:
                 "The model's answer is larger than this gateway passes on.", detail="max_response_bytes"
             )
         told = answer.whole(body, asked=self.asked, target=self._target, guard=self._guard, record=self.record)
-        headers = (*(answer.EVENTS if self.asked.call.stream else answer.WHOLE), *self._target_header())
+        headers = (*(answer.EVENTS if self.asked.call.stream else JSON), *self._target_header())
         return self._end((Replace(told, headers, answer.UPSTREAM_HEADERS),), None, now)
 
     def _on_fault(self, event: ResponseBody, _: float) -> tuple[Action, ...]:

@@ -78,19 +78,11 @@ def ordered(
     """
     routing = runtime.routing
     targets, reasons = plan(_within_context(call, stages), request, routing, observer, now)
-    if routing.tell_barred and (barred := _barred(runtime.stages(call.model))):
+    if routing.tell_barred:
+        barred = {target.id: DATA_ROUTING for stage in runtime.stages(call.model) for target in stage if target.barred}
         reasons = {**barred, **reasons}
     record.routing = {"strategy": routing.strategy, "order": [target.id for target in targets], "reasons": reasons}
     return targets
-
-
-def _barred(stages: Stages) -> dict[str, str]:
-    barred = {}
-    for stage in stages:
-        for target in stage:
-            if target.barred:
-                barred[target.id] = DATA_ROUTING
-    return barred
 
 
 def _within_context(call: Call, stages: Stages) -> Stages:

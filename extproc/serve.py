@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 import orjson
 
-from extproc.actions import Respond
+from extproc.actions import JSON, Respond
 from extproc.errors import MethodNotAllowed, UnknownModel, UnknownUrl
 from extproc.openai import models
 from extproc.openai.endpoint import ENDPOINTS
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 MODELS = "/v1/models"
 READY = "/readyz"
-_JSON = (("content-type", "application/json"),)
 
 
 def serve(
@@ -59,10 +58,10 @@ def _allow(method: str, allowed: str, path: str) -> None:
 def _models(runtime: Runtime, name: str) -> Respond:
     if not name:
         listed = dict.fromkeys((*runtime.groups, *(target.models[0] for target in runtime.targets)))
-        return Respond(200, _JSON, orjson.dumps(models.listing(listed, runtime.created)), details="kt_models")
+        return Respond(200, JSON, orjson.dumps(models.listing(listed, runtime.created)), details="kt_models")
     if name not in runtime.by_model:
         raise UnknownModel(f"The model `{name[:200]}` does not exist or is not served here.", param="model")
-    return Respond(200, _JSON, orjson.dumps(models.model(name, runtime.created)), details="kt_models")
+    return Respond(200, JSON, orjson.dumps(models.model(name, runtime.created)), details="kt_models")
 
 
 def _ready(runtime: Runtime, credentials: Mapping[Identity, Credentials], audit_failed: bool) -> Respond:
@@ -75,4 +74,4 @@ def _ready(runtime: Runtime, credentials: Mapping[Identity, Credentials], audit_
     if audit_failed and not runtime.fail_open:
         faults.append("the audit trail cannot be written")
     body = {"status": "unready" if faults else "ready", "faults": faults}
-    return Respond(503 if faults else 200, _JSON, orjson.dumps(body), details="kt_readyz")
+    return Respond(503 if faults else 200, JSON, orjson.dumps(body), details="kt_readyz")

@@ -133,21 +133,12 @@ class Chain:
         Raises:
             TypeError: it is no JSON; nothing was added.
         """
-        self._add(orjson.dumps({"chain": self.name, "seq": self._seq, "prev": self._head, **document}))
+        self._add(self._line(document))
 
     def seal(self, now: float) -> bytes:
         """The batch's bytes with its seal, each line ended by a newline; the next batch begins empty."""
-        unsigned = orjson.dumps(
-            {
-                "chain": self.name,
-                "seq": self._seq,
-                "prev": self._head,
-                "time": timestamp(now),
-                "event": "seal",
-                "count": len(self._leaves),
-                "root": merkle.root(self._leaves).hex(),
-            }
-        )[:-1]
+        count, root = len(self._leaves), merkle.root(self._leaves).hex()
+        unsigned = self._line({"time": timestamp(now), "event": "seal", "count": count, "root": root})[:-1]
         signature = binascii.b2a_base64(self._key.sign(SEAL_CONTEXT + unsigned), newline=False)
         self._add(b'%b%b"%b"}' % (unsigned, SIGNATURE_MEMBER, signature))
         self._lines.append(b"")
@@ -165,6 +156,9 @@ class Chain:
         self._segment, self._seq, self._head = self._before
         self._lines.clear()
         self._leaves.clear()
+
+    def _line(self, document: Mapping[str, object]) -> bytes:
+        return orjson.dumps({"chain": self.name, "seq": self._seq, "prev": self._head, **document})
 
     def _add(self, line: bytes) -> None:
         hashed = merkle.leaf(line)

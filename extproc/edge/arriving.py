@@ -9,7 +9,7 @@ from extproc.edge.transport import EOF
 from extproc.events import ResponseBody
 
 if TYPE_CHECKING:
-    from extproc.edge.transport import Context
+    from extproc.edge.transport import Context, Message
     from extproc.events import Event
 
 # Chunks are joined up to about so many bytes: well below what is judged in a thread (server.OFFLOAD_BYTES).
@@ -32,10 +32,7 @@ class Arriving:
         """The next event, None after the last."""
         event, self._ahead = self._ahead, None
         if event is None:
-            message = await self._context.read()
-            if message is EOF:
-                return None
-            event = wire.decode(message)
+            event = _event(await self._context.read())
         if isinstance(event, ResponseBody) and not event.end_of_stream and self._context.waiting:
             return await self._joined(event)
         return event
@@ -43,10 +40,7 @@ class Arriving:
     async def _joined(self, chunk: ResponseBody) -> ResponseBody:
         chunks, size = [chunk.body], len(chunk.body)
         while not chunk.end_of_stream and self._context.waiting and size < JOINED_BYTES:
-            message = await self._context.read()
-            if message is EOF:
-                break
-            event = wire.decode(message)
+            event = _event(await self._context.read())
             if not isinstance(event, ResponseBody):
                 self._ahead = event
                 break
@@ -54,3 +48,7 @@ class Arriving:
             chunks.append(chunk.body)
             size += len(chunk.body)
         return ResponseBody(b"".join(chunks), chunk.end_of_stream)
+
+
+def _event(message: Message) -> Event | None:
+    return None if message is EOF else wire.decode(message)

@@ -121,7 +121,9 @@ def encode(action: Action, event: Event) -> pb.ProcessingResponse:
     immediate.status.code = action.status
     immediate.body = action.body
     immediate.details = action.details
-    immediate.headers.MergeFromString(_mutation(action.headers, ()))
+    # Each has the id of its request, so that none comes twice.
+    for name, value in action.headers:
+        _set(immediate.headers, name, value)
     return message
 
 

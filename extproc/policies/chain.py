@@ -39,30 +39,27 @@ class Chain:
     fail: Mapping[str, bool] = field(default_factory=dict)
     open: frozenset[str] = field(init=False)
     order: Mapping[str, int] = field(init=False)
-    # Those that read anything of a phase, by phase.
-    _readers: Mapping[Phase, tuple[Policy, ...]] = field(init=False)
-    # Of the policies that are rules, by phase; and their kinds.
+    # The phases that any of them reads.
+    _read: frozenset[Phase] = field(init=False)
+    # Of the policies that are rules, by phase.
     _gates: Mapping[Phase, Gate] = field(init=False)
-    _gated: frozenset[str] = field(init=False)
     # Compiling a window's rules takes milliseconds: once for each distinct set of rules, by the rules themselves.
     _compiled: dict[tuple[Rule, ...], StreamRules] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "order", {policy.kind: at for at, policy in enumerate(self.policies)})
-        readers = {phase: tuple(policy for policy in self.policies if phase in policy.phases) for phase in Phase}
-        object.__setattr__(self, "_readers", {phase: several for phase, several in readers.items() if several})
+        object.__setattr__(self, "_read", frozenset[Phase]().union(*(policy.phases for policy in self.policies)))
         rules = [policy for policy in self.policies if isinstance(policy, RulePolicy)]
         sets = {phase: tuple(policy.rule_set for policy in rules if phase in policy.phases) for phase in Phase}
         # Both phases have one and the same where the same policies read them: its automaton is large.
         made = {several: Gate(several) for several in sets.values() if several}
         object.__setattr__(self, "_gates", {phase: made[several] for phase, several in sets.items() if several})
-        object.__setattr__(self, "_gated", frozenset(policy.kind for policy in rules))
         kinds = (policy.kind for policy in self.policies)
         object.__setattr__(self, "open", frozenset(kind for kind in kinds if self.fail.get(kind, self.fail_open)))
 
     def inspects(self, phase: Phase) -> bool:
         """Whether any policy reads text of that phase; if not, its bodies need not be looked at."""
-        return phase in self._readers
+        return phase in self._read
 
     def guard(self) -> Guard:
         """The chain at work on one exchange."""
@@ -73,11 +70,6 @@ class Chain:
 
         What is reversible in a request goes into the vault; without one, into one that is forgotten at once.
         """
-        phases = {text.place.phase for text in texts}
-        if len(phases) == 1:
-            policies = self._readers.get(phases.pop(), ())
-        else:
-            policies = tuple(policy for policy in self.policies if not policy.phases.isdisjoint(phases))
         # Most texts have nothing that any rule would look at: then those policies need not be asked.
         nothing = True
         for text in texts:
@@ -89,8 +81,9 @@ class Chain:
         failed: list[str] = []
         block = None
         found = False
-        for policy in policies:
-            if nothing and policy.kind in self._gated:
+        phases = {text.place.phase for text in texts}
+        for policy in self.policies:
+            if policy.phases.isdisjoint(phases) or (nothing and isinstance(policy, RulePolicy)):
                 continue
             try:
                 said = policy.judge(texts)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from extproc.routing.breaker import Breaker
+from extproc.routing.breaker import Breaker, after
 from extproc.routing.ledger import Ledger, Unobserved
 from extproc.routing.row import EMPTY, Row, key_of
 from extproc.testing import NOW, make_target
@@ -47,6 +47,28 @@ def test_attempts_are_counted_and_open_the_breaker() -> None:
         ledger.attempted("east", kind, NOW)
     row = ledger.of("east", NOW)
     assert (row.server_error, row.no_answer, row.streak, row.open_until) == (1.0, 1.0, 2.0, NOW + 30)
+
+
+ROWS = [
+    EMPTY,
+    Row(success=3.0, streak=1.0, succeeded_at=NOW - 5),
+    Row(success=1.0, succeeded_at=NOW + 5, waits=2.0, waited=1.0, weighed_at=NOW - 1),
+    Row(open_until=NOW + 30, wins=1.0, changed_at=NOW - 1),
+    Row(open_until=NOW - 30, changed_at=NOW - 60),
+]
+
+
+@pytest.mark.parametrize("own", ROWS)
+@pytest.mark.parametrize("others", ROWS)
+def test_a_success_is_booked_as_the_breaker_has_it(own: Row, others: Row) -> None:
+    """Also where the books take the short way, at a breaker that nobody has opened."""
+    told: list[Row] = []
+    ledger = make_ledger(
+        others=of_east(others), rows={key_of(EAST): own}, publish=lambda _, row: told.append(Row._make(row))
+    )
+    seen = ledger.of("east", NOW)
+    ledger.attempted("east", "success", NOW)
+    assert told == [after(own, seen, "success", BREAKER, NOW)]
 
 
 def test_others_failures_count_with_ones_own() -> None:
