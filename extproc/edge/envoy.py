@@ -32,6 +32,8 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 os.execv(sys.argv[2], sys.argv[2:])
 """
 
+# Whose statistics tell of all listeners.
+MANAGER = "listener_manager"
 # The order in which watched files are replaced: what is referred to comes before what refers to it.
 ORDER = ("eds.json", "cds.json", "lds.json", "rds.json")
 # Text read-outs that repeat `version_info` of the last document that Envoy took.
@@ -215,8 +217,10 @@ class EnvoyProcess:
             await asyncio.sleep(grace)
             await ask(self._admin, "POST", "/drain_listeners")
             async with asyncio.timeout(seconds):
-                # Envoy offers no event for it.
-                while await self.active_requests():  # noqa: ASYNC110 - a statistic has to be polled
+                # Envoy offers no event for either.
+                while not await self._closed():  # noqa: ASYNC110 - a statistic has to be polled
+                    await asyncio.sleep(0.01)
+                while await self.active_requests():  # noqa: ASYNC110 - as above
                     await asyncio.sleep(0.05)
         except TimeoutError:
             return False
@@ -224,6 +228,13 @@ class EnvoyProcess:
             # It is gone, and with it everything that was in flight.
             return True
         return True
+
+    async def _closed(self) -> bool:
+        """Whether its ports are closed: it answers before its threads have stopped listening, one after the other."""
+        found = await stats(self._admin, rf"^{MANAGER}\.(listener_stopped|total_listeners_active)$")
+        return int(found.get(f"{MANAGER}.listener_stopped", "0")) >= int(
+            found.get(f"{MANAGER}.total_listeners_active", "0")
+        )
 
     async def stop(self, patience: float = 5.0) -> int:
         """End the process: at once, or by force after `patience` seconds. Returns its exit status."""

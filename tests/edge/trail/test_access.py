@@ -1,7 +1,13 @@
 """Notes of readers: left beside the trail, collected by who writes it."""
 
-import pytest
+import json
+from datetime import datetime
 
+import orjson
+import pytest
+from google.protobuf import json_format
+
+from extproc._pb import audit_pb2
 from extproc.edge.trail import access
 
 
@@ -36,12 +42,42 @@ def test_a_note_that_is_none_is_removed(tmp_path, junk):
     assert not (tmp_path / access.NOTES / "0.json").exists()
 
 
-def test_a_note_cannot_pretend_to_be_something_else(tmp_path):
-    """An access it is and stays."""
-    (tmp_path / access.NOTES).mkdir()
-    (tmp_path / access.NOTES / "1.json").write_bytes(b'{"event":"checkpoint","chains":[]}')
+def test_a_note_says_all_filters_as_text(tmp_path):
+    """As the published record has them; what was given several times with commas between."""
+    access.note(tmp_path, "audit show", {"request_id": "r-1", "decrypted": False, "model": ["a", "b"]})
     [(_, document)] = access.collect(tmp_path)
-    assert document["event"] == "access"
+    assert document["filters"] == {"request_id": "r-1", "decrypted": "false", "model": "a,b"}
+    read = json_format.Parse(json.dumps(document), audit_pb2.AuditLine())
+    assert read.filters["model"] == "a,b"
+
+
+@pytest.mark.parametrize(
+    "claimed",
+    [
+        {"event": "checkpoint", "chains": []},
+        {"seq": 7, "prev": "00", "chain": "w0.1.000000000000", "sig": "x"},
+        {"what": 1, "user": ["x"], "host": None, "filters": ["x"], "time": "yesterday"},
+        {"filters": {"a": {"b": 1}, "c": [1], "d": None}},
+        {"time": 1 << 70},
+    ],
+)
+def test_a_note_cannot_pretend_to_be_something_else(tmp_path, claimed):
+    """An access it is and stays, with an access's members: its line can stand on a chain, and the chain is whole."""
+    (tmp_path / access.NOTES).mkdir()
+    (tmp_path / access.NOTES / "1.json").write_text(json.dumps(claimed))
+    [(_, document)] = access.collect(tmp_path)
+    assert document.pop("event") == "access"
+    assert datetime.fromisoformat(document.pop("time")).tzinfo is not None
+    assert not document or document == {"filters": {}}
+
+
+def test_a_deep_note_holds_nothing_up(tmp_path):
+    """JSON may be nested deeper than what writes it can follow."""
+    (tmp_path / access.NOTES).mkdir()
+    deep = '{"filters":' + '{"a":' * 900 + "1" + "}" * 901
+    (tmp_path / access.NOTES / "1.json").write_text(deep)
+    [(_, document)] = access.collect(tmp_path)
+    assert orjson.dumps(document).endswith(b'"filters":{}}')
 
 
 def test_where_nothing_can_be_written_no_note_is_left(tmp_path):
