@@ -171,6 +171,12 @@ class ExchangeRecord:
             return "redact"
         return "observe" if any(found == policy for _, found, _ in self.findings) else "allow"
 
+    def verdicts(self) -> dict[str, str]:
+        """What each policy said in all, in their order."""
+        if self.block is None and not (self.findings or self.redacting or self.skipped_policies):
+            return dict.fromkeys(self.policies, "allow")
+        return {policy: self.verdict_of(policy) for policy in self.policies}
+
     def document(self) -> dict[str, object]:
         """The audit line as a JSON document. What is empty is left out; False and 0 say something."""
         # Written out, one member after the other: it is made for each exchange, and half of them do not apply.
@@ -230,7 +236,7 @@ class ExchangeRecord:
                 for (phase, policy, entity), count in sorted(self.findings.items())
             ]
         if self.judged and self.policies:
-            line["policies"] = self._verdicts()
+            line["policies"] = self.verdicts()
         if self.scores:
             line["scores"] = self.scores
         if self.skipped_policies:
@@ -249,12 +255,6 @@ class ExchangeRecord:
         line["request_bytes"] = self.request_bytes
         line["response_bytes"] = self.response_bytes
         line["latency_ms"] = self._latencies()
-
-    def _verdicts(self) -> dict[str, str]:
-        """What each policy said in all."""
-        if self.block is None and not (self.findings or self.redacting or self.skipped_policies):
-            return dict.fromkeys(self.policies, "allow")
-        return {policy: self.verdict_of(policy) for policy in self.policies}
 
     def _latencies(self) -> dict[str, float]:
         """Milliseconds from the start to what came of it."""

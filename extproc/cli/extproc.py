@@ -6,7 +6,7 @@ import argparse
 import re
 from pathlib import Path
 
-from extproc.cli.gateway import TRANSPORTS, Once, seconds
+from extproc.cli.gateway import TRANSPORTS, Once, seconds, tcp_address
 
 
 def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -48,10 +48,17 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         default=TRANSPORTS[0],
         help="what carries Envoy's calls: a server of our own (h2, default), or the gRPC library, at more CPU (grpc)",
     )
+    serve.add_argument(
+        "--metrics",
+        type=tcp_address,
+        metavar="HOST:PORT",
+        help="serve /metrics here, to anybody who can reach it (default: nowhere; `kt gateway run --admin` has it)",
+    )
     # For the supervisor of `kt gateway run` alone: end with it, and load what it has accepted.
     serve.add_argument("--parent", type=int, metavar="PID", help=argparse.SUPPRESS)
     serve.add_argument("--supervisor", default="", metavar="CHAIN", help=argparse.SUPPRESS)
     serve.add_argument("--audit-down", type=Path, metavar="FILE", help=argparse.SUPPRESS)
+    serve.add_argument("--counts", type=Path, metavar="DIR", help=argparse.SUPPRESS)
     serve.add_argument("--copy", type=Path, metavar="FILE", help=argparse.SUPPRESS)
     serve.set_defaults(run=_serve)
 
@@ -112,6 +119,8 @@ def _serve(arguments: argparse.Namespace) -> int:
         supervisor=arguments.supervisor,
         audit_down=arguments.audit_down,
         transport=arguments.transport,
+        counts=arguments.counts,
+        metrics=arguments.metrics,
     )
     try:
         return uvloop.run(serve(runtime(), settings))

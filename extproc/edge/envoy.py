@@ -207,6 +207,14 @@ class EnvoyProcess:
         name = f"http.{LISTENER}.downstream_rq_active"
         return int((await stats(self._admin, f"^{name}$")).get(name, "0"))
 
+    async def metrics(self) -> bytes:
+        """All that Envoy has counted, in the Prometheus text format, but for what is still 0.
+
+        Raises:
+            AdminUnreachable: Envoy does not answer.
+        """
+        return (await ask(self._admin, "GET", "/stats/prometheus?usedonly")).encode()
+
     async def drain(self, seconds: float, *, grace: float = 0.0) -> bool:
         """Fail /healthz, take no new connections after `grace` seconds, then wait for what is in flight.
 

@@ -9,25 +9,27 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
 import time
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from extproc import __version__
 from extproc.config.load import ConfigurationError, inspect
-from extproc.edge import listening, logs, metrics, snapshot
-from extproc.edge.admin import AdminListener
+from extproc.edge import admin, gauges, listening, logs, snapshot
 from extproc.edge.envoy import EnvoyFailed
 from extproc.edge.envoy_admin import AdminUnreachable
 from extproc.edge.front import Front, Wanted, merged
+from extproc.edge.listener import Listener
+from extproc.edge.metrics import Totals, exposition
 from extproc.edge.observations import Peers
 from extproc.edge.run_directory import run_directory
 from extproc.edge.trail.auditing import Auditing
 from extproc.edge.trail.keys import KeyUnusable
 from extproc.edge.unaudited import UnauditedLog
+from extproc.edge.worker_command import AUDIT_DOWN, METRICS, OBSERVATIONS, worker_command
 from extproc.edge.workers import Worker, WorkerNotStarted, WorkerPool
+from extproc.metrics.families import RELOADS
+from extproc.metrics.tally import Tally
 from extproc.record import fault
 from extproc.routing.report import report
 from extproc.routing.row import key_of
@@ -37,8 +39,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from extproc.config.runtime import Runtime
+    from extproc.edge.gateway_settings import GatewaySettings
     from extproc.edge.snapshot import Content, Snapshot
-    from extproc.render.settings import Address
     from extproc.routing.targets import Target
 
 # How often the configuration file is looked at for a change (its content, so that a ConfigMap's symlinks work too).
@@ -47,26 +49,8 @@ SETTLE_SECONDS = 0.2
 READY_POLL_SECONDS = 0.1
 # What ends in its own time is given so much more before it is killed.
 MARGIN_SECONDS = 10.0
-# The directory of the workers' observations, in the run directory.
-OBSERVATIONS = "observations"
-# A file in the run directory while the audit trail does not work as a whole.
-AUDIT_DOWN = "audit.down"
 # The supervisor's name among the trail's writers.
 SUPERVISOR = "gateway"
-
-
-@dataclass(frozen=True, slots=True)
-class GatewaySettings:
-    """What the command line says. `workers` and `drain_seconds` are a count and seconds; no `admin`: no admin API."""
-
-    listen: Address
-    policy_config: Path
-    envoy: Path
-    workers: int
-    fail_open: bool = False
-    drain_seconds: float = 600.0
-    admin: Address | None = None
-    transport: str = "h2"
 
 
 class Gateway:
@@ -88,9 +72,11 @@ class Gateway:
         self._front = Front(
             settings.envoy, settings.listen, directory, lambda: self._pool.sockets, wanted, threads=threads
         )
-        self._auditing = Auditing(self._runtime, SUPERVISOR, os.environ, down=directory / AUDIT_DOWN)
+        self._tally = Tally()
+        self._totals = Totals(directory / METRICS)
+        self._auditing = self._audit(self._runtime)
         self._unaudited = UnauditedLog(
-            self._front.access_log, self._auditing.trail, self._runtime.named, self._front.reopen_logs
+            self._front.access_log, self._auditing.trail, self._runtime.named, self._front.reopen_logs, self._tally
         )
         self._reloading = asyncio.Lock()
         self._stopping = asyncio.Event()
@@ -118,7 +104,7 @@ class Gateway:
             if not await self._unless_stopped(self._start()):
                 logs.get().info("stopped before it was ready")
                 return 0
-            async with AdminListener(self._settings.admin, self):
+            async with Listener(self._settings.admin, admin.pages(self)):
                 self._unaudited.start()
                 for work in (self._announce(), self._watch(), self._front.keep_running()):
                     self._spawn(work)
@@ -224,7 +210,15 @@ class Gateway:
 
     def metrics(self) -> bytes:
         """What the workers, past ones too, and the supervisor have counted."""
-        return metrics.exposition(self._auditing.metrics())
+        now = Tally()
+        running, configured = self._pool.running, self._settings.workers
+        gauges.look(now, self._runtime, self.providers(), running=running, configured=configured)
+        self._auditing.look(now)
+        return exposition(self._totals.sum(self._tally, now))
+
+    async def envoy_metrics(self) -> bytes:
+        """What Envoy has counted. Raises AdminUnreachable."""
+        return await self._front.envoy.metrics()
 
     # Reload: the new configuration is loaded and checked whole; nothing changes when it is refused.
 
@@ -259,28 +253,33 @@ class Gateway:
         A file that was refused is not tried again until it changes, or until somebody asks.
         """
         async with self._reloading:
-            try:
-                self._seen = await asyncio.to_thread(self._read)
-                fresh = await asyncio.to_thread(self._take, self._seen)
-            except (ConfigurationError, OSError) as error:
-                logs.get().error("configuration refused, the old one stays", why=why, problems=str(error))
-                return str(error)
-            logs.problems(fresh.problems, str(self._settings.policy_config))
-            try:
-                await self._switch(fresh)
-            except (EnvoyFailed, AdminUnreachable, KeyUnusable, WorkerNotStarted, OSError) as error:
-                fresh.discard()
-                logs.get().error("reload failed, the old configuration stays", why=why, error=str(error))
-                return str(error)
-            pack = self._runtime.pack
-            logs.get().info("configuration reloaded", why=why, pack=f"{pack.name}@{pack.version}")
-            return ""
+            refusal = await self._reload(why)
+        self._tally.cell(RELOADS, "refused" if refusal else "accepted")[0] += 1
+        return refusal
+
+    async def _reload(self, why: str) -> str:
+        try:
+            self._seen = await asyncio.to_thread(self._read)
+            fresh = await asyncio.to_thread(self._take, self._seen)
+        except (ConfigurationError, OSError) as error:
+            logs.get().error("configuration refused, the old one stays", why=why, problems=str(error))
+            return str(error)
+        logs.problems(fresh.problems, str(self._settings.policy_config))
+        try:
+            await self._switch(fresh)
+        except (EnvoyFailed, AdminUnreachable, KeyUnusable, WorkerNotStarted, OSError) as error:
+            fresh.discard()
+            logs.get().error("reload failed, the old configuration stays", why=why, error=str(error))
+            return str(error)
+        pack = self._runtime.pack
+        logs.get().info("configuration reloaded", why=why, pack=f"{pack.name}@{pack.version}")
+        return ""
 
     async def _switch(self, fresh: Snapshot) -> None:
         """Start the new workers; add new targets; let new workers and changed targets take over; the old retire."""
         before, runtime, auditing = self._front.wanted, fresh.runtime, self._auditing
         if runtime.audit != self._runtime.audit:
-            self._auditing = Auditing(runtime, SUPERVISOR, os.environ, down=self._directory / AUDIT_DOWN)
+            self._auditing = self._audit(runtime)
             await self._auditing.open()
         generation = None
         try:
@@ -318,6 +317,7 @@ class Gateway:
         self._front.outdated()
 
     def _on_workers(self) -> None:
+        self._totals.fold()
         self._front.outdated()
 
     def _on_stop(self) -> None:
@@ -328,22 +328,17 @@ class Gateway:
     # What children are given.
 
     def _worker_command(self, copy: Path, address: str, writer: str) -> list[str]:
-        settings = self._settings
-        return [
-            *(sys.executable, "-m", "extproc", "extproc", "serve"),
-            *("--policy-config", str(settings.policy_config)),
-            *("--copy", str(copy)),
-            *("--listen", address),
-            *("--fail-mode", "allow" if settings.fail_open else "block"),
-            *("--writer", writer),
-            *("--drain-seconds", str(settings.drain_seconds)),
-            *("--transport", settings.transport),
-            *("--ticket-key", str(self._directory / "ticket.key")),
-            *("--observations", str(self._directory / OBSERVATIONS)),
-            *("--supervisor", self._auditing.trail.chain or SUPERVISOR),
-            *("--audit-down", str(self._directory / AUDIT_DOWN)),
-            *("--parent", str(os.getpid())),
-        ]
+        return worker_command(
+            self._settings,
+            self._directory,
+            copy,
+            address,
+            writer,
+            supervisor=self._auditing.trail.chain or SUPERVISOR,
+        )
+
+    def _audit(self, runtime: Runtime) -> Auditing:
+        return Auditing(runtime, SUPERVISOR, os.environ, tally=self._tally, down=self._directory / AUDIT_DOWN)
 
     def _read(self) -> Content:
         try:

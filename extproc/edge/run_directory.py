@@ -1,4 +1,4 @@
-"""A gateway's private directory (sockets, rendered documents, logs, counters), made for one run, removed after it."""
+"""A gateway's private directory (sockets, rendered documents, logs, counts), made for one run, removed after it."""
 
 from __future__ import annotations
 
@@ -9,19 +9,16 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from extproc.edge import metrics
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-METRICS = "metrics"
 # sockaddr_un holds 107 bytes and a NUL; the longest name in the directory is a worker's socket.
 LONGEST = 107 - len("/w999.999999.sock")
 
 
 @contextlib.contextmanager
 def run_directory() -> Iterator[Path]:
-    """The directory; processes of this run count in it.
+    """The directory.
 
     Raises:
         OSError: it cannot be made, or sockets in it would have too long a path.
@@ -30,7 +27,6 @@ def run_directory() -> Iterator[Path]:
     try:
         if len(os.fsencode(directory)) > LONGEST:
             raise OSError(f"{directory} is too long for the path of a Unix socket; set TMPDIR to a shorter one")
-        with metrics.shared(directory / METRICS):
-            yield directory
+        yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)

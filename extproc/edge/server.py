@@ -26,10 +26,13 @@ from extproc.events import (
     RequestHeaders,
     ResponseBody,
     ResponseHeaders,
+    ResponseTrailers,
 )
 from extproc.exchange import Exchange, Surroundings
 from extproc.http2.limits import Limits as Http2Limits
 from extproc.http2.status import Status
+from extproc.metrics.tally import Tally
+from extproc.metrics.traffic import Traffic
 from extproc.record import ABORTED, FAILED, SERVED, fault
 from extproc.routing.budget import RetryBudget
 from extproc.routing.watch import Watch
@@ -52,6 +55,8 @@ MESSAGE_OVERHEAD = 256 * 1024
 
 NO_EVIDENCE = EvidenceSettings()
 
+_OF_ANSWER = (ResponseHeaders, ResponseBody, ResponseTrailers, DeadlinePassed)
+
 # What carries the calls: our own HTTP/2 (edge/http2), or the gRPC library, at five times the CPU (measured).
 TRANSPORTS = ("h2", "grpc")
 
@@ -68,6 +73,7 @@ class ExternalProcessor:
         ledger: Ledger | None = None,
         *,
         evidence: EvidenceSettings = NO_EVIDENCE,
+        traffic: Traffic | None = None,
     ) -> None:
         self._runtime = runtime
         self._ledger = ledger or own_ledger(runtime())
@@ -78,6 +84,8 @@ class ExternalProcessor:
         self.signer = Signer(runtime, keeper, self._corrections, tickets)
         self._budget = RetryBudget()
         self._evidence = evidence
+        compiled = runtime()
+        self._traffic = traffic or Traffic(Tally(), compiled.targets, compiled.by_model)
         self.open = 0
 
     async def process(self, context: Context) -> None:
@@ -93,7 +101,9 @@ class ExternalProcessor:
             budget=self._budget,
         )
         exchange, evidence = Exchange(runtime, surroundings), Evidence(self._evidence)
-        conversation = _Conversation(exchange, self._trail, context, Watch(self._ledger), evidence)
+        conversation = _Conversation(
+            exchange, self._trail, context, Watch(self._ledger), evidence, traffic=self._traffic
+        )
         self.open += 1
         try:
             arriving = Arriving(context)
@@ -121,7 +131,10 @@ class ExternalProcessor:
 class _Conversation:
     """One exchange's end of the gRPC stream."""
 
-    __slots__ = ("_audited", "_context", "_deadline", "_evidence", "_exchange", "_lock", "_timer", "_trail", "_watch")
+    __slots__ = (
+        "_audited", "_context", "_deadline", "_evidence", "_exchange", "_lock", "_timer", "_traffic", "_trail",
+        "_watch", "_worked",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -130,12 +143,17 @@ class _Conversation:
         context: Context,
         watch: Watch,
         evidence: Evidence,
+        *,
+        traffic: Traffic,
     ) -> None:
         self._exchange = exchange
         self._evidence = evidence
         self._watch = watch
         self._trail = trail
         self._context = context
+        self._traffic = traffic
+        # Seconds of work on the request, and on the answer.
+        self._worked = [0.0, 0.0]
         self._timer: asyncio.TimerHandle | None = None
         self._deadline: asyncio.Task[None] | None = None
         self._audited = False
@@ -148,10 +166,14 @@ class _Conversation:
         async with self._lock:
             if isinstance(event, RequestBody | ResponseBody) and len(event.body) > OFFLOAD_BYTES:
                 # When Envoy leaves meanwhile, nobody else touches the exchange before the thread is done with it.
-                actions = await whole(asyncio.to_thread(exchange.feed, event, time.time()))
+                began = time.time()
+                actions = await whole(asyncio.to_thread(exchange.feed, event, began))
             else:
-                actions = exchange.feed(event, time.time())
-            self._watch.saw(event, exchange.record, time.time())
+                began = time.time()
+                actions = exchange.feed(event, began)
+            now = time.time()
+            self._worked[isinstance(event, _OF_ANSWER)] += now - began
+            self._watch.saw(event, exchange.record, now)
             self._witness(event, actions)
             if exchange.finished and not self._audited:
                 actions = await self._audit(actions)
@@ -178,6 +200,7 @@ class _Conversation:
             record.end(ABORTED, 499, now)
         self._exchange.feed(Closed(), now)
         self._watch.ended(record, now)
+        self._traffic.ended(record, *self._worked)
         if not self._audited and record.audited:
             self._audited = True
             # Nobody waits for it: nothing more is handed over.

@@ -21,10 +21,13 @@ import orjson
 from extproc.edge import logs
 from extproc.edge.envoy_admin import AdminUnreachable
 from extproc.edge.trail.batch import AuditFailed
+from extproc.metrics.families import EXCHANGES
+from extproc.metrics.tally import Tally
+from extproc.metrics.traffic import endpoint_of
 from extproc.record import FAILED, REJECTED
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
     from extproc.edge.trail.writer import Trail
@@ -69,16 +72,22 @@ def document(line: dict[str, object], config: dict[str, str]) -> dict[str, objec
 
 
 class UnauditedLog:
-    """Follows Envoy's access log and audits what it tells of. `reopen` asks Envoy to open its log anew."""
+    """Follows Envoy's access log, and audits and counts what it tells of. `reopen` asks Envoy to open its log anew."""
 
     def __init__(
-        self, path: Path, trail: Trail, config: dict[str, str], reopen: Callable[[], Awaitable[object]]
+        self,
+        path: Path,
+        trail: Trail,
+        config: dict[str, str],
+        reopen: Callable[[], Awaitable[object]],
+        tally: Tally | None = None,
     ) -> None:
         self._path = path
         self._renamed = path.with_name(path.name + ".old")
         self._trail = trail
         self._config = config
         self._reopen = reopen
+        self._tally = tally or Tally()
         self._offset = 0
         self._task: asyncio.Task[None] | None = None
 
@@ -137,11 +146,20 @@ class UnauditedLog:
     async def _audit(self, lines: bytes) -> bool:
         """All of them, in one batch, or none."""
         told = (self._told(line) for line in lines.splitlines(keepends=True))
+        documents = [document(line, self._config) for line in told if line is not None]
         try:
-            await self._trail.commit(*(document(line, self._config) for line in told if line is not None))
+            await self._trail.commit(*documents)
         except AuditFailed:
             return False
+        for each in documents:
+            self._count(each)
         return True
+
+    def _count(self, document: Mapping[str, object]) -> None:
+        # Those that broke off while a worker had them are counted there.
+        if document["event"] == "exchange":
+            labels = (endpoint_of(str(document.get("path"))), "", "", document["outcome"], document["status"])
+            self._tally.cell(EXCHANGES, *map(str, labels))[0] += 1
 
     def _told(self, line: bytes) -> dict[str, object] | None:
         try:

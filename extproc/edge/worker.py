@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
 import time
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from google.protobuf.internal import api_implementation
 
 from extproc.edge import logs, memory, observations, server, signer
 from extproc.edge.credentials import CredentialKeeper
+from extproc.edge.metrics import Publisher, exposition
 from extproc.edge.trail.auditing import Auditing
+from extproc.metrics.families import CREDENTIALS, OPEN
+from extproc.metrics.tally import Tally
+from extproc.metrics.traffic import Traffic
 from extproc.policies.verdict import Phase, Place
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
     from extproc.config.runtime import Runtime
+    from extproc.render.settings import Address
 
 # Envoy asks every second; after two looks it has seen NOT_SERVING and sends nothing new.
 HEALTH_SECONDS = 2.5
@@ -40,6 +49,7 @@ class WorkerSettings:
     `observations` is the directory by which they share what they see of the targets; without one, each sees its own.
     `supervisor` is the audit chain of the supervisor, which keeps the trail; without one this worker keeps it itself.
     `audit_down` is a file that is there while the supervisor finds that the trail does not work as a whole.
+    `counts` is the directory by which the supervisor is told what is counted; `metrics` is where to serve it oneself.
     """
 
     address: str
@@ -50,6 +60,8 @@ class WorkerSettings:
     supervisor: str = ""
     audit_down: Path | None = None
     transport: str = "h2"
+    counts: Path | None = None
+    metrics: Address | None = None
 
 
 async def serve(runtime: Runtime, settings: WorkerSettings) -> int:
@@ -64,15 +76,31 @@ async def serve(runtime: Runtime, settings: WorkerSettings) -> int:
     """
     if api_implementation.Type() != "upb":
         logs.get().warning("protobuf runs without its C core: a hundred times slower", found=api_implementation.Type())
-    auditing = Auditing(runtime, settings.writer, os.environ, supervisor=settings.supervisor, down=settings.audit_down)
+    tally = Tally()
+    auditing = Auditing(
+        runtime, settings.writer, os.environ, tally=tally, supervisor=settings.supervisor, down=settings.audit_down
+    )
     await auditing.open()
     keeper = CredentialKeeper((target.identity for target in runtime.targets), os.environ)
     tickets = signer.tickets(settings.ticket_key)
     # Its file is given up with the process: handlers that are being cancelled write to it to the last.
     ledger, _ = observations.open_ledger(runtime, settings.observations)
     processor = server.ExternalProcessor(
-        lambda: runtime, keeper, auditing.trail, tickets, ledger, evidence=auditing.evidence
+        lambda: runtime,
+        keeper,
+        auditing.trail,
+        tickets,
+        ledger,
+        evidence=auditing.evidence,
+        traffic=Traffic(tally, runtime.targets, runtime.by_model),
     )
+
+    def look() -> None:
+        tally.set(OPEN, processor.open)
+        for target in runtime.targets:
+            tally.set(CREDENTIALS, target.identity in keeper.snapshot, target.id)
+
+    publisher = Publisher(tally, settings.counts, look)
     # Compiling a hold-back takes milliseconds, which the first stream would wait for.
     runtime.chain.window(Place(Phase.RESPONSE, "assistant"))
     transport = server.build(runtime, processor, settings.address, settings.transport)
@@ -84,20 +112,22 @@ async def serve(runtime: Runtime, settings: WorkerSettings) -> int:
     # When none come, it serves all the same: each request gets a clear 503, on the record.
     await asyncio.wait({renewing}, timeout=CREDENTIAL_SECONDS)
     memory.settle()
-    await transport.start()
-    await transport.set_serving(True)
-    logs.get().info(
-        f"Loaded declarative config {runtime.pack.name}@{runtime.pack.version}",
-        address=settings.address,
-        pid=os.getpid(),
-    )
-    sys.stdout.write(READY + "\n")
-    sys.stdout.flush()
-    announce = await stopping
-    await transport.set_serving(False)
-    if announce:
-        await asyncio.sleep(HEALTH_SECONDS)
-    await transport.stop(settings.drain_seconds)
+    publisher.start()
+    async with _listener(settings.metrics, tally, look):
+        await transport.start()
+        await transport.set_serving(True)
+        logs.get().info(
+            f"Loaded declarative config {runtime.pack.name}@{runtime.pack.version}",
+            address=settings.address,
+            pid=os.getpid(),
+        )
+        sys.stdout.write(READY + "\n")
+        sys.stdout.flush()
+        announce = await stopping
+        await transport.set_serving(False)
+        if announce:
+            await asyncio.sleep(HEALTH_SECONDS)
+        await transport.stop(settings.drain_seconds)
     # Handlers that were cut off at last still have their own end to come to, and a record to write.
     end = time.monotonic() + CLOSING_SECONDS
     while processor.open and time.monotonic() < end:  # noqa: ASYNC110 - it tells nobody when it changes
@@ -105,7 +135,23 @@ async def serve(runtime: Runtime, settings: WorkerSettings) -> int:
     renewing.cancel()
     await keeper.stop()
     await auditing.close()
+    await publisher.stop()
     return 0
+
+
+def _listener(address: Address | None, tally: Tally, look: Callable[[], None]) -> AbstractAsyncContextManager[object]:
+    """Serves what is counted, while it is entered."""
+    if address is None:
+        return contextlib.nullcontext()
+    # For those alone who ask for it: h11 takes memory.
+    from extproc.edge.admin import METRICS  # noqa: PLC0415 - see above
+    from extproc.edge.listener import Answer, Listener, Page  # noqa: PLC0415 - see above
+
+    async def told() -> Answer:
+        look()
+        return HTTPStatus.OK, exposition(tally)
+
+    return Listener(address, {METRICS: Page(b"GET", told)})
 
 
 def _stop(stopping: asyncio.Future[bool], announce: bool) -> None:

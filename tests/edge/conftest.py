@@ -21,7 +21,8 @@ from extproc.config.load import load_runtime
 from extproc.edge import gateway as gateway_module
 from extproc.edge import server, signer, wire
 from extproc.edge.envoy_binary import find_envoy
-from extproc.edge.gateway import Gateway, GatewaySettings
+from extproc.edge.gateway import Gateway
+from extproc.edge.gateway_settings import GatewaySettings
 from extproc.edge.grpc_transport import GrpcTransport
 from extproc.edge.http2.server import Http2Transport
 from extproc.edge.listening import free_port

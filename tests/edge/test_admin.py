@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from extproc.config.load import load_runtime
 from extproc.edge import admin
-from extproc.edge.admin import AdminListener
+from extproc.edge.listener import Listener
 from extproc.edge.listening import free_port
 from extproc.render.settings import Address
 
@@ -94,7 +94,7 @@ def listen(supervisor):
         async def main():
             port = free_port()
             request = raw or "\r\n".join((f"{line} HTTP/1.1", "host: x", *fields, "", "")).encode()
-            async with AdminListener(Address("127.0.0.1", port), supervisor), asyncio.timeout(30):
+            async with Listener(Address("127.0.0.1", port), admin.pages(supervisor)), asyncio.timeout(30):
                 return await ask(port, request)
 
         return asyncio.run(main())
@@ -213,7 +213,7 @@ def test_one_that_says_nothing_holds_nobody_up(supervisor, monkeypatch):
 
     async def main():
         port = free_port()
-        async with AdminListener(Address("127.0.0.1", port), supervisor), asyncio.timeout(30):
+        async with Listener(Address("127.0.0.1", port), admin.pages(supervisor)), asyncio.timeout(30):
             monkeypatch.setattr(admin, "HEAD_SECONDS", 0.1)
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             answers = [await ask(port, b"GET /health HTTP/1.0\r\n\r\n")]
@@ -232,7 +232,7 @@ def test_without_an_address_nothing_is_served(supervisor):
     """The listener is off unless it is asked for."""
 
     async def main():
-        async with AdminListener(None, supervisor) as listener:
+        async with Listener(None, admin.pages(supervisor)) as listener:
             return listener._server
 
     assert asyncio.run(main()) is None
@@ -242,7 +242,7 @@ def test_an_address_that_is_taken_is_an_error(supervisor):
     """It is not silently shared."""
 
     async def main(port):
-        async with AdminListener(Address("127.0.0.1", port), supervisor):
+        async with Listener(Address("127.0.0.1", port), admin.pages(supervisor)):
             pass
 
     with socket.socket() as other:

@@ -12,17 +12,18 @@ from extproc.audit.body import NONCE_BYTES, cipher
 from extproc.audit.evidence import EvidenceSettings
 from extproc.edge.trail import keys
 from extproc.edge.trail.keys import KeyUnusable
+from extproc.edge.trail.meter import Meter
 from extproc.edge.trail.writer import Trail
+from extproc.metrics.families import SINK_BACKLOG, SINK_FAILURES, SINK_LAG
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from prometheus_client.core import Metric
-
     from extproc.config.runtime import AuditSettings, Runtime
     from extproc.edge.trail.keeper import TrailKeeper
     from extproc.edge.trail.sinks.sink import Sink
+    from extproc.metrics.tally import Tally
 
 # How often a worker looks whether its supervisor has found the trail down.
 LOOK_SECONDS = 0.5
@@ -31,8 +32,8 @@ LOOK_SECONDS = 0.5
 class Auditing:
     """Made from a configuration; `writer` names this process's chain, `supervisor` is the chain of who keeps the trail.
 
-    Without a supervisor the process keeps the trail itself. `down` is the file by which a supervisor tells its workers
-    that the trail does not work as a whole.
+    What the trail counts goes into `tally`. Without a supervisor the process keeps the trail itself. `down` is the
+    file by which a supervisor tells its workers that the trail does not work as a whole.
 
     Raises:
         KeyUnusable: a key, or what a sink needs, cannot be had.
@@ -44,12 +45,10 @@ class Auditing:
         writer: str,
         environ: Mapping[str, str],
         *,
+        tally: Tally | None = None,
         supervisor: str = "",
         down: Path | None = None,
     ) -> None:
-        # After metrics.shared: what it imports decides then where it counts.
-        from extproc.edge.trail.meter import Meter  # noqa: PLC0415 - see above
-
         settings = runtime.audit
         self.evidence = EvidenceSettings(
             principal_header=settings.principal_header,
@@ -78,7 +77,7 @@ class Auditing:
             writer,
             header,
             voucher=keys.voucher(settings.signing_key, environ),
-            meter=Meter() if settings.enabled else None,
+            meter=Meter(tally) if settings.enabled else None,
             down=_Sign(down) if supervisor and down is not None else self._down,
         )
         # Who has a supervisor leaves the keeping to it.
@@ -103,22 +102,12 @@ class Auditing:
         if self._keeper is not None:
             await self._keeper.deliver()
 
-    def metrics(self) -> tuple[Metric, ...]:
-        """What is known of the sinks at the moment."""
-        from prometheus_client.core import GaugeMetricFamily  # noqa: PLC0415 - as above
-
-        lag = GaugeMetricFamily(
-            "kt_audit_sink_lag_seconds", "Age of the oldest line a sink has not got.", labels=["sink"]
-        )
-        backlog = GaugeMetricFamily("kt_audit_sink_backlog_bytes", "What a sink has not got yet.", labels=["sink"])
-        failures = GaugeMetricFamily(
-            "kt_audit_sink_consecutive_failures", "Deliveries that failed one after another.", labels=["sink"]
-        )
+    def look(self, tally: Tally) -> None:
+        """Put what is known of the sinks at the moment into a fresh tally."""
         for sink in () if self._keeper is None else self._keeper.sinks:
-            lag.add_metric([sink.name], sink.lag_seconds)
-            backlog.add_metric([sink.name], sink.backlog_bytes)
-            failures.add_metric([sink.name], sink.consecutive_failures)
-        return lag, backlog, failures
+            tally.set(SINK_LAG, sink.lag_seconds, sink.name)
+            tally.set(SINK_BACKLOG, sink.backlog_bytes, sink.name)
+            tally.set(SINK_FAILURES, sink.consecutive_failures, sink.name)
 
     def _down(self) -> bool:
         return self._keeper is not None and self._keeper.down

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
     from extproc.edge.trail.session import Session
 
-# Counting costs 10 us a metric, in files that processes share: what is counted for each batch is gathered for so long.
-FLUSH_SECONDS = 0.25
-
 
 class Disk(Protocol):
     """disk.py's, as far as it is asked for here."""
@@ -57,9 +54,6 @@ class Shared(Protocol):
     def lose(self, batch: Sequence[Item]) -> None:
         """A batch came when all was over."""
 
-    def show(self) -> None:
-        """Let what was counted be seen. `writing` is held."""
-
 
 class InLoop:
     """Writes for the exchanges of one event loop; everything here is called in it."""
@@ -71,7 +65,6 @@ class InLoop:
         # What gathers for the next batch; whether one is under way, or about to be.
         self._gathered: list[Item] = []
         self._busy = False
-        self._showing = False
 
     def take(self, item: Item) -> None:
         """Put one in the next batch."""
@@ -143,13 +136,3 @@ class InLoop:
         self._busy = bool(self._gathered)
         if self._busy:
             self.loop.call_soon(self._write)
-        elif not self._showing:
-            self._showing = True
-            self.loop.call_later(FLUSH_SECONDS, self._show)
-
-    def _show(self) -> None:
-        self._showing = False
-        # Where the thread is at work it counts, too, and shows it.
-        if self._trail.writing.acquire(blocking=False):
-            self._trail.show()
-            self._trail.writing.release()

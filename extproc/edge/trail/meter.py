@@ -2,62 +2,45 @@
 
 from __future__ import annotations
 
-import time
+import threading
 
-from prometheus_client import Counter, Gauge
+from extproc.metrics.families import BATCHES, COMMIT_SECONDS, FAILURES, LOST, RECORDS, UNWRITABLE
+from extproc.metrics.tally import Tally
 
-from extproc.edge.trail.in_loop import FLUSH_SECONDS
-
-_RECORDS = Counter("kt_audit_records", "Records put on the audit trail.")
-_BATCHES = Counter("kt_audit_batches", "Batches in which they were put there.")
-_SECONDS = Counter("kt_audit_commit_seconds", "Seconds that it took to put the batches there.")
-_FAILURES = Counter("kt_audit_write_failures", "Attempts to write to the audit trail that failed.")
-_LOST = Counter("kt_audit_records_lost", "Records that are not on the trail: the trail was down, or its queue full.")
-_DOWN = Gauge(
-    "kt_audit_unwritable",
-    "1 while the audit trail cannot be written; requests are refused unless --fail-mode allow.",
-    multiprocess_mode="livemax",
-)
+# After a reload two trails of a process count for a while.
+_LOCK = threading.Lock()
 
 
 class Meter:
-    """Counts for one process; the metrics are the process's own. `pending`: something waits for `flush`."""
+    """Counts in a process's tally, from the trail's thread and from the loop."""
 
-    def __init__(self) -> None:
-        self._records = 0
-        self._batches = 0
-        self._seconds = 0.0
-        self._flushed = 0.0
-
-    @property
-    def pending(self) -> bool:
-        """Whether something that was counted is not to be seen yet."""
-        return self._batches > 0
+    def __init__(self, tally: Tally | None = None) -> None:
+        tally = tally or Tally()
+        self._records = tally.cell(RECORDS)
+        self._batches = tally.cell(BATCHES)
+        self._seconds = tally.cell(COMMIT_SECONDS)
+        self._failures = tally.cell(FAILURES)
+        self._lost = tally.cell(LOST)
+        self._down = tally.cell(UNWRITABLE)
+        self._down[0] = 0.0
 
     def committed(self, records: int, seconds: float) -> None:
         """One batch is on the trail."""
-        self._records += records
-        self._batches += 1
-        self._seconds += seconds
-        if time.monotonic() - self._flushed >= FLUSH_SECONDS:
-            self.flush()
-
-    def flush(self) -> None:
-        """Let everything be seen."""
-        _RECORDS.inc(self._records)
-        _BATCHES.inc(self._batches)
-        _SECONDS.inc(self._seconds)
-        self._records, self._batches, self._seconds = 0, 0, 0.0
-        self._flushed = time.monotonic()
+        with _LOCK:
+            self._records[0] += records
+            self._batches[0] += 1
+            self._seconds[0] += seconds
 
     def failed(self) -> None:
         """One attempt to write has failed."""
-        _FAILURES.inc()
+        with _LOCK:
+            self._failures[0] += 1
 
     def lost(self, records: int) -> None:
         """So many records are not on the trail."""
-        _LOST.inc(records)
+        with _LOCK:
+            self._lost[0] += records
 
     def down(self, *, down: bool) -> None:
         """Whether the trail cannot be written."""
-        _DOWN.set(1 if down else 0)
+        self._down[0] = 1.0 if down else 0.0

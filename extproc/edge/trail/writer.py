@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 from extproc.edge import logs
 from extproc.edge.trail.batch import AuditFailed, Item, documents, outcomes, tell
 from extproc.edge.trail.disk import library, open_disk
-from extproc.edge.trail.in_loop import FLUSH_SECONDS, InLoop
+from extproc.edge.trail.in_loop import InLoop
 from extproc.edge.trail.keys import KeyUnusable
+from extproc.edge.trail.meter import Meter
 from extproc.edge.trail.session import Session
-from extproc.edge.trail.unmetered import Unmetered
 from extproc.record import fault, timestamp
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from extproc.config.runtime import AuditSettings
     from extproc.edge.trail.keys import Voucher
-    from extproc.edge.trail.meter import Meter
 
 # How long after a failed write the next attempt is made; requests are refused meanwhile.
 RETRY_SECONDS = 1.0
@@ -73,7 +72,7 @@ class Trail:
         self.most = max(1, min(settings.max_batch, MOST_BYTES // captured))
         self._header = header
         self._voucher = voucher
-        self._meter = meter or Unmetered()
+        self._meter = meter or Meter()
         self._down = down
         self._queue: queue.SimpleQueue[Item] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -212,11 +211,6 @@ class Trail:
         """A batch came when all was over."""
         self._lose(len(documents(batch)))
 
-    def show(self) -> None:
-        """Let what was counted be seen."""
-        if self._meter.pending:
-            self._meter.flush()
-
     # The thread.
 
     def _run(self) -> None:
@@ -240,7 +234,7 @@ class Trail:
         """All that waits, up to a bound; whether it is the last."""
         batch: list[Item] = []
         self._lingered = False
-        try:
+        with contextlib.suppress(queue.Empty):
             item = self._queue.get(timeout=self._patience(wait=wait))
             while True:
                 if item is _END:
@@ -249,10 +243,6 @@ class Trail:
                 if len(batch) >= self.most:
                     break
                 item = self._next()
-        except queue.Empty:
-            if not batch:
-                with self.writing:
-                    self.show()
         return batch, False
 
     def _next(self) -> Item:
@@ -268,9 +258,7 @@ class Trail:
 
     def _patience(self, *, wait: bool) -> float | None:
         """Seconds to wait for a record: for ever, unless there is something else to do."""
-        if self._broken or not wait:
-            return RETRY_SECONDS
-        return FLUSH_SECONDS if self._meter.pending else None
+        return RETRY_SECONDS if self._broken or not wait else None
 
     def _commit(self, batch: list[Item]) -> list[Item]:
         """Write a batch; gives back what is to be tried again."""
@@ -354,7 +342,6 @@ class Trail:
     def _end(self, held: list[Item]) -> None:
         if held:
             logs.get().error("records are lost: the audit trail could not be written to the end", lost=len(held))
-        self._meter.flush()
         if self.session is not None:
             try:
                 self.session.close()
