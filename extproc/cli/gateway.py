@@ -129,7 +129,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from extproc.edge.envoy import EnvoyFailed
     from extproc.edge.envoy_binary import EnvoyNotFound, find_envoy, require_version
     from extproc.edge.gateway import run
-    from extproc.edge.gateway_settings import GatewaySettings
+    from extproc.edge.command import GatewaySettings
     from extproc.edge.trail.keys import KeyUnusable
     from extproc.edge.workers import WorkerNotStarted
 

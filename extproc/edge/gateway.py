@@ -26,7 +26,7 @@ from extproc.edge.run_directory import run_directory
 from extproc.edge.trail.auditing import Auditing
 from extproc.edge.trail.keys import KeyUnusable
 from extproc.edge.unaudited import UnauditedLog
-from extproc.edge.worker_command import AUDIT_DOWN, METRICS, OBSERVATIONS, worker_command
+from extproc.edge.command import AUDIT_DOWN, METRICS, OBSERVATIONS, of_worker
 from extproc.edge.workers import Worker, WorkerNotStarted, WorkerPool
 from extproc.metrics.families import RELOADS
 from extproc.metrics.tally import Tally
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from extproc.config.runtime import Runtime
-    from extproc.edge.gateway_settings import GatewaySettings
+    from extproc.edge.command import GatewaySettings
     from extproc.edge.snapshot import Content, Snapshot
     from extproc.routing.targets import Target
 
@@ -328,7 +328,7 @@ class Gateway:
     # What children are given.
 
     def _worker_command(self, copy: Path, address: str, writer: str) -> list[str]:
-        return worker_command(
+        return of_worker(
             self._settings,
             self._directory,
             copy,

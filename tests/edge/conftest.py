@@ -20,9 +20,9 @@ from extproc._pb import ext_proc_pb2 as pb
 from extproc.config.load import load_runtime
 from extproc.edge import gateway as gateway_module
 from extproc.edge import server, signer, wire
+from extproc.edge.command import GatewaySettings
 from extproc.edge.envoy_binary import find_envoy
 from extproc.edge.gateway import Gateway
-from extproc.edge.gateway_settings import GatewaySettings
 from extproc.edge.grpc_transport import GrpcTransport
 from extproc.edge.http2.server import Http2Transport
 from extproc.edge.listening import free_port

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import socket
 
 import pytest
 from structlog.testing import capture_logs
@@ -206,47 +205,3 @@ def test_a_fault_is_told_without_its_text(listen, supervisor):
     assert told == "HTTP/1.1 500 Internal Server Error"
     assert "never/shown" not in json.dumps([document, logged])
     assert logged[0]["fault"].startswith("KeyError at ")
-
-
-def test_one_that_says_nothing_holds_nobody_up(supervisor, monkeypatch):
-    """Others are served meanwhile, and it is hung up on after its time; closing does not wait for anybody."""
-
-    async def main():
-        port = free_port()
-        async with Listener(Address("127.0.0.1", port), admin.pages(supervisor)), asyncio.timeout(30):
-            monkeypatch.setattr(admin, "HEAD_SECONDS", 0.1)
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            answers = [await ask(port, b"GET /health HTTP/1.0\r\n\r\n")]
-            hung_up = await reader.read()
-            writer.close()
-            monkeypatch.setattr(admin, "HEAD_SECONDS", 1000)
-            _, left_open = await asyncio.open_connection("127.0.0.1", port)
-            await asyncio.sleep(0.1)
-        left_open.close()
-        return answers[0][0], hung_up
-
-    assert asyncio.run(main()) == ("HTTP/1.1 200 OK", b"")
-
-
-def test_without_an_address_nothing_is_served(supervisor):
-    """The listener is off unless it is asked for."""
-
-    async def main():
-        async with Listener(None, admin.pages(supervisor)) as listener:
-            return listener._server
-
-    assert asyncio.run(main()) is None
-
-
-def test_an_address_that_is_taken_is_an_error(supervisor):
-    """It is not silently shared."""
-
-    async def main(port):
-        async with Listener(Address("127.0.0.1", port), admin.pages(supervisor)):
-            pass
-
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
-        other.listen()
-        with pytest.raises(OSError, match="in use"):
-            asyncio.run(main(other.getsockname()[1]))

@@ -12,8 +12,8 @@ import uvloop
 from structlog.testing import capture_logs
 
 from extproc.edge import gateway as module
+from extproc.edge.command import GatewaySettings
 from extproc.edge.gateway import Gateway
-from extproc.edge.gateway_settings import GatewaySettings
 from extproc.edge.listening import free_port
 from extproc.edge.workers import WorkerNotStarted
 from extproc.render.settings import Address

@@ -1,57 +1,179 @@
-"""Metrics of several processes: added up, and no gauge of a process that is gone."""
+"""Counts of several processes: added up, kept when one has gone, and told in the Prometheus text format."""
 
-import os
+import asyncio
 import subprocess
 import sys
 
 import pytest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.parser import text_string_to_metric_families
 
 from extproc.edge import metrics
+from extproc.edge.metrics import Publisher, Totals, exposition
+from extproc.metrics.families import ATTEMPTS, EXCHANGES, LOOP_LAG, OPEN, PROCESSING_SECONDS
+from extproc.metrics.tally import Tally
 
 COUNTING = """
-import sys
-from extproc.edge.trail.meter import Meter
-meter = Meter()
-meter.committed(int(sys.argv[1]), 0.002)
-meter.down(down=True)
-meter.failed()
-meter.flush()
+import pathlib, sys
+from extproc.edge.metrics import Publisher
+from extproc.metrics.families import ATTEMPTS, OPEN
+from extproc.metrics.tally import Tally
+tally = Tally()
+publisher = Publisher(tally, pathlib.Path(sys.argv[1]))
+tally.cell(ATTEMPTS, "east", "us-east-1", "success")[0] += int(sys.argv[2])
+tally.set(OPEN, 3)
+publisher.publish()
+if sys.argv[3:]:
+    print("published", flush=True)
+    sys.stdin.read()
 """
+KEY = ("east", "us-east-1", "success")
 
 
-def counted(directory, *numbers):
-    """The exposition after processes have counted in a directory and ended."""
-    with metrics.shared(directory):
-        for number in numbers:
-            subprocess.run([sys.executable, "-c", COUNTING, str(number)], check=True)
-        return metrics.exposition([GaugeMetricFamily("kt_now", "Known at the moment.", value=3)]).decode()
+@pytest.fixture
+def directory(tmp_path):
+    """Where processes put their counts."""
+    return tmp_path / "metrics"
 
 
-@pytest.mark.parametrize("before", [None, "/elsewhere"])
-def test_what_stood_in_the_environment_stands_there_again(tmp_path, monkeypatch, before):
-    """A process that is started later must not count in a directory that is gone."""
-    if before is None:
-        monkeypatch.delenv(metrics.DIRECTORY, raising=False)
-    else:
-        monkeypatch.setenv(metrics.DIRECTORY, before)
-    with pytest.raises(KeyError), metrics.shared(tmp_path / "metrics"):
-        raise KeyError
-    assert os.environ.get(metrics.DIRECTORY) == before
+def process(directory, number, *options):
+    """One that counts so many attempts."""
+    command = [sys.executable, "-c", COUNTING, str(directory), str(number), *options]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
-def test_processes_are_added_up(tmp_path):
-    """Counters of processes that have ended still count; a gauge of one that is gone says nothing any more."""
-    lines = counted(tmp_path / "metrics", 3, 4).splitlines()
-    assert "kt_audit_records_total 7.0" in lines
-    assert "kt_audit_write_failures_total 2.0" in lines
-    assert "kt_audit_batches_total 2.0" in lines
-    assert not any(line.startswith("kt_audit_unwritable{") or line == "kt_audit_unwritable 1.0" for line in lines)
-    assert "kt_now 3.0" in lines
+def samples(text):
+    """Value by name and labels."""
+    found = {}
+    for family in text_string_to_metric_families(text.decode()):
+        for sample in family.samples:
+            found[sample.name, *sorted(sample.labels.items())] = sample.value
+    return found
 
 
-def test_without_a_directory_there_is_what_is_given(monkeypatch):
-    """A process that counts for itself alone."""
-    monkeypatch.delenv(metrics.DIRECTORY, raising=False)
-    told = metrics.exposition([GaugeMetricFamily("kt_now", "Known at the moment.", value=1)]).decode()
-    assert told.splitlines()[-1] == "kt_now 1.0"
+def test_processes_are_added_up(directory):
+    """What one has counted stays when it is gone, its gauges do not; and it is counted once."""
+    totals = Totals(directory)
+    with process(directory, 3) as gone:
+        assert gone.wait(60) == 0
+    with process(directory, 4, "stay") as alive:
+        assert alive.stdout.readline() == "published\n"
+        own = Tally()
+        own.cell(ATTEMPTS, *KEY)[0] += 10
+        for _ in range(2):
+            total = totals.sum(own)
+            assert total.cell(ATTEMPTS, *KEY) == [17.0]
+            assert total.cell(OPEN) == [3.0]
+        alive.stdin.close()
+    assert totals.sum().cell(ATTEMPTS, *KEY) == [7.0]
+    assert totals.sum().cell(OPEN) == [0.0]
+
+
+def test_what_a_process_leaves_is_taken_over(directory):
+    """There would be a file for each reload and each crash."""
+    totals = Totals(directory)
+    for _ in range(2):
+        with process(directory, 5) as gone:
+            assert gone.wait(60) == 0
+    assert len(list(directory.iterdir())) == 2
+    totals.fold()
+    assert list(directory.iterdir()) == []
+    assert totals.sum().cell(ATTEMPTS, *KEY) == [10.0]
+
+
+def test_a_file_that_is_no_counts_is_left_alone(directory):
+    """Whatever else stands there, and whatever happened to one."""
+    totals = Totals(directory)
+    (directory / "notes.txt").write_text("x")
+    (directory / "1.00000000.json").write_text("{")
+    assert list(totals.sum()) == []
+    assert len(list(directory.iterdir())) == 2
+
+
+def test_counts_are_published_while_a_process_lives_and_when_it_ends(directory, monkeypatch):
+    """With the gauges as they are at the moment; what has not changed is not written again."""
+    monkeypatch.setattr(metrics, "PUBLISH_SECONDS", 0.01)
+    totals, tally, looks = Totals(directory), Tally(), []
+
+    def look():
+        looks.append(1)
+        tally.set(OPEN, len(looks))
+
+    async def play():
+        publisher = Publisher(tally, directory, look)
+        publisher.start()
+        async with asyncio.timeout(20):
+            while totals.sum().cell(OPEN)[0] < 3:  # noqa: ASYNC110 - a file is looked at
+                await asyncio.sleep(0.005)
+        tally.cell(ATTEMPTS, *KEY)[0] += 1
+        await publisher.stop()
+        before = len(looks)
+        await asyncio.sleep(0.05)
+        return before == len(looks)
+
+    assert asyncio.run(play())
+    assert totals.sum().cell(ATTEMPTS, *KEY) == [1.0]
+    assert len(list(directory.iterdir())) == 1
+
+
+def test_how_late_the_loop_is_is_told(directory, monkeypatch):
+    """Something that blocks it is seen."""
+    monkeypatch.setattr(metrics, "PUBLISH_SECONDS", 0.01)
+    totals, tally = Totals(directory), Tally()
+
+    async def play():
+        publisher = Publisher(tally, directory)
+        publisher.start()
+        await asyncio.sleep(0)
+        subprocess.run(["sleep", "0.2"], check=True)  # noqa: ASYNC221 - it is to block
+        async with asyncio.timeout(20):
+            while tally.cell(LOOP_LAG)[0] < 0.1:  # noqa: ASYNC110 - a number is looked at
+                await asyncio.sleep(0)
+        await publisher.stop()
+
+    asyncio.run(play())
+    assert totals.sum().cell(LOOP_LAG)[0] >= 0.1
+
+
+def test_without_a_directory_nothing_is_written(tmp_path):
+    """Who serves its own counts only keeps its gauges up to date."""
+    tally = Tally()
+    Publisher(tally, None, lambda: tally.set(OPEN, 2)).publish()
+    assert tally.cell(OPEN) == [2.0]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_that_is_gone_costs_nobody_anything(tmp_path):
+    """The counts are told again as soon as it is there."""
+    tally, directory = Tally(), tmp_path / "metrics"
+    publisher = Publisher(tally, directory)
+    tally.cell(ATTEMPTS, *KEY)[0] += 1
+    publisher.publish()
+    totals = Totals(directory)
+    assert list(totals.sum()) == []
+    publisher.publish()
+    assert totals.sum().cell(ATTEMPTS, *KEY) == [1.0]
+
+
+def test_the_text_is_as_prometheus_reads_it():
+    """By its own parser: counters with _total, gauges, histograms whose buckets are cumulative; labels are escaped."""
+    tally = Tally()
+    values = ("chat/completions", 'a"b\\\n', "east", "served", "200")
+    tally.cell(EXCHANGES, *values)[0] += 2
+    tally.set(OPEN, 5)
+    cell = tally.cell(PROCESSING_SECONDS, "request")
+    for seconds in (0.0001, 0.0004, 0.3, 7.0):
+        PROCESSING_SECONDS.observe(cell, seconds)
+    found = samples(exposition(tally))
+    labels = {
+        "endpoint": "chat/completions",
+        "model": 'a"b\\\n',
+        "target": "east",
+        "outcome": "served",
+        "status": "200",
+    }
+    assert found["kt_exchanges_total", *sorted(labels.items())] == 2
+    assert found["kt_exchanges_open",] == 5
+    buckets = {dict(key[1:])["le"]: value for key, value in found.items() if key[0] == "kt_processing_seconds_bucket"}
+    assert (buckets["0.0001"], buckets["0.0005"], buckets["0.5"], buckets["1.0"], buckets["+Inf"]) == (1, 2, 3, 3, 4)
+    assert found["kt_processing_seconds_count", ("phase", "request")] == 4
+    assert found["kt_processing_seconds_sum", ("phase", "request")] == pytest.approx(7.3005)

@@ -1,30 +1,24 @@
 """A gateway's private directory: there for one run, gone after it, and short enough for sockets."""
 
-import os
-
 import pytest
 
-from extproc.edge import metrics
-from extproc.edge.run_directory import METRICS, run_directory
+from extproc.edge.run_directory import run_directory
 
 
-def test_it_is_private_and_goes_with_the_run(monkeypatch):
-    """Whatever happens in it; the run's processes count in it."""
-    monkeypatch.setenv(metrics.DIRECTORY, "before")
+def test_it_is_private_and_goes_with_the_run():
+    """Whatever happens in it."""
     used = []
 
     def run():
         with run_directory() as directory:
             used.append(directory)
             assert directory.stat().st_mode & 0o777 == 0o700
-            assert os.environ[metrics.DIRECTORY] == str(directory / METRICS)
             (directory / "w0.1.sock").touch()
             raise KeyError
 
     with pytest.raises(KeyError):
         run()
     assert not used[0].exists()
-    assert os.environ[metrics.DIRECTORY] == "before"
 
 
 def test_a_path_too_long_for_sockets_is_refused(monkeypatch, tmp_path):
@@ -32,7 +26,6 @@ def test_a_path_too_long_for_sockets_is_refused(monkeypatch, tmp_path):
     long = tmp_path / ("x" * 100)
     long.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(long))
-    monkeypatch.setenv(metrics.DIRECTORY, "before")
     with pytest.raises(OSError, match="set TMPDIR to a shorter one"), run_directory():
         pass
     assert list(long.iterdir()) == []

@@ -16,6 +16,7 @@ from extproc.edge.envoy_admin import AdminUnreachable, ask
 from extproc.edge.envoy_binary import find_envoy
 from extproc.edge.trail.batch import AuditFailed
 from extproc.edge.unaudited import UnauditedLog, document
+from extproc.metrics.tally import Tally
 from extproc.render.envoy import dynamic
 from extproc.render.settings import Address, Settings
 from extproc.routing.targets import Target
@@ -114,6 +115,29 @@ def test_what_a_worker_audits_itself_gets_a_second_line_that_says_why(details, e
     told = document({"status": 502, "claimed": 1, "details": details, "flags": "-", "request_id": "a"}, CONFIG)
     assert (told["event"], told["request_id"], told["detail"]) == (event, "a", f"ended by Envoy: {details} (-)")
     assert ("outcome" in told) == ("verdict" in told) == (event == "exchange")
+
+
+def test_what_envoy_ended_by_itself_is_counted_once(envoy, sink):
+    """Also when the trail took it only the second time; what a worker has claimed is counted there."""
+    tally = Tally()
+    log = UnauditedLog(envoy.path, sink, CONFIG, envoy.reopen, tally)
+    for line in (
+        {"status": 413, "path": "/v1/chat/completions"},
+        {"status": 400, "path": "/x"},
+        {"status": 200, "path": "/v1/completions", "claimed": 1, "details": "downstream_remote_disconnect"},
+    ):
+        envoy.log.write(json.dumps(line).encode() + b"\n")
+    sink.room = 0
+    assert asyncio.run(log.read()) is False
+    assert list(tally) == []
+    sink.room = 9
+    assert asyncio.run(log.read()) is True
+    assert dict(tally.snapshot()) == {
+        "kt_exchanges": [
+            (("chat/completions", "", "", "rejected", "413"), [1.0]),
+            (("other", "", "", "rejected", "400"), [1.0]),
+        ]
+    }
 
 
 def test_whole_lines_are_read_once(log, envoy, sink):

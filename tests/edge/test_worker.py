@@ -9,6 +9,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from urllib.request import urlopen
 
 import grpc
 import orjson
@@ -130,6 +131,20 @@ def test_it_serves_when_it_says_so(serve, tmp_path):
     [trail] = (tmp_path / "audit").iterdir()
     assert ".w7." in trail.name
     assert outcomes(trail) == ["aborted"]
+
+
+def test_it_serves_its_counts_where_it_is_told_to(serve):
+    """In a mesh each worker is scraped by itself."""
+    port = free_port()
+    _, address = serve("--metrics", f"127.0.0.1:{port}")
+    with channel(address) as opened:
+        answers, _, done = exchange(opened)
+        assert b"kt_exchanges_open 1.0" in urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30).read()
+        done.set()
+        assert list(answers) == []
+    counted = urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30).read().decode()
+    assert 'outcome="aborted",status="499",target=""} 1.0' in counted
+    assert 'kt_target_credentials{target="east"} 1.0' in counted
 
 
 def test_sigterm_is_announced_to_envoy_first(serve):

@@ -13,9 +13,12 @@ from structlog.testing import capture_logs
 from extproc.audit import merkle
 from extproc.audit.chain import GENESIS
 from extproc.config.runtime import AuditSettings
-from extproc.edge.trail import in_loop, session, writer
+from extproc.edge.trail import session, writer
 from extproc.edge.trail.batch import AuditFailed
+from extproc.edge.trail.meter import Meter
 from extproc.edge.trail.writer import Trail
+from extproc.metrics.families import BATCHES, COMMIT_SECONDS, RECORDS
+from extproc.metrics.tally import Tally
 
 REAL_WRITE, REAL_SYNC = os.write, os.fdatasync
 
@@ -344,41 +347,18 @@ def test_batches_of_captured_bodies_are_small(opened):
     assert opened(capture="redacted", capture_bytes=1, max_batch=7).most == 7
 
 
-class Meter:
-    """Counts, and keeps what it has counted until it is told to show it."""
-
-    def __init__(self):
-        self.kept = self.shown = 0
-
-    @property
-    def pending(self):
-        """Whether it keeps something."""
-        return self.kept > self.shown
-
-    def committed(self, records, seconds):
-        """One batch."""
-        assert seconds > 0
-        self.kept += records
-
-    def flush(self):
-        """Show it."""
-        self.shown = self.kept
-
-
-def test_what_was_counted_is_shown_soon_without_another_record(directory, monkeypatch):
-    """By who has nothing else to do."""
-    monkeypatch.setattr(writer, "FLUSH_SECONDS", 0.01)
-    monkeypatch.setattr(in_loop, "FLUSH_SECONDS", 0.01)
-    meter = Meter()
-    trail = Trail(AuditSettings(path=directory), "w0", {}, meter=meter)
+def test_what_is_put_on_the_trail_is_counted(directory):
+    """With the batches that it came in, at once, by whoever wrote it."""
+    tally = Tally()
+    trail = Trail(AuditSettings(path=directory), "w0", {}, meter=Meter(tally))
     trail.start()
 
     async def play():
-        await trail.commit(record(1))
-        async with asyncio.timeout(20):
-            while meter.shown != 1:  # noqa: ASYNC110 - a thread's doing
-                await asyncio.sleep(0.005)
+        for number in range(3):
+            await trail.commit(record(number))
 
     asyncio.run(play())
     trail.close()
-    assert meter.shown == meter.kept == 1
+    assert tally.cell(RECORDS) == [3.0]
+    assert tally.cell(BATCHES)[0] >= 3
+    assert tally.cell(COMMIT_SECONDS)[0] > 0

@@ -1,15 +1,16 @@
-"""How a gateway starts its workers, and what of its run directory they are given."""
+"""What the command line says of a gateway, and the command lines of its workers."""
 
 from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from extproc.edge.gateway_settings import GatewaySettings
+    from extproc.render.settings import Address
 
 # In the run directory: the workers' observations, what they have counted, and a file that is there while the audit
 # trail does not work as a whole.
@@ -18,7 +19,21 @@ METRICS = "metrics"
 AUDIT_DOWN = "audit.down"
 
 
-def worker_command(
+@dataclass(frozen=True, slots=True)
+class GatewaySettings:
+    """`workers` and `drain_seconds` are a count and seconds; no `admin`: no admin API."""
+
+    listen: Address
+    policy_config: Path
+    envoy: Path
+    workers: int
+    fail_open: bool = False
+    drain_seconds: float = 600.0
+    admin: Address | None = None
+    transport: str = "h2"
+
+
+def of_worker(
     settings: GatewaySettings, directory: Path, copy: Path, address: str, writer: str, *, supervisor: str
 ) -> list[str]:
     """The command of one worker; `copy` is the configuration that was accepted, `supervisor` an audit chain's name."""
