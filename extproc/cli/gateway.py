@@ -126,10 +126,10 @@ def _run(arguments: argparse.Namespace) -> int:
 
     from extproc.config.load import ConfigurationError
     from extproc.edge import logs
+    from extproc.edge.command import GatewaySettings
     from extproc.edge.envoy import EnvoyFailed
     from extproc.edge.envoy_binary import EnvoyNotFound, find_envoy, require_version
     from extproc.edge.gateway import run
-    from extproc.edge.command import GatewaySettings
     from extproc.edge.trail.keys import KeyUnusable
     from extproc.edge.workers import WorkerNotStarted
 

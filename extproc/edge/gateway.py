@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from extproc import __version__
 from extproc.config.load import ConfigurationError, inspect
 from extproc.edge import admin, gauges, listening, logs, snapshot
+from extproc.edge.command import AUDIT_DOWN, METRICS, OBSERVATIONS, of_worker
 from extproc.edge.envoy import EnvoyFailed
 from extproc.edge.envoy_admin import AdminUnreachable
 from extproc.edge.front import Front, Wanted, merged
@@ -26,7 +27,6 @@ from extproc.edge.run_directory import run_directory
 from extproc.edge.trail.auditing import Auditing
 from extproc.edge.trail.keys import KeyUnusable
 from extproc.edge.unaudited import UnauditedLog
-from extproc.edge.command import AUDIT_DOWN, METRICS, OBSERVATIONS, of_worker
 from extproc.edge.workers import Worker, WorkerNotStarted, WorkerPool
 from extproc.metrics.families import RELOADS
 from extproc.metrics.tally import Tally

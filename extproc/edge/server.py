@@ -26,7 +26,6 @@ from extproc.events import (
     RequestHeaders,
     ResponseBody,
     ResponseHeaders,
-    ResponseTrailers,
 )
 from extproc.exchange import Exchange, Surroundings
 from extproc.http2.limits import Limits as Http2Limits
@@ -54,8 +53,6 @@ OFFLOAD_BYTES = 128 * 1024
 MESSAGE_OVERHEAD = 256 * 1024
 
 NO_EVIDENCE = EvidenceSettings()
-
-_OF_ANSWER = (ResponseHeaders, ResponseBody, ResponseTrailers, DeadlinePassed)
 
 # What carries the calls: our own HTTP/2 (edge/http2), or the gRPC library, at five times the CPU (measured).
 TRANSPORTS = ("h2", "grpc")
@@ -132,8 +129,8 @@ class _Conversation:
     """One exchange's end of the gRPC stream."""
 
     __slots__ = (
-        "_audited", "_context", "_deadline", "_evidence", "_exchange", "_lock", "_timer", "_traffic", "_trail",
-        "_watch", "_worked",
+        "_answering", "_asking", "_audited", "_context", "_deadline", "_evidence", "_exchange", "_lock", "_timer",
+        "_traffic", "_trail", "_watch",
     )  # fmt: skip
 
     def __init__(
@@ -153,7 +150,7 @@ class _Conversation:
         self._context = context
         self._traffic = traffic
         # Seconds of work on the request, and on the answer.
-        self._worked = [0.0, 0.0]
+        self._asking = self._answering = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._deadline: asyncio.Task[None] | None = None
         self._audited = False
@@ -171,9 +168,12 @@ class _Conversation:
             else:
                 began = time.time()
                 actions = exchange.feed(event, began)
-            now = time.time()
-            self._worked[isinstance(event, _OF_ANSWER)] += now - began
-            self._watch.saw(event, exchange.record, now)
+            now, record = time.time(), exchange.record
+            if record.first_byte is None:
+                self._asking += now - began
+            else:
+                self._answering += now - began
+            self._watch.saw(event, record, now)
             self._witness(event, actions)
             if exchange.finished and not self._audited:
                 actions = await self._audit(actions)
@@ -200,7 +200,7 @@ class _Conversation:
             record.end(ABORTED, 499, now)
         self._exchange.feed(Closed(), now)
         self._watch.ended(record, now)
-        self._traffic.ended(record, *self._worked)
+        self._traffic.ended(record, self._asking, self._answering)
         if not self._audited and record.audited:
             self._audited = True
             # Nobody waits for it: nothing more is handed over.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from extproc.errors import GatewayError
 from extproc.metrics import families
+from extproc.metrics.families import FIRST_CHUNK_SECONDS, PER_TOKEN_SECONDS
 from extproc.openai import chat, completions, embeddings
 from extproc.policies.verdict import Phase
 from extproc.record import REJECTED
@@ -15,6 +16,7 @@ from extproc.serve import MODELS, READY
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from extproc.metrics.family import Family
     from extproc.metrics.tally import Tally
     from extproc.record import ExchangeRecord
     from extproc.routing.targets import Target
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
 PROVIDER = "aws.sagemaker"
 # The conventions' names of what our endpoints do.
 _OPERATIONS = {chat.PATH: "chat", completions.PATH: "text_completion", embeddings.PATH: "embeddings"}
-
-_REQUEST, _RESPONSE = Phase.REQUEST.value, Phase.RESPONSE.value
 
 
 def endpoint_of(path: str) -> str:
@@ -45,90 +45,131 @@ def _codes() -> frozenset[str]:
 
 
 _CODES = _codes()
+# Of which the cells are kept at hand.
+_MOST_KINDS = 4096
 
 
-class _Labels(NamedTuple):
-    """The label values of exchanges of one kind, in the order of the families' labels."""
+class _Kind:
+    """Exchanges that have the same labels: their cells, each made when it is first needed."""
 
-    exchange: tuple[str, ...]
-    duration: tuple[str, ...]
-    operation: tuple[str, ...]
-    error: str
-    estimated: str
+    __slots__ = ("_estimated", "_labels", "_tally", "duration", "exchanges", "operation", "paces", "tokens")
+
+    def __init__(self, tally: Tally, record: ExchangeRecord, model: str) -> None:
+        endpoint, target, outcome = endpoint_of(record.path), record.target, record.outcome
+        self._tally = tally
+        self._labels = (_OPERATIONS.get(record.path, ""), PROVIDER, model, target)
+        self._estimated = "true" if record.tokens_estimated else "false"
+        self.exchanges = tally.cell(families.EXCHANGES, endpoint, model, target, outcome, str(record.status))
+        self.duration = tally.cell(families.EXCHANGE_SECONDS, endpoint, outcome)
+        asked = record.asked is not None
+        self.operation = tally.cell(families.OPERATION_SECONDS, *self._labels, _error(record)) if asked else None
+        self.paces: dict[Family, list[float]] = {}
+        self.tokens: dict[str, list[float]] = {}
+
+    def pace(self, family: Family) -> list[float]:
+        """Of streams: to the first content, or by the token."""
+        cell = self.paces[family] = self._tally.cell(family, *self._labels)
+        return cell
+
+    def usage(self, which: str) -> list[float]:
+        """Of tokens: input or output."""
+        cell = self.tokens[which] = self._tally.cell(families.TOKENS, *self._labels, which, self._estimated)
+        return cell
 
 
 class Traffic:
-    """Counts exchanges under one configuration, in one process's tally; `models` are the names that it serves."""
+    """Counts exchanges under one configuration, in one process's tally; `models` are the names that it serves.
 
-    __slots__ = ("_labels", "_models", "_regions", "_tally")
+    It counts at the end of every exchange: where a count goes is looked up once for each kind of exchange.
+    """
+
+    __slots__ = ("_allowed", "_attempts", "_kinds", "_models", "_regions", "_request", "_response", "_tally")
 
     def __init__(self, tally: Tally, targets: Iterable[Target], models: Iterable[str]) -> None:
         self._tally = tally
         self._models = frozenset(models)
         self._regions = {target.id: target.region for target in targets}
-        self._labels: dict[tuple[object, ...], _Labels] = {}
+        self._kinds: dict[tuple[object, ...], _Kind] = {}
+        self._attempts: dict[tuple[str, str], list[float]] = {}
+        self._allowed: dict[tuple[str, ...], list[list[float]]] = {}
+        self._request = tally.cell(families.PROCESSING_SECONDS, Phase.REQUEST.value)
+        self._response = tally.cell(families.PROCESSING_SECONDS, Phase.RESPONSE.value)
 
     def ended(self, record: ExchangeRecord, request: float = 0.0, response: float = 0.0) -> None:
         """An exchange is over; `request` and `response` are the seconds that were spent at work on each.
 
         One of which not even the head was seen is not counted: Envoy's own log tells of it.
         """
-        finished, asked, cell = record.finished, record.asked, self._tally.cell
+        finished, asked = record.finished, record.asked
         if finished is None or not record.method:
             return
-        labels = self._of(record)
-        cell(families.EXCHANGES, *labels.exchange)[0] += 1
-        families.EXCHANGE_SECONDS.observe(cell(families.EXCHANGE_SECONDS, *labels.duration), finished - record.started)
-        families.PROCESSING_SECONDS.observe(cell(families.PROCESSING_SECONDS, _REQUEST), request)
-        if asked is not None:
-            families.PROCESSING_SECONDS.observe(cell(families.PROCESSING_SECONDS, _RESPONSE), response)
-            operation = cell(families.OPERATION_SECONDS, *labels.operation, labels.error)
-            families.OPERATION_SECONDS.observe(operation, finished - asked)
-            self._answered(record, labels, asked, finished)
+        kind = self._kind(record)
+        kind.exchanges[0] += 1
+        families.EXCHANGE_SECONDS.observe(kind.duration, finished - record.started)
+        families.PROCESSING_SECONDS.observe(self._request, request)
+        if asked is not None and kind.operation is not None:
+            families.PROCESSING_SECONDS.observe(self._response, response)
+            families.OPERATION_SECONDS.observe(kind.operation, finished - asked)
+            self._answered(record, kind, asked, finished)
         for attempt in record.attempts:
-            region = self._regions.get(attempt.target)
+            result = (attempt.target, kind_of(attempt))
             # The name came in a header: only one of ours becomes a label.
-            if region is not None:
-                cell(families.ATTEMPTS, attempt.target, region, kind_of(attempt))[0] += 1
+            if attempt.target in self._regions:
+                (self._attempts.get(result) or self._attempt(*result))[0] += 1
         if record.judged:
             self._judged(record)
 
-    def _answered(self, record: ExchangeRecord, labels: _Labels, asked: float, finished: float) -> None:
-        cell, operation, first = self._tally.cell, labels.operation, record.first_byte
-        prompt, completion = record.prompt_tokens, record.completion_tokens
+    def _answered(self, record: ExchangeRecord, kind: _Kind, asked: float, finished: float) -> None:
+        first, prompt, completion = record.first_byte, record.prompt_tokens, record.completion_tokens
         if record.stream and first is not None and record.status == 200:
-            families.FIRST_CHUNK_SECONDS.observe(cell(families.FIRST_CHUNK_SECONDS, *operation), first - asked)
+            _observe(FIRST_CHUNK_SECONDS, kind, first - asked)
             if completion is not None and completion > 1:
-                each = (finished - first) / (completion - 1)
-                families.PER_TOKEN_SECONDS.observe(cell(families.PER_TOKEN_SECONDS, *operation), each)
+                _observe(PER_TOKEN_SECONDS, kind, (finished - first) / (completion - 1))
         if prompt is not None:
-            families.TOKENS.observe(cell(families.TOKENS, *operation, "input", labels.estimated), prompt)
+            families.TOKENS.observe(kind.tokens.get("input") or kind.usage("input"), prompt)
         if completion is not None:
-            families.TOKENS.observe(cell(families.TOKENS, *operation, "output", labels.estimated), completion)
+            families.TOKENS.observe(kind.tokens.get("output") or kind.usage("output"), completion)
+
+    def _attempt(self, target: str, result: str) -> list[float]:
+        cell = self._tally.cell(families.ATTEMPTS, target, self._regions[target], result)
+        self._attempts[target, result] = cell
+        return cell
 
     def _judged(self, record: ExchangeRecord) -> None:
-        cell = self._tally.cell
+        cell, policies = self._tally.cell, record.policies
+        if record.block is None and not (record.findings or record.redacting or record.skipped_policies):
+            allowed = self._allowed.get(policies)
+            if allowed is None:
+                allowed = self._allowed[policies] = [cell(families.VERDICTS, policy, "allow") for policy in policies]
+            for each in allowed:
+                each[0] += 1
+            return
         for policy, verdict in record.verdicts().items():
             cell(families.VERDICTS, policy, verdict)[0] += 1
         for (phase, policy, entity), count in record.findings.items():
             cell(families.FINDINGS, policy, entity, phase)[0] += count
 
-    def _of(self, record: ExchangeRecord) -> _Labels:
-        path = record.path if record.path in _OPERATIONS else endpoint_of(record.path)
-        model = record.model if record.model in self._models else ""
-        error = record.error_code
-        if not error or (record.outcome == REJECTED and error not in _CODES):
-            # What a container refuses has the container's own code.
-            error = record.error_type
-        kind = (path, model, record.target, record.outcome, record.status, error, record.tokens_estimated)
-        found = self._labels.get(kind)
+    def _kind(self, record: ExchangeRecord) -> _Kind:
+        labels = (
+            *(record.path, record.model, record.target, record.outcome, record.status),
+            *(record.error_code, record.error_type, record.tokens_estimated, record.asked is None),
+        )
+        found = self._kinds.get(labels)
         if found is None:
-            endpoint = endpoint_of(record.path)
-            found = self._labels[kind] = _Labels(
-                (endpoint, model, record.target, record.outcome, str(record.status)),
-                (endpoint, record.outcome),
-                (_OPERATIONS.get(path, ""), PROVIDER, model, record.target),
-                error,
-                "true" if record.tokens_estimated else "false",
-            )
+            # Paths and models that a client made up: what stands for them is few, they are not.
+            if len(self._kinds) >= _MOST_KINDS:
+                self._kinds.clear()
+            model = record.model if record.model in self._models else ""
+            found = self._kinds[labels] = _Kind(self._tally, record, model)
         return found
+
+
+def _observe(family: Family, kind: _Kind, value: float) -> None:
+    family.observe(kind.paces.get(family) or kind.pace(family), value)
+
+
+def _error(record: ExchangeRecord) -> str:
+    """The code of ours, or what kind of error it was: what a container refuses has the container's own code."""
+    code = record.error_code
+    known = code and (record.outcome != REJECTED or code in _CODES)
+    return code if known else record.error_type
