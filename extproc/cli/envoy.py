@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from extproc.cli.traces import add_traces, collector
+
 if TYPE_CHECKING:
     from extproc.config.runtime import Runtime
     from extproc.render.settings import Settings
@@ -59,6 +61,7 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
         metavar="VERSION",
         help="what will run it, 1.36 or newer (default 1.40, which loses nothing; the others say what is lost)",
     )
+    add_traces(command)
     command.add_argument("--ca-file", metavar="PATH", help="certificate authorities that targets are checked against")
 
 
@@ -72,6 +75,7 @@ def _load(arguments: argparse.Namespace) -> tuple[Settings, Runtime]:
         trap=Address.parse(arguments.trap),
         admin=Address.parse(arguments.admin),
         access_log=arguments.access_log,
+        collector=collector(arguments),
     )
     return settings, load_runtime(arguments.policy_config)
 

@@ -54,6 +54,11 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         metavar="HOST:PORT",
         help="serve /metrics here, to anybody who can reach it (default: nowhere; `kt gateway run --admin` has it)",
     )
+    serve.add_argument(
+        "--spans",
+        action="store_true",
+        help="tell Envoy what its spans are to say of an exchange; for one rendered with --traces",
+    )
     # For the supervisor of `kt gateway run` alone: end with it, and load what it has accepted.
     serve.add_argument("--parent", type=int, metavar="PID", help=argparse.SUPPRESS)
     serve.add_argument("--supervisor", default="", metavar="CHAIN", help=argparse.SUPPRESS)
@@ -121,6 +126,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         transport=arguments.transport,
         counts=arguments.counts,
         metrics=arguments.metrics,
+        spans=arguments.spans,
     )
     try:
         return uvloop.run(serve(runtime(), settings))

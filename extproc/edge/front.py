@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from extproc.config.runtime import Limits
+    from extproc.render.tracing import Collector
     from extproc.routing.targets import Target
 
 # Between two attempts to give Envoy what it did not take, or to start it, doubling.
@@ -47,8 +48,10 @@ class Front:
         wanted: Wanted,
         *,
         threads: int,
+        collector: Collector | None = None,
     ) -> None:
         self._listen = listen
+        self._collector = collector
         self._directory = directory
         self._sockets = sockets
         self._admin = directory / "admin.sock"
@@ -146,6 +149,7 @@ class Front:
             admin=Address(path=str(self._admin)),
             access_log=str(self.access_log),
             ca_file=authorities(os.environ),
+            collector=self._collector,
         )
         return dynamic(settings, self.wanted.targets, self.wanted.limits, str(self._directory))
 

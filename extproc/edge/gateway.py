@@ -69,10 +69,13 @@ class Gateway:
         # Envoy has less to do than the workers, and of what it does fewer threads do more at a time: with one on two
         # cores an exchange costs it a fifth less than with two (measured).
         threads = (settings.workers + 1) // 2
+        sockets, spans = (lambda: self._pool.sockets), settings.collector
         self._front = Front(
-            settings.envoy, settings.listen, directory, lambda: self._pool.sockets, wanted, threads=threads
+            settings.envoy, settings.listen, directory, sockets, wanted, threads=threads, collector=spans
         )
         self._tally = Tally()
+        # From the start, so that the first one is seen as an increase.
+        self._reloads = [self._tally.cell(RELOADS, result) for result in ("accepted", "refused")]
         self._totals = Totals(directory / METRICS)
         self._auditing = self._audit(self._runtime)
         self._unaudited = UnauditedLog(
@@ -211,8 +214,8 @@ class Gateway:
     def metrics(self) -> bytes:
         """What the workers, past ones too, and the supervisor have counted."""
         now = Tally()
-        running, configured = self._pool.running, self._settings.workers
-        gauges.look(now, self._runtime, self.providers(), running=running, configured=configured)
+        running, wanted = self._pool.running, self._settings.workers
+        gauges.look(now, self._runtime, self.providers(), running=running, wanted=wanted)
         self._auditing.look(now)
         return exposition(self._totals.sum(self._tally, now))
 
@@ -254,7 +257,7 @@ class Gateway:
         """
         async with self._reloading:
             refusal = await self._reload(why)
-        self._tally.cell(RELOADS, "refused" if refusal else "accepted")[0] += 1
+        self._reloads[bool(refusal)][0] += 1
         return refusal
 
     async def _reload(self, why: str) -> str:

@@ -34,7 +34,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 # How old what is told of a worker may be.
 PUBLISH_SECONDS = 1.0
 
-_FILE_OF = re.compile(r"(\d+)\.[0-9a-f]{8}\.json")
+_FILE_OF = re.compile(r"(\d+)\.[0-9a-f]{8}\.(?:json|new)")
 
 
 class Publisher:
@@ -99,6 +99,11 @@ class Totals:
             for path, process in self._files():
                 # Looked at before it is read: what it wrote at its end is there then.
                 alive = _alive(process)
+                if path.suffix == ".new":
+                    # Half of one that was killed.
+                    if not alive:
+                        path.unlink(missing_ok=True)
+                    continue
                 try:
                     counted = orjson.loads(path.read_bytes())
                 except (OSError, ValueError):

@@ -35,6 +35,7 @@ from extproc.metrics.traffic import Traffic
 from extproc.record import ABORTED, FAILED, SERVED, fault
 from extproc.routing.budget import RetryBudget
 from extproc.routing.watch import Watch
+from extproc.span import attributes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +60,10 @@ TRANSPORTS = ("h2", "grpc")
 
 
 class ExternalProcessor:
-    """One worker's service. `runtime` is read once per exchange: an exchange keeps the one it started with."""
+    """One worker's service. `runtime` is read once per exchange: an exchange keeps the one it started with.
+
+    With `spans` Envoy is told what its spans are to say.
+    """
 
     def __init__(
         self,
@@ -71,6 +75,7 @@ class ExternalProcessor:
         *,
         evidence: EvidenceSettings = NO_EVIDENCE,
         traffic: Traffic | None = None,
+        spans: bool = False,
     ) -> None:
         self._runtime = runtime
         self._ledger = ledger or own_ledger(runtime())
@@ -83,6 +88,7 @@ class ExternalProcessor:
         self._evidence = evidence
         compiled = runtime()
         self._traffic = traffic or Traffic(Tally(), compiled.targets, compiled.by_model)
+        self._spans = spans
         self.open = 0
 
     async def process(self, context: Context) -> None:
@@ -99,7 +105,7 @@ class ExternalProcessor:
         )
         exchange, evidence = Exchange(runtime, surroundings), Evidence(self._evidence)
         conversation = _Conversation(
-            exchange, self._trail, context, Watch(self._ledger), evidence, traffic=self._traffic
+            exchange, self._trail, context, Watch(self._ledger), evidence, traffic=self._traffic, spans=self._spans
         )
         self.open += 1
         try:
@@ -129,8 +135,19 @@ class _Conversation:
     """One exchange's end of the gRPC stream."""
 
     __slots__ = (
-        "_answering", "_asking", "_audited", "_context", "_deadline", "_evidence", "_exchange", "_lock", "_timer",
-        "_traffic", "_trail", "_watch",
+        "_answering",
+        "_asking",
+        "_audited",
+        "_context",
+        "_deadline",
+        "_evidence",
+        "_exchange",
+        "_lock",
+        "_spans",
+        "_timer",
+        "_traffic",
+        "_trail",
+        "_watch",
     )  # fmt: skip
 
     def __init__(
@@ -142,6 +159,7 @@ class _Conversation:
         evidence: Evidence,
         *,
         traffic: Traffic,
+        spans: bool,
     ) -> None:
         self._exchange = exchange
         self._evidence = evidence
@@ -149,6 +167,7 @@ class _Conversation:
         self._trail = trail
         self._context = context
         self._traffic = traffic
+        self._spans = spans
         # Seconds of work on the request, and on the answer.
         self._asking = self._answering = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -178,7 +197,11 @@ class _Conversation:
             if exchange.finished and not self._audited:
                 actions = await self._audit(actions)
             for action in actions:
-                await self._context.write(wire.encode(action, event))
+                message = wire.encode(action, event)
+                # With the request as it goes upstream, for a client may leave; and with the last of the answer.
+                if self._spans and (exchange.finished or record.asked == began):
+                    message = wire.annotated(message, attributes(record))
+                await self._context.write(message)
         if exchange.deadline is not None and self._timer is None:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(max(0.0, exchange.deadline - time.time()), self._on_deadline)

@@ -23,6 +23,7 @@ from extproc.events import (
     ResponseHeaders,
     ResponseTrailers,
 )
+from extproc.span import SPAN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
@@ -125,6 +126,15 @@ def encode(action: Action, event: Event) -> pb.ProcessingResponse:
     for name, value in action.headers:
         _set(immediate.headers, name, value)
     return message
+
+
+def annotated(message: pb.ProcessingResponse, attributes: Mapping[str, str]) -> pb.ProcessingResponse:
+    """The message, with what the exchange's span is to say."""
+    # Some are made once for many exchanges.
+    own = pb.ProcessingResponse()
+    own.CopyFrom(message)
+    _fill(own.dynamic_metadata.fields, {SPAN: {**attributes}})
+    return own
 
 
 def _replace(message: pb.ProcessingResponse, action: Replace, event: Event) -> pb.ProcessingResponse:

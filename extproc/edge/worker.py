@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from google.protobuf.internal import api_implementation
 
-from extproc.edge import logs, memory, observations, server, signer
+from extproc.edge import gauges, logs, memory, observations, server, signer
 from extproc.edge.credentials import CredentialKeeper
 from extproc.edge.metrics import Publisher, exposition
 from extproc.edge.trail.auditing import Auditing
@@ -50,6 +50,7 @@ class WorkerSettings:
     `supervisor` is the audit chain of the supervisor, which keeps the trail; without one this worker keeps it itself.
     `audit_down` is a file that is there while the supervisor finds that the trail does not work as a whole.
     `counts` is the directory by which the supervisor is told what is counted; `metrics` is where to serve it oneself.
+    With `spans` Envoy is told what its spans are to say.
     """
 
     address: str
@@ -62,6 +63,7 @@ class WorkerSettings:
     transport: str = "h2"
     counts: Path | None = None
     metrics: Address | None = None
+    spans: bool = False
 
 
 async def serve(runtime: Runtime, settings: WorkerSettings) -> int:
@@ -93,12 +95,19 @@ async def serve(runtime: Runtime, settings: WorkerSettings) -> int:
         ledger,
         evidence=auditing.evidence,
         traffic=Traffic(tally, runtime.targets, runtime.by_model),
+        spans=settings.spans,
     )
 
     def look() -> None:
         tally.set(OPEN, processor.open)
         for target in runtime.targets:
             tally.set(CREDENTIALS, target.identity in keeper.snapshot, target.id)
+
+    def look_alone(now: Tally) -> None:
+        # What a supervisor tells where there is one.
+        look()
+        gauges.configured(now, runtime)
+        auditing.look(now)
 
     publisher = Publisher(tally, settings.counts, look)
     # Compiling a hold-back takes milliseconds, which the first stream would wait for.
@@ -113,7 +122,7 @@ async def serve(runtime: Runtime, settings: WorkerSettings) -> int:
     await asyncio.wait({renewing}, timeout=CREDENTIAL_SECONDS)
     memory.settle()
     publisher.start()
-    async with _listener(settings.metrics, tally, look):
+    async with _listener(settings.metrics, tally, look_alone):
         await transport.start()
         await transport.set_serving(True)
         logs.get().info(
@@ -139,7 +148,9 @@ async def serve(runtime: Runtime, settings: WorkerSettings) -> int:
     return 0
 
 
-def _listener(address: Address | None, tally: Tally, look: Callable[[], None]) -> AbstractAsyncContextManager[object]:
+def _listener(
+    address: Address | None, tally: Tally, look: Callable[[Tally], None]
+) -> AbstractAsyncContextManager[object]:
     """Serves what is counted, while it is entered."""
     if address is None:
         return contextlib.nullcontext()
@@ -148,8 +159,11 @@ def _listener(address: Address | None, tally: Tally, look: Callable[[], None]) -
     from extproc.edge.listener import Answer, Listener, Page  # noqa: PLC0415 - see above
 
     async def told() -> Answer:
-        look()
-        return HTTPStatus.OK, exposition(tally)
+        now = Tally()
+        look(now)
+        now.add(tally.snapshot())
+        # Exchanges are not to wait for the text.
+        return HTTPStatus.OK, await asyncio.to_thread(exposition, now)
 
     return Listener(address, {METRICS: Page(b"GET", told)})
 

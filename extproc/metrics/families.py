@@ -53,7 +53,7 @@ EXCHANGE_SECONDS = Family(
 PROCESSING_SECONDS = Family(
     "kt_processing_seconds",
     HISTOGRAM,
-    "What a worker's own work took of an exchange: reading, policies, translation, signing.",
+    "What a worker's own work took of a chat, completion or embedding: reading, policies, translation, signing.",
     ("phase",),
     _PROCESSING,
 )
@@ -129,7 +129,8 @@ LOST = Family(
 UNWRITABLE = Family(
     "kt_audit_unwritable",
     GAUGE,
-    "1 while the audit trail cannot be written; requests are refused unless --fail-mode allow.",
+    "1 while the audit trail cannot be written or a required sink is too far behind: with immutable, requests are "
+    "refused unless --fail-mode allow.",
     together=HIGHEST,
 )
 SINK_LAG = Family("kt_audit_sink_lag_seconds", GAUGE, "Age of the oldest line a sink has not got.", ("sink",))

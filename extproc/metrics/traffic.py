@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from extproc.errors import GatewayError
 from extproc.metrics import families
 from extproc.metrics.families import FIRST_CHUNK_SECONDS, PER_TOKEN_SECONDS
-from extproc.openai import chat, completions, embeddings
 from extproc.policies.verdict import Phase
-from extproc.record import REJECTED
+from extproc.record import ABORTED, REJECTED
 from extproc.routing.outcome import kind_of
 from extproc.serve import MODELS, READY
+from extproc.span import OPERATIONS, PROVIDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,15 +21,10 @@ if TYPE_CHECKING:
     from extproc.record import ExchangeRecord
     from extproc.routing.targets import Target
 
-# No value of the conventions stands for SageMaker; they allow for one's own.
-PROVIDER = "aws.sagemaker"
-# The conventions' names of what our endpoints do.
-_OPERATIONS = {chat.PATH: "chat", completions.PATH: "text_completion", embeddings.PATH: "embeddings"}
-
 
 def endpoint_of(path: str) -> str:
     """What stands for a path in labels: there is no end of paths that are not ours."""
-    if path in _OPERATIONS:
+    if path in OPERATIONS:
         return path.removeprefix("/v1/")
     if path == READY:
         return "readyz"
@@ -57,7 +52,7 @@ class _Kind:
     def __init__(self, tally: Tally, record: ExchangeRecord, model: str) -> None:
         endpoint, target, outcome = endpoint_of(record.path), record.target, record.outcome
         self._tally = tally
-        self._labels = (_OPERATIONS.get(record.path, ""), PROVIDER, model, target)
+        self._labels = (OPERATIONS.get(record.path, ""), PROVIDER, model, target)
         self._estimated = "true" if record.tokens_estimated else "false"
         self.exchanges = tally.cell(families.EXCHANGES, endpoint, model, target, outcome, str(record.status))
         self.duration = tally.cell(families.EXCHANGE_SECONDS, endpoint, outcome)
@@ -106,7 +101,8 @@ class Traffic:
         kind = self._kind(record)
         kind.exchanges[0] += 1
         families.EXCHANGE_SECONDS.observe(kind.duration, finished - record.started)
-        families.PROCESSING_SECONDS.observe(self._request, request)
+        if record.path in OPERATIONS:
+            families.PROCESSING_SECONDS.observe(self._request, request)
         if asked is not None and kind.operation is not None:
             families.PROCESSING_SECONDS.observe(self._response, response)
             families.OPERATION_SECONDS.observe(kind.operation, finished - asked)
@@ -169,7 +165,9 @@ def _observe(family: Family, kind: _Kind, value: float) -> None:
 
 
 def _error(record: ExchangeRecord) -> str:
-    """The code of ours, or what kind of error it was: what a container refuses has the container's own code."""
+    """The code of ours, or what kind of error it was; "aborted" where somebody left, and "" where it was served."""
     code = record.error_code
-    known = code and (record.outcome != REJECTED or code in _CODES)
-    return code if known else record.error_type
+    # What a container refuses has the container's own code.
+    if code and (record.outcome != REJECTED or code in _CODES):
+        return code
+    return record.error_type or (record.outcome if record.outcome == ABORTED else "")

@@ -75,7 +75,7 @@ def target_clusters(settings: Settings, targets: Sequence[Target]) -> list[Docum
 
 
 def _cluster(settings: Settings, target: Target, *, alone: bool) -> Document:
-    host = _bare(target.host)
+    host = bare(target.host)
     trap = {
         "endpoint": {"address": settings.trap.document()},
         "metadata": {"filter_metadata": {"envoy.transport_socket_match": {"trap": True}}},
@@ -173,7 +173,7 @@ def _transport(settings: Settings, target: Target) -> Document:
     tls = extension(
         "envoy.transport_sockets.tls",
         "extensions.transport_sockets.tls.v3.UpstreamTlsContext",
-        _tls(_bare(target.host), settings.ca_file),
+        tls_context(bare(target.host), settings.ca_file),
     )
     plain = extension("envoy.transport_sockets.raw_buffer", "extensions.transport_sockets.raw_buffer.v3.RawBuffer")
     return {
@@ -184,7 +184,8 @@ def _transport(settings: Settings, target: Target) -> Document:
     }
 
 
-def _tls(host: str, ca_file: str) -> Document:
+def tls_context(host: str, ca_file: str) -> Document:
+    """UpstreamTlsContext: the certificate must be a known authority's, and name the host."""
     validation: Document = {"trusted_ca": {"filename": ca_file}}
     common = {"tls_params": {"tls_minimum_protocol_version": "TLSv1_2"}, "validation_context": validation}
     try:
@@ -197,5 +198,6 @@ def _tls(host: str, ca_file: str) -> Document:
     return {"common_tls_context": common}
 
 
-def _bare(host: str) -> str:
+def bare(host: str) -> str:
+    """An IPv6 address without the brackets that it has in a URL."""
     return host.removeprefix("[").removesuffix("]")

@@ -16,6 +16,7 @@ from extproc.render.listener import listener
 from extproc.render.priorities import order_clusters, ordered_routes
 from extproc.render.routes import NAME as ROUTES
 from extproc.render.routes import route_configuration
+from extproc.render.tracing import collector_cluster
 from extproc.render.trap import trap_listener
 from extproc.render.versions import BUFFER_LIMIT_OF_ROUTES, NEWEST, PRIORITY_GROUP, Version
 from extproc.render.workers import assignment, fixed, from_file, workers_cluster
@@ -91,10 +92,14 @@ def _upstreams(
 ) -> _Upstreams:
     if version < PRIORITY_GROUP:
         clusters = order_clusters(settings, targets, version, together)
-        return _Upstreams(clusters, ordered_routes(settings, targets, limits), [])
+        return _Upstreams([*clusters, *_collector(settings)], ordered_routes(settings, targets, limits), [])
     routes = route_configuration(settings, targets, limits)
-    clusters = [*target_clusters(settings, targets), nobody_cluster()]
+    clusters = [*target_clusters(settings, targets), nobody_cluster(), *_collector(settings)]
     return _Upstreams(clusters, routes, [trap_listener(settings)])
+
+
+def _collector(settings: Settings) -> list[Document]:
+    return [] if settings.collector is None else [collector_cluster(settings, settings.collector)]
 
 
 def _clients(settings: Settings, routes: Document, limits: Limits, version: Version) -> Document:

@@ -10,6 +10,7 @@ from extproc.render.filter_state import REQUEST_ID, keep_original
 from extproc.render.local_reply import local_replies
 from extproc.render.processor import ANSWER, HEALTH_PATH, processor_filter
 from extproc.render.script import script_filter
+from extproc.render.tracing import tracing
 
 if TYPE_CHECKING:
     from extproc.render.settings import Settings
@@ -62,6 +63,7 @@ def _connection_manager(settings: Settings, routes: Document) -> Document:
             # The route's own idle_timeout follows the targets; this one holds until there is a route.
             "stream_idle_timeout": seconds(settings.idle_timeout),
             "local_reply_config": local_replies(),
+            **({} if settings.collector is None else {"tracing": tracing(settings.collector)}),
             "access_log": [access_log(settings.access_log)],
             "early_header_mutation_extensions": [
                 extension(

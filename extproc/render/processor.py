@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from extproc.render.extension import Document, extension, seconds
 from extproc.render.filter_state import PATH_AND_QUERY
 from extproc.render.workers import WORKERS
+from extproc.span import SPAN
 
 if TYPE_CHECKING:
     from extproc.render.settings import Settings
@@ -80,6 +81,7 @@ def _when(value: Document) -> Document:
 
 
 def _processor(settings: Settings) -> Document:
+    received = [PLAN, ATTEMPTS, BODIES, AUDIT, ANSWER, *(() if settings.collector is None else (SPAN,))]
     allowed = f"^({'|'.join(WRITABLE)})$"
     return extension(
         NAME,
@@ -125,7 +127,7 @@ def _processor(settings: Settings) -> Document:
             "request_attributes": list(REQUEST_ATTRIBUTES),
             "response_attributes": list(RESPONSE_ATTRIBUTES),
             "metadata_options": {
-                "receiving_namespaces": {"untyped": [PLAN, ATTEMPTS, BODIES, AUDIT, ANSWER]},
+                "receiving_namespaces": {"untyped": received},
                 "forwarding_namespaces": {"untyped": [OUTCOMES, ENCLOSED]},
             },
             "mutation_rules": {"disallow_all": True, "allow_expression": {"regex": allowed}},

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from extproc.render.tracing import Collector
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,7 @@ class Settings:
     a cluster without any host ends the request and no other target would be tried.
     `message_timeout` bounds each answer of a worker while bodies are whole: long enough to judge the largest body.
     `upload_timeout` bounds the arrival of a whole request. `idle_timeout` bounds the silence of a stream.
+    Spans go to the `collector`, if there is one.
     """
 
     listen: Address
@@ -58,3 +63,4 @@ class Settings:
     idle_timeout: float = 300.0
     connect_timeout: float = 2.0
     max_connections: int = 10_000
+    collector: Collector | None = None

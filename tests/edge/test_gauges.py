@@ -26,7 +26,7 @@ def test_it_tells_of_the_configuration_the_workers_and_the_targets(runtime):
     """The state of a target is the label, its value 1."""
     tally = Tally()
     report = {"targets": [{"id": "east", "state": "open", "in_flight": 2, "consecutive_failures": 5}]}
-    gauges.look(tally, runtime, report, running=1, configured=2)
+    gauges.look(tally, runtime, report, running=1, wanted=2)
     assert {(family.name, *labels): value for family, cells in tally for labels, (value,) in cells} == {
         ("kt_build_info", __version__): 1,
         ("kt_config_info", "tests", "1.2.3", runtime.config_hash): 1,

@@ -1,6 +1,7 @@
 """Counts of several processes: added up, kept when one has gone, and told in the Prometheus text format."""
 
 import asyncio
+import os
 import subprocess
 import sys
 
@@ -85,8 +86,19 @@ def test_a_file_that_is_no_counts_is_left_alone(directory):
     totals = Totals(directory)
     (directory / "notes.txt").write_text("x")
     (directory / "1.00000000.json").write_text("{")
+    (directory / f"{os.getpid()}.00000000.new").write_text("{")
     assert list(totals.sum()) == []
-    assert len(list(directory.iterdir())) == 2
+    assert len(list(directory.iterdir())) == 3
+
+
+def test_what_a_process_was_writing_when_it_was_killed_goes(directory):
+    """It is half of something."""
+    totals = Totals(directory)
+    with process(directory, 1) as gone:
+        assert gone.wait(60) == 0
+    (directory / f"{gone.pid}.00000000.new").write_text("{")
+    totals.fold()
+    assert list(directory.iterdir()) == []
 
 
 def test_counts_are_published_while_a_process_lives_and_when_it_ends(directory, monkeypatch):

@@ -283,6 +283,27 @@ def test_a_body_that_came_with_its_head_is_replaced_in_one_answer():
     assert length.string_value == "3"
 
 
+@pytest.mark.parametrize(
+    ("action", "event"),
+    [
+        (Continue(), ResponseTrailers()),
+        (Release(b"x", end_of_stream=True), ResponseBody(b"")),
+        (Replace(b"x", metadata={"kt.plan": {"order": "east"}}), RequestBody(b"y")),
+        (Respond(409, body=b"{}"), RequestBody(b"y")),
+    ],
+)
+def test_what_a_span_is_to_say_goes_with_any_message(action, event):
+    """Beside what else it tells; a message that is made once for many exchanges stays as it was."""
+    before = wire.encode(action, event).SerializeToString()
+    told = wire.annotated(wire.encode(action, event), {"kt.target": "east"})
+    message = envoy.ProcessingResponse.parse(told.SerializeToString())
+    assert message.dynamic_metadata.fields["kt.span"].struct_value.fields["kt.target"].string_value == "east"
+    del told.dynamic_metadata.fields["kt.span"]
+    if not told.dynamic_metadata.fields:
+        told.ClearField("dynamic_metadata")
+    assert told.SerializeToString() == before == wire.encode(action, event).SerializeToString()
+
+
 @pytest.mark.parametrize(("action", "event"), [(Continue(), Closed()), (Replace(b""), RequestHeaders({}))])
 def test_an_action_that_cannot_answer_is_a_bug_and_says_so(action, event):
     """A wrong pairing fails here and not in Envoy."""

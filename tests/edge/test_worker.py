@@ -145,6 +145,7 @@ def test_it_serves_its_counts_where_it_is_told_to(serve):
     counted = urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30).read().decode()
     assert 'outcome="aborted",status="499",target=""} 1.0' in counted
     assert 'kt_target_credentials{target="east"} 1.0' in counted
+    assert "kt_config_info{" in counted
 
 
 def test_sigterm_is_announced_to_envoy_first(serve):

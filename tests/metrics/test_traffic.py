@@ -7,7 +7,7 @@ from extproc.events import AttemptOutcome
 from extproc.metrics.tally import Tally
 from extproc.metrics.traffic import Traffic, endpoint_of
 from extproc.policies.verdict import Block, Finding, Phase
-from extproc.record import BLOCKED, FAILED, REJECTED, SERVED, ExchangeRecord
+from extproc.record import ABORTED, BLOCKED, FAILED, REJECTED, SERVED, ExchangeRecord
 from extproc.routing.targets import Target
 
 TARGETS = (Target("east", "e", ("m",), "us-east-1"), Target("west", "w", ("m",), "us-west-2"))
@@ -144,6 +144,18 @@ def test_errors_are_a_closed_set(error, outcome, told):
     """Our own codes; where a container has its own, what kind it is of."""
     found = counted(refused(error, outcome))
     assert ("gen_ai_client_operation_duration_seconds", "chat", "aws.sagemaker", "m", "east", told) in found
+
+
+def test_one_who_left_is_no_success():
+    """An error of nobody's, told apart from what was served."""
+    found = counted(record(outcome=ABORTED, status=499))
+    assert ("gen_ai_client_operation_duration_seconds", "chat", "aws.sagemaker", "m", "east", "aborted") in found
+
+
+def test_a_workers_time_is_that_of_real_work():
+    """Probes would pull it down."""
+    found = counted(record(path="/readyz", asked=None, model="", target=""), worked=(0.5, 0.0))
+    assert not any(name == "kt_processing_seconds" for name, *_ in found)
 
 
 def test_attempts_are_counted_by_what_they_brought():

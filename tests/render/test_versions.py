@@ -1,9 +1,12 @@
 """Which Envoy knows what: the table, and every rendered document against it."""
 
+from dataclasses import replace
+
 import pytest
 
 from extproc.config.runtime import Limits
 from extproc.render.envoy import dynamic, static
+from extproc.render.tracing import Collector
 from extproc.render.versions import NEWEST, OLDEST, TYPES, newer, parse, written
 
 VERSIONS = [(1, minor) for minor in range(OLDEST[1], NEWEST[1] + 1)]
@@ -38,6 +41,7 @@ def test_a_type_without_an_entry_is_an_error():
 
 def test_the_table_has_what_is_rendered_and_nothing_else(settings, targets):
     """Each of its types stands in some document."""
+    settings = replace(settings, collector=Collector("otel", 4318))
     documents = [static(settings, targets, Limits(), version=version) for version in VERSIONS]
     text = str([documents, dynamic(settings, targets, Limits(), "/d")])
     assert [name for name in TYPES if f"'type.googleapis.com/envoy.{name}'" not in text] == []

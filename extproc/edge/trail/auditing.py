@@ -14,7 +14,7 @@ from extproc.edge.trail import keys
 from extproc.edge.trail.keys import KeyUnusable
 from extproc.edge.trail.meter import Meter
 from extproc.edge.trail.writer import Trail
-from extproc.metrics.families import SINK_BACKLOG, SINK_FAILURES, SINK_LAG
+from extproc.metrics.families import SINK_BACKLOG, SINK_FAILURES, SINK_LAG, UNWRITABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -104,6 +104,9 @@ class Auditing:
 
     def look(self, tally: Tally) -> None:
         """Put what is known of the sinks at the moment into a fresh tally."""
+        if self._down():
+            # By a required sink that is too far behind, say.
+            tally.set(UNWRITABLE, 1)
         for sink in () if self._keeper is None else self._keeper.sinks:
             tally.set(SINK_LAG, sink.lag_seconds, sink.name)
             tally.set(SINK_BACKLOG, sink.backlog_bytes, sink.name)
