@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -27,6 +28,7 @@ REGIONS = ("sagemaker-us-east-1", "sagemaker-us-west-2")
 # (host, port) as the committed files say → what stands there. 0.0.0.0:41002 is the listener.
 ADDRESSES = [
     *((name, 50051) for name in WORKERS),
+    *((name, 9464) for name in WORKERS),
     *((name, 8080) for name in REGIONS),
     ("0.0.0.0", 41002),
     ("127.0.0.1", 9901),
@@ -78,7 +80,7 @@ def wait_for(probe, process, log: Path) -> None:
 
 @pytest.fixture(scope="module")
 def compose(tmp_path_factory):
-    """All five services, healthy: the gateway's URL, the first region's process and the audit folder."""
+    """All five services, healthy: the gateway's URL, the first region's process, the audit folder, the metrics."""
     folder = tmp_path_factory.mktemp("compose")
     ports = dict(zip(ADDRESSES, free_ports(len(ADDRESSES)), strict=True))
     policies = (ROOT / "envoy" / "compose" / "policy-config.yaml").read_text(encoding="utf-8")
@@ -93,6 +95,7 @@ def compose(tmp_path_factory):
             word.replace("0.0.0.0", "127.0.0.1")
             .replace(":50051", f":{port}")
             .replace(":8080", f":{port}")
+            .replace(":9464", f":{ports.get((name, 9464))}")
             .replace("/etc/kt/policy-config.yaml", str(folder / "policy-config.yaml"))
             .replace("/var/lib/kt/tickets/key", str(folder / "ticket.key"))
             .replace("/var/lib/kt/observations", str(folder / "observations"))
@@ -119,7 +122,8 @@ def compose(tmp_path_factory):
             word.replace("$$", "$").replace("41002", str(port)) for word in SERVICES["envoy"]["healthcheck"]["test"]
         ]
         wait_for(probe[1:], process, log)
-        yield f"http://127.0.0.1:{port}", processes["sagemaker-us-east-1"], folder / "audit"
+        metrics = [f"http://127.0.0.1:{ports[name, 9464]}/metrics" for name in WORKERS]
+        yield f"http://127.0.0.1:{port}", processes["sagemaker-us-east-1"], folder / "audit", metrics
 
 
 def ask(url: str, text: str, **more) -> httpx.Response:
@@ -131,7 +135,7 @@ def ask(url: str, text: str, **more) -> httpx.Response:
 @pytest.mark.envoy
 def test_composed_services_serve_guard_and_survive(compose):
     """The committed files together redact, stream, refuse, and answer from us-west-2 when us-east-1 is gone."""
-    url, first_region, audit = compose
+    url, first_region, audit, metrics = compose
     whole = ask(url, "Write to jane@example.com")
     assert whole.status_code == 200
     assert whole.json()["choices"][0]["message"]["content"] == "Write to [EMAIL_REDACTED]"
@@ -151,3 +155,12 @@ def test_composed_services_serve_guard_and_survive(compose):
     assert survived.headers["x-kt-target"] == "sagemaker-us-west-2"
     lines = [json.loads(line) for path in audit.rglob("*.jsonl") for line in path.read_text().splitlines()]
     assert len([line for line in lines if line["event"] == "exchange"]) == 4
+    # Each worker tells of its own; what it counts of an exchange it counts at the end, when Envoy is done with it.
+    counted = re.compile(r'^kt_exchanges_total\{endpoint="chat/completions",.*\} (\S+)$', re.MULTILINE)
+    for _ in range(100):
+        told = [httpx.get(each).text for each in metrics]
+        if sum(float(count) for text in told for count in counted.findall(text)) == 4:
+            break
+        time.sleep(0.1)
+    assert sum(float(count) for text in told for count in counted.findall(text)) == 4
+    assert all("kt_loop_lag_seconds" in text for text in told)

@@ -128,6 +128,17 @@ def test_workers_share_the_audit_volume_under_different_names():
         assert arguments.drain_seconds < int(SERVICES[name]["stop_grace_period"].removesuffix("s"))
 
 
+def test_workers_tell_their_metrics_inside_alone():
+    """Each worker serves /metrics on the port that docs/metrics.md names, to a network that nobody outside reaches."""
+    for name in OURS:
+        if name.startswith("worker-"):
+            metrics = command_line().parse_args(SERVICES[name]["command"]).metrics
+            assert (metrics.host, metrics.port) == ("0.0.0.0", 9464)
+            assert SERVICES[name]["networks"] == ["workers"]
+            assert "ports" not in SERVICES[name]
+    assert "port 9464 of the network `workers`" in (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+
+
 def test_no_image_floats():
     """Images carry a version and can be given by digest; ours is built from this checkout."""
     assert SERVICES["envoy"]["image"] == "${KT_ENVOY_IMAGE:-envoyproxy/envoy:v1.40.0}"
