@@ -28,8 +28,8 @@ def dump(runtime: Runtime) -> bytes:
     return pickle.dumps((__version__, replace(runtime, chain=Chain(()))), protocol=pickle.HIGHEST_PROTOCOL)
 
 
-def load(data: bytes) -> Runtime:
-    """The runtime, with a chain of its own.
+def load(data: bytes, key: bytes | None = None) -> Runtime:
+    """The runtime, with a chain of its own; `key` as of Recipe.chain.
 
     Raises:
         NotPortable: see there.
@@ -40,7 +40,7 @@ def load(data: bytes) -> Runtime:
         raise NotPortable(type(error).__name__) from None
     if version != __version__ or not isinstance(runtime, Runtime) or runtime.recipe is None:
         raise NotPortable("another version")
-    return replace(runtime, chain=runtime.recipe.chain())
+    return replace(runtime, chain=runtime.recipe.chain(key))
 
 
 class _Unpickler(pickle.Unpickler):

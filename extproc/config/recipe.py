@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from extproc.policies.base import Policy, Remembers
 from extproc.policies.chain import Chain
 from extproc.policies.table import build
 
@@ -18,12 +19,13 @@ class Recipe:
     fail_open: bool = False
     fail: Mapping[str, bool] = field(default_factory=dict)
 
-    def chain(self) -> Chain:
-        """A chain made from it.
+    def chain(self, key: bytes | None = None) -> Chain:
+        """A chain made from it; with a secret `key` its policies remember texts (base.Remembers).
 
         Raises:
             KeyError, PatternError: as of policies.table.build; not where it has been made before.
         """
-        return Chain(
-            tuple(build(kind, settings) for kind, settings in self.policies), fail_open=self.fail_open, fail=self.fail
-        )
+        policies: list[Policy] = [build(kind, settings) for kind, settings in self.policies]
+        if key is not None:
+            policies = [policy.remembering(key) if isinstance(policy, Remembers) else policy for policy in policies]
+        return Chain(tuple(policies), fail_open=self.fail_open, fail=self.fail)

@@ -6,6 +6,7 @@ already, and leaves the result beside the copy that it gives to its workers.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from extproc.config.runtime import Runtime
+
+# Of the secret by which this worker's policies know texts again.
+_KEY_BYTES = 32
 
 
 class NotLoaded(Exception):
@@ -47,7 +51,7 @@ def _accepted(ready: Path) -> Runtime | None:
     from extproc.config import portable  # noqa: PLC0415 - it loads the policies, which is for the second step
 
     try:
-        return portable.load(ready.read_bytes())
+        return portable.load(ready.read_bytes(), os.urandom(_KEY_BYTES))
     except (OSError, portable.NotPortable):
         return None  # The program was changed while its supervisor runs: the copy is there for that, too.
 
@@ -64,13 +68,12 @@ def _loaded(process: subprocess.Popen[bytes]) -> Runtime:
     data, _ = process.communicate()
     if process.returncode:
         raise NotLoaded(2)
-    return portable.load(data)
+    return portable.load(data, os.urandom(_KEY_BYTES))
 
 
 def main(arguments: Sequence[str]) -> int:
     """The process: writes a Runtime to standard output, and says on standard error what is wrong."""
-    import os  # noqa: PLC0415 - from here on only this process needs what is imported
-
+    # From here on only this process needs what is imported.
     from extproc.config import portable  # noqa: PLC0415 - as above
     from extproc.config.problem import ConfigurationError  # noqa: PLC0415 - as above
     from extproc.edge import logs, snapshot  # noqa: PLC0415 - as above

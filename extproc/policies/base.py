@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from extproc.policies.scan import Pattern
@@ -59,7 +59,7 @@ class Rule:
 
 
 class Policy(Protocol):
-    """One policy of the chain. It judges original texts and keeps no state between calls."""
+    """One policy of the chain. It judges original texts, and what it says depends on nothing that it saw before."""
 
     @property
     def kind(self) -> str:
@@ -74,6 +74,17 @@ class Policy(Protocol):
 
     def rules(self, place: Place) -> Sequence[Rule]:
         """The rules that apply to a streamed place; exactly those by which `judge` would judge its whole text."""
+
+
+@runtime_checkable
+class Remembers(Protocol):
+    """A policy that can keep what it found out about a text for when the same text comes again."""
+
+    def remembering(self, key: bytes) -> Policy:
+        """The same policy with a memory of its own, with which it says what it says without one.
+
+        `key` is 32 random bytes, secret, so that nobody can choose texts that the memory takes for one another.
+        """
 
 
 def refusal(policy: str, rule: str, message: str = "") -> str:

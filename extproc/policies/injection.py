@@ -6,14 +6,14 @@ calibrated on stand for yours: README says which, and what is missed. The model 
 instruction in a document that reads like any other sentence is not found.
 
 User texts, tool results and documents that stand in either are scored, each by itself; the operator's own system and
-developer messages are not, unless `apply_to` says so.
+developer messages are not, unless `apply_to` says so. Since a score depends on nothing but the text, that of a harmless
+one can be remembered (memory.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import compress
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import Any, ClassVar
 
@@ -22,6 +22,7 @@ import re2
 from extproc.policies.base import Rule, refusal
 from extproc.policies.features import LONGEST
 from extproc.policies.linear import Linear, Scored, shipped
+from extproc.policies.memory import Memory
 from extproc.policies.placement import Placement, named
 from extproc.policies.scan import Pattern, compile_pattern, options
 from extproc.policies.verdict import ALLOW, Block, Finding, Phase, Place, Text, Verdict
@@ -68,7 +69,7 @@ class InjectionDetector:
     """The policy. `action`: `block` refuses; `log` and `escalate` report a finding and let the text pass.
 
     `attack_patterns` are the user's: one match, in the text or in one of its views, scores 1. `thresholds` go before
-    `threshold`: by kind of tool text, or by role.
+    `threshold`: by kind of tool text, or by role. With a `memory` it says what it says without one.
     """
 
     threshold: float = DEFAULT_THRESHOLD
@@ -82,6 +83,7 @@ class InjectionDetector:
     boundaries: bool = True
     placement: Placement = READ
     model: Linear = field(default_factory=shipped)
+    memory: Memory | None = None
     kind: ClassVar[str] = KIND
     phases: ClassVar[frozenset[Phase]] = frozenset({Phase.REQUEST})
     # With a score below it no text is found, wherever it stands.
@@ -92,10 +94,29 @@ class InjectionDetector:
 
     def judge(self, texts: Sequence[Text]) -> Sequence[Verdict]:
         """One verdict for each text, with its score; a finding's span is that of the window that scored."""
-        reads = [self.placement.reads(text.place) for text in texts]
-        wanted = list(compress(texts, reads))
-        known = self._read_together([text.text for text in wanted]) if len(wanted) > 1 else {}
-        return [self._verdict(text, known) if read else ALLOW for text, read in zip(texts, reads, strict=True)]
+        said = [ALLOW] * len(texts)
+        new: list[tuple[int, bytes | None]] = []
+        for at, text in enumerate(texts):
+            if not self.placement.reads(text.place):
+                continue
+            digest, score = (None, None) if self.memory is None else self.memory.recall(text)
+            if score is None:
+                new.append((at, digest))
+            else:
+                said[at] = Verdict(scores={KIND: score})
+        known = self._read_together([texts[at].text for at, _ in new]) if len(new) > 1 else {}
+        for at, _ in new:
+            said[at] = self._verdict(texts[at], known)
+        if self.memory is not None:
+            for at, digest in new:
+                # What would be found at one place or another is judged each time.
+                if digest is not None and said[at].scores[KIND] < self._least:
+                    self.memory.keep(digest, said[at].scores[KIND])
+        return said
+
+    def remembering(self, key: bytes) -> InjectionDetector:
+        """See base.Remembers."""
+        return replace(self, memory=Memory(key))
 
     def rules(self, place: Place) -> Sequence[Rule]:
         """None: answers are not judged."""

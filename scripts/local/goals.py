@@ -20,7 +20,7 @@ from goals_lines import Opened, Pace
 from report import percentile
 from turns import measure, take_turns, warm_up
 from usage import held
-from variants import ENTERPRISE, KINDS, NO_POLICIES, STREAMS, Variant, bare, call, emulator, gateway
+from variants import CONVERSATIONS, ENTERPRISE, KINDS, NO_POLICIES, STREAMS, Variant, bare, call, emulator, gateway
 
 if TYPE_CHECKING:
     import argparse
@@ -67,7 +67,7 @@ def measured(
     """
     port, pid = emulator(running)
     sizes = {"prompt_bytes": given.prompt_bytes, "answer_tokens": given.answer_tokens}
-    calls = {kind: call(kind, **sizes) for kind in ("unary", *STREAMS)}
+    calls = {kind: call(kind, **sizes) for kind in ("unary", *STREAMS, *CONVERSATIONS)}
     options = ["--transport", given.transport[0]] if given.transport else []
     workers = given.workers or peers.cores()
     # First, while nothing else stands that would slow it.
@@ -107,6 +107,8 @@ def loaded(stage: Stage, given: argparse.Namespace, idle: tuple[float, float]) -
     take_turns(all_of_them, "unary", given.connections, given.seconds)
     enterprise = [variant for (name, _), variant in stage.ours.items() if name == "enterprise.yaml"]
     take_turns(enterprise, "stream", given.connections, given.seconds)
+    for kind in CONVERSATIONS:
+        take_turns([stage.single], kind, given.connections, given.seconds)
     middles = latencies(
         [stage.straight, stage.bare, stage.ours["no policies", stage.workers], stage.full], given.seconds
     )

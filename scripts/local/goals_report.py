@@ -27,6 +27,8 @@ ALONE = "alone"
 KINDS = {
     "unary": "Whole answers",
     ALONE: "Whole answers, one connection",
+    "continued": "Whole answers, 20 turns of 1 KiB, the last one new",
+    "strange": "Whole answers, 20 turns of 1 KiB, all of them new",
     "stream": "Streams, as fast as they come",
     "paced": "Streams at 50 tokens/s, ramps included",
     "open": "Streams to be open",

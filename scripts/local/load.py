@@ -1,4 +1,4 @@
-"""One load: connections that send the same prepared bytes again and again, and what came back how fast.
+"""One load: connections that send prepared bytes again and again, only the marked letters changed, and what came back.
 
 Runs as a process of its own, so that its work is not the measured programs'. HTTP/1.1 keep-alive only; of an answer it
 understands where it ends, its status, and when the first byte of its body came; with --texts also when text came.
@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import json
 import resource
+import secrets
 import sys
 import time
 from dataclasses import asdict, dataclass, field
@@ -19,6 +20,7 @@ from typing import cast
 import uvloop
 from reading import Reading
 from texts import Noted, Texts
+from varying import FIRST_BITS, Varying
 
 
 @dataclass
@@ -43,7 +45,7 @@ class Outcome:
 class Connection(asyncio.Protocol):
     """One keep-alive connection: asks, reads to the end of the answer, asks again until the deadline."""
 
-    def __init__(self, request: bytes, deadline: float, outcome: Outcome, texts: Texts | None = None) -> None:
+    def __init__(self, request: Varying, deadline: float, outcome: Outcome, texts: Texts | None = None) -> None:
         self._request = request
         self._deadline = deadline
         self._outcome = outcome
@@ -65,7 +67,7 @@ class Connection(asyncio.Protocol):
         self._asked = time.perf_counter()
         if self._texts is not None:
             self._texts.asked(self._asked)
-        self._transport.write(self._request)
+        self._transport.write(self._request())
 
     def data_received(self, data: bytes) -> None:
         """Follow the answer to its end."""
@@ -102,12 +104,14 @@ async def load(
     text came, from the end of the ramp to the deadline.
     """
     outcome, noted = Outcome(), Noted()
+    # From anywhere: no earlier load has sent these letters.
+    varying = Varying(request, secrets.randbits(FIRST_BITS))
     loop = asyncio.get_running_loop()
     begin, spent = time.perf_counter(), own_cpu()
     full, deadline = begin + ramp, begin + ramp + seconds
 
     def connection() -> Connection:
-        return Connection(request, deadline, outcome, Texts(full, deadline, noted) if texts else None)
+        return Connection(varying, deadline, outcome, Texts(full, deadline, noted) if texts else None)
 
     made = []
     for at in range(connections):

@@ -12,6 +12,7 @@ import yaml
 from processes import CREDENTIALS, ROOT, environment, free_port, kt
 from report import Figures
 from usage import children, is_envoy
+from varying import MARK, letters
 
 from extproc.edge.envoy_binary import find_envoy
 from extproc.routing.targets import Credentials
@@ -31,6 +32,9 @@ STREAMS: dict[str, dict[str, int]] = {
     "paced": {"tokens": 200, "delay_ms": 20},
     "open": {"tokens": 24, "delay_ms": 500},
 }
+# Kind of load whose calls are conversations → which of their turns are new in each call.
+TURNS, TURN_BYTES = 20, 1024
+CONVERSATIONS = {"continued": range(TURNS - 1, TURNS), "strange": range(TURNS)}
 REGION = "us-east-1"
 MODEL = "jumpstart-llama-3-3-70b"
 STREAM_TOKENS = STREAMS["stream"]["tokens"]
@@ -61,11 +65,33 @@ class Variant:
 
 
 def call(kind: str, *, prompt_bytes: int, answer_tokens: int, model: str = MODEL) -> bytes:
-    """A chat call whose answer is a fixed number of tokens; `emulator` is a field the emulator understands."""
-    prompt = (WORDS * (prompt_bytes // len(WORDS) + 1))[:prompt_bytes]
-    document: dict[str, Any] = {"model": model, "messages": [{"role": "user", "content": prompt}]}
+    """A chat call whose answer is a fixed number of tokens; `emulator` is a field the emulator understands.
+
+    Of a conversation's calls each turn has TURN_BYTES, whatever the prompt has.
+    """
+    messages = [{"role": "user", "content": text(prompt_bytes, MARK)}]
+    if kind in CONVERSATIONS:
+        messages = conversation(CONVERSATIONS[kind])
+    document: dict[str, Any] = {"model": model, "messages": messages}
     document["emulator"] = STREAMS.get(kind, {"tokens": answer_tokens})
     return json.dumps(document | ({"stream": True} if kind in STREAMS else {})).encode()
+
+
+def text(size: int, first: str) -> str:
+    """A harmless text of so many bytes that begins with that word."""
+    return f"{first} {WORDS * (size // len(WORDS) + 1)}"[:size]
+
+
+def conversation(varied: range) -> list[dict[str, str]]:
+    """A system's message, then user and assistant in turn, the user's last; each is another text."""
+    own = [letters(turn).decode() for turn in range(1, TURNS + 1)]
+    return [
+        {
+            "role": "user" if turn % 2 else "assistant" if turn else "system",
+            "content": text(TURN_BYTES, f"{MARK} {own[turn]}" if turn in varied else own[turn]),
+        }
+        for turn in range(TURNS)
+    ]
 
 
 def operation(kind: str) -> str:
@@ -91,7 +117,10 @@ def emulator(running: Processes) -> tuple[int, int]:
 
 
 def bare(running: Processes, directory: Path, upstream: int, calls: Mapping[str, bytes]) -> Variant:
-    """Envoy with one route and no filter but the router; the client signs, once a turn, for all its requests."""
+    """Envoy with one route and no filter but the router; the client signs, once a turn, for all its requests.
+
+    So these are the same to the last letter, unlike others': nobody reads them but the emulator, which remembers none.
+    """
     port = free_port()
     host = f"127.0.0.1:{upstream}"
     pid = envoy(running, directory, "bare", bare_envoy(port, upstream))
@@ -99,12 +128,13 @@ def bare(running: Processes, directory: Path, upstream: int, calls: Mapping[str,
     credentials = Credentials(CREDENTIALS["AWS_ACCESS_KEY_ID"], CREDENTIALS["AWS_SECRET_ACCESS_KEY"])
 
     def request(kind: str) -> Path:
+        body = calls[kind].replace(MARK.encode(), letters(1))
         # A signature holds for five minutes, which a long run exceeds.
         signature = sign(
             method="POST", path=operation(kind), host=host, headers={"content-type": "application/json"},
-            payload_hash=payload_hash(calls[kind]), region=REGION, credentials=credentials, now=time.time(),
+            payload_hash=payload_hash(body), region=REGION, credentials=credentials, now=time.time(),
         )  # fmt: skip
-        return http(directory / f"bare-{kind}.http", operation(kind), {"host": host, **signature}, calls[kind])
+        return http(directory / f"bare-{kind}.http", operation(kind), {"host": host, **signature}, body)
 
     return Variant("bare Envoy", port, {"envoy": [pid], "workers": []}, request)
 

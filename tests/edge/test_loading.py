@@ -7,6 +7,7 @@ import pytest
 from extproc.config import portable
 from extproc.edge import loading, snapshot
 from extproc.edge.loading import NotLoaded
+from extproc.policies.verdict import Phase, Place, Text
 
 CONFIG = """
 pack: {name: tests, version: 1.0.0, enabled: true}
@@ -50,6 +51,18 @@ def test_what_a_supervisor_has_accepted_is_taken_as_it_is(config, tmp_path, monk
     runtime = loading.begin(config, copy, fail_open=False, writer="w0")()
     assert runtime.targets == taken.runtime.targets
     assert list(runtime.chain.order) == ["pii-detector"]
+
+
+def test_a_workers_policies_remember_under_a_secret_of_its_own(config, tmp_path):
+    """Two workers' digests of one text differ, whichever way their configuration came."""
+    config.write_text(CONFIG.replace("pii-detector", "prompt-injection"))
+    copy = tmp_path / "1.yaml"
+    snapshot.take(snapshot.read(config), config, copy, environ={})
+    text = Text(Place(Phase.REQUEST, "user"), "Hello")
+    loaded = [loading.begin(config, given, fail_open=False, writer="w0")() for given in (None, copy, copy)]
+    digests = [runtime.chain.policies[0].memory.recall(text)[0] for runtime in loaded]
+    assert all(digests)
+    assert len(set(digests)) == 3
 
 
 @pytest.mark.parametrize("ready", [None, b"of another version"])

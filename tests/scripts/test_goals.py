@@ -37,5 +37,6 @@ def test_every_goal_is_measured_without_a_failure(program, tmp_path, monkeypatch
     ]
     assert all(line.value > 0 for line in found.lines if line.unit not in {"ms", "µs"})
     assert "8 of 8 at one time" in found.lines[10].detail
+    assert list(found.of("continued")) == list(found.of("strange")) == ["enterprise.yaml, 1 worker"]
     assert all(pace.first_text and pace.gaps for pace in found.paces.values())
     assert list(found.paces) == ["straight", "bare Envoy", "enterprise.yaml, 1 worker"]

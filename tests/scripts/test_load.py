@@ -35,7 +35,7 @@ async def outcome_of(load, answers: bytes, size: int, count: int):
         port = server.sockets[0].getsockname()[1]
         # The deadline passes once as many answers as asked for have come.
         clock = iter(range(count))
-        protocol = load.Connection(REQUEST, time.perf_counter() + 60, outcome)
+        protocol = load.Connection(load.Varying(REQUEST, 0), time.perf_counter() + 60, outcome)
         asked = protocol._ask
 
         def ask() -> None:
@@ -113,3 +113,25 @@ def test_connections_begin_over_the_ramp_and_text_is_timed(program):
     assert min(outcome.gaps) > 0
     assert 0 < outcome.cpu < outcome.seconds * 1_000_000
     assert outcome.memory > 1
+
+
+def test_each_request_has_another_text(program):
+    """Over all connections no marked text is sent twice, in one load or in two."""
+    load, mark = program("load"), program("varying").MARK.encode()
+    heads: list[bytes] = []
+
+    async def scenario():
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while head := await reader.readline():
+                await reader.readline()
+                heads.append(head)
+                writer.write(WHOLE)
+            writer.close()
+
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            return [await load.load(port, b"GET /" + mark + b"\r\n\r\n", 2, 0.1) for _ in range(2)]
+
+    outcomes = uvloop.run(scenario())
+    assert len(heads) == sum(len(outcome.whole) for outcome in outcomes) >= 4
+    assert len({mark, *heads}) == len(heads) + 1

@@ -17,6 +17,27 @@ def test_call_asks_for_a_fixed_answer(program, kind, tokens):
     assert (document["model"], document.get("stream", False)) == ("m", kind != "unary")
 
 
+@pytest.mark.parametrize(("kind", "turns", "varied"), [("unary", 1, 1), ("continued", 20, 1), ("strange", 20, 20)])
+def test_each_call_says_something_new(program, kind, turns, varied):
+    """One call's texts all differ, and so many of them from one call to the next; the last one always."""
+    variants, varying = program("variants"), program("varying")
+    asked = varying.Varying(variants.call(kind, prompt_bytes=2048, answer_tokens=9), 0)
+    first, second = ([each["content"] for each in json.loads(asked())["messages"]] for _ in range(2))
+    assert len(set(first)) == len(first) == turns
+    assert len(set(first) - set(second)) == varied
+    assert first[-1] != second[-1]
+    assert list(map(len, first)) == list(map(len, second))
+
+
+def test_a_conversation_is_one(program):
+    """The system's message comes first, the user's last; each has a KiB, and the answer is as long as others'."""
+    document = json.loads(program("variants").call("continued", prompt_bytes=9, answer_tokens=328))
+    roles = [each["role"] for each in document["messages"]]
+    assert roles == ["system", "user", *["assistant", "user"] * 9]
+    assert {len(each["content"].encode()) for each in document["messages"]} == {1024}
+    assert document["emulator"] == {"tokens": 328}
+
+
 def test_http_is_a_whole_request(program, tmp_path):
     """The file holds request line, headers, a true content-length, and the body."""
     file = program("variants").http(tmp_path / "x.http", "/v1/x", {"host": "h"}, b"{12}")
