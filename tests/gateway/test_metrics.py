@@ -76,7 +76,7 @@ def test_traffic_is_counted(scraped):
     assert scraped.value("kt_policy_verdicts_total", policy="pii-detector", verdict="redact") == 1
     assert scraped.value("kt_policy_verdicts_total", policy="dlp-filter", verdict="block") == 1
     assert scraped.value("kt_policy_findings_total", policy="pii-detector", entity="EMAIL", phase="request") == 1
-    assert scraped.value("kt_processing_seconds_count", phase="request") >= 7
+    assert scraped.value("kt_processing_seconds_count", phase="request") == 6
     assert scraped.value("kt_processing_seconds_sum", phase="response") > 0
 
 
