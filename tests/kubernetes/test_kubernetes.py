@@ -149,14 +149,8 @@ def pod(tmp_path):
     def here(words):
         """A command with this machine's ports and folders."""
         moved = [re.sub(r":(\d+)$", lambda port: f":{ports[int(port[1])]}", word) for word in words]
-        folders = (
-            ("/etc/kt", ""),
-            ("/etc/envoy", ""),
-            ("/var/lib/kt/tickets", ""),
-            ("/var/lib/kt/observations", "/seen"),
-        )
-        for there, folder in folders:
-            moved = [word.replace(there, f"{tmp_path}{folder}") for word in moved]
+        for there in ("/etc/kt", "/etc/envoy", "/var/lib/kt/shared"):
+            moved = [word.replace(there, str(tmp_path)) for word in moved]
         return [word.replace("$(POD)", "kt-gateway-0").replace("0.0.0.0", "127.0.0.1") for word in moved]
 
     kt = [sys.executable, "-m", "extproc"]
@@ -181,9 +175,7 @@ def pod(tmp_path):
             log = tmp_path / f"{worker['name']}.log"
             stack.enter_context(child([*kt, *here(worker["args"])], log, env=environ))
             probe = [*kt, *here(worker["startupProbe"]["exec"]["command"][1:])]
-            until(
-                lambda probe=probe: subprocess.run(probe, check=False, capture_output=True, env=environ).returncode == 0
-            )
+            until(lambda probe=probe: subprocess.run(probe, check=False, env=environ).returncode == 0)
         envoy = [find_envoy(), *here(ENVOY["args"])]
         stack.enter_context(child(envoy, tmp_path / "envoy.log", env=environ))
         ready = f"http://127.0.0.1:{ports[41002]}{ENVOY['readinessProbe']['httpGet']['path']}"
