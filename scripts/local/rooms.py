@@ -61,6 +61,7 @@ _PREFIXES = {
     "extproc/edge/trail/": RECORD,
     "extproc/edge/logs.py": RECORD,
     "extproc/edge/metrics.py": RECORD,
+    "extproc/metrics/": RECORD,
     "extproc/audit/": RECORD,
     "extproc/record.py": RECORD,
     "extproc/openai/": PARSE,
