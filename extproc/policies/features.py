@@ -26,8 +26,8 @@ from extproc.policies.views import plain
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# Changes whenever the features of some text do; a file of weights names the one that it was made for.
-VERSION = 1
+# Changes whenever the features of some text do, or the windows; a file of weights names the one that it was made for.
+VERSION = 2
 # Features of each token, those of concepts apart.
 KINDS = 7
 # At most so many bytes at once: the tables of powers below are that long.

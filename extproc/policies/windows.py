@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 # Tokens. A short window finds one sentence in a long text, a long one a tone that no sentence shows by itself.
-LENGTHS = (12, 32, 96, 288)
+LENGTHS = (12, 48, 192)
 # Of a text with fewer tokens than this, evidence counts as if it had so many.
 SHORTEST = 8.0
 

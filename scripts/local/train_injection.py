@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent / "injection"))
-from corpus import FOLDS, Document, digest, documents
+from corpus import FOLDS, UNLIKE_TRAFFIC, Document, digest, documents
 from fit import Floats, Windows, calibrated, fit, importance
 
 from extproc.policies.features import VERSION
@@ -38,9 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     important = importance(everything)
     windows = Windows(everything)
     scores = held_out(everything, important)
-    plainly = np.array([not each.bare for each in everything])
-    attacks = windows.attacks[plainly]
-    slope, offset = calibrated(scores[plainly], attacks, by_prior([e for e in everything if not e.bare], attacks))
+    kept = [at for at, each in enumerate(everything) if not each.bare and each.source not in UNLIKE_TRAFFIC]
+    attacks = windows.attacks[kept]
+    slope, offset = calibrated(scores[kept], attacks, by_prior([everything[at] for at in kept], attacks))
     weights, bias = fit(windows, important)
     unit = float(np.quantile(np.abs(weights[weights != 0]), 0.9999)) / 127
     small = np.clip(np.rint(weights / unit), -127, 127).astype(np.int8)

