@@ -43,6 +43,8 @@ local MOST_ENCLOSED = 65536
 -- Who cannot be reached, which is known at once.
 local NOBODY = "kt.nobody"
 local NOBODY_MS = 1000
+-- It always fails: no call that a trace should tell of.
+local NO_CALL = { timeout_ms = NOBODY_MS, trace_sampled = false }
 -- The cluster of workers, their method for a new signature, and how long they may take (the worker gives up before).
 local WORKERS = "kt.workers"
 local RESIGN = "/kt.v1.Signer/Resign"
@@ -300,7 +302,7 @@ local function held(handle)
   if said ~= WAITING then return said end
   local next_chunk = handle:bodyChunks()
   while said == WAITING do
-    handle:httpCall(NOBODY, { [":method"] = "GET", [":path"] = "/", [":authority"] = NOBODY }, nil, NOBODY_MS)
+    handle:httpCall(NOBODY, { [":method"] = "GET", [":path"] = "/", [":authority"] = NOBODY }, nil, NO_CALL)
     said = first(handle)
     if said == WAITING then
       local more = next_chunk()

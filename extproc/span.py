@@ -29,6 +29,8 @@ ATTRIBUTES = (
     "gen_ai.usage.output_tokens",
     "gen_ai.response.finish_reasons",
     "error.type",
+    # Envoy's http.url is that of the last attempt.
+    "url.path",
     "kt.request_id",
     "kt.target",
     "kt.outcome",
@@ -49,6 +51,7 @@ def attributes(record: ExchangeRecord) -> dict[str, str]:
         *tokens,
         ",".join(record.finish_reasons),
         record.error_code or record.error_type,
+        record.path,
         record.request_id,
         record.target,
         record.outcome,

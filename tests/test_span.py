@@ -19,6 +19,7 @@ def test_what_is_known_early_is_said_early():
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": "aws.sagemaker",
         "gen_ai.request.model": "m",
+        "url.path": "/v1/chat/completions",
         "kt.request_id": "r",
     }
 
@@ -50,5 +51,5 @@ def test_a_refusal_names_the_policy():
 
 
 def test_a_path_that_is_not_ours_is_no_operation():
-    """Envoy tells the path itself."""
-    assert attributes(record(path="/etc/passwd", model="", request_id="")) == {}
+    """The path is told."""
+    assert attributes(record(path="/etc/passwd", model="", request_id="")) == {"url.path": "/etc/passwd"}

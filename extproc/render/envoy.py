@@ -103,7 +103,7 @@ def _collector(settings: Settings) -> list[Document]:
 
 
 def _clients(settings: Settings, routes: Document, limits: Limits, version: Version) -> Document:
-    document = listener(settings, routes)
+    document = listener(settings, routes, version)
     if version < BUFFER_LIMIT_OF_ROUTES:
         # The route's limit comes too late for ext_proc, which holds the whole body before the router is reached.
         document["per_connection_buffer_limit_bytes"] = max(limits.max_body_bytes, limits.max_response_bytes)

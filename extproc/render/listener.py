@@ -11,6 +11,7 @@ from extproc.render.local_reply import local_replies
 from extproc.render.processor import ANSWER, HEALTH_PATH, processor_filter
 from extproc.render.script import script_filter
 from extproc.render.tracing import tracing
+from extproc.render.versions import NEWEST, Version
 
 if TYPE_CHECKING:
     from extproc.render.settings import Settings
@@ -21,7 +22,7 @@ NAME = "kt"
 RESERVED = ("x-amz-", "x-amzn-", "x-kt-", "x-envoy-")
 
 
-def listener(settings: Settings, routes: Document) -> Document:
+def listener(settings: Settings, routes: Document, version: Version = NEWEST) -> Document:
     """envoy.config.listener.v3.Listener; `routes` is HCM's `route_config` or `rds`.
 
     Nothing here depends on the targets: a new configuration changes routes and clusters, and no connection is drained.
@@ -30,11 +31,11 @@ def listener(settings: Settings, routes: Document) -> Document:
         "name": NAME,
         "address": settings.listen.document(),
         "per_connection_buffer_limit_bytes": 1_048_576,
-        "filter_chains": [{"filters": [_connection_manager(settings, routes)]}],
+        "filter_chains": [{"filters": [_connection_manager(settings, routes, version)]}],
     }
 
 
-def _connection_manager(settings: Settings, routes: Document) -> Document:
+def _connection_manager(settings: Settings, routes: Document, version: Version) -> Document:
     return extension(
         "envoy.filters.network.http_connection_manager",
         "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
@@ -84,7 +85,7 @@ def _connection_manager(settings: Settings, routes: Document) -> Document:
                     },
                 ),
                 script_filter("kt.enclose", "enclose.lua"),
-                processor_filter(settings),
+                processor_filter(settings, version),
                 extension(
                     "envoy.filters.http.router",
                     "extensions.filters.http.router.v3.Router",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from extproc.render.extension import Document, extension, seconds
 from extproc.render.filter_state import PATH_AND_QUERY
+from extproc.render.versions import CLIENT_SPAN, NEWEST, Version
 from extproc.render.workers import WORKERS
 from extproc.span import SPAN
 
@@ -51,7 +52,7 @@ WRITABLE = (
 )
 
 
-def processor_filter(settings: Settings) -> Document:
+def processor_filter(settings: Settings, version: Version = NEWEST) -> Document:
     """The ext_proc filter, for every exchange that has a request to be judged.
 
     A local reply passes through all filters on its way out, and a worker would be asked about it. Two kinds must not:
@@ -66,7 +67,7 @@ def processor_filter(settings: Settings) -> Document:
     return extension(
         NAME,
         "extensions.common.matching.v3.ExtensionWithMatcher",
-        {"extension_config": _processor(settings), "xds_matcher": {"matcher_list": {"matchers": matchers}}},
+        {"extension_config": _processor(settings, version), "xds_matcher": {"matcher_list": {"matchers": matchers}}},
     )
 
 
@@ -80,7 +81,7 @@ def _when(value: Document) -> Document:
     return {"single_predicate": {"input": source, "value_match": value}}
 
 
-def _processor(settings: Settings) -> Document:
+def _processor(settings: Settings, version: Version) -> Document:
     received = [PLAN, ATTEMPTS, BODIES, AUDIT, ANSWER, *(() if settings.collector is None else (SPAN,))]
     allowed = f"^({'|'.join(WRITABLE)})$"
     return extension(
@@ -131,5 +132,7 @@ def _processor(settings: Settings) -> Document:
                 "forwarding_namespaces": {"untyped": [OUTCOMES, ENCLOSED]},
             },
             "mutation_rules": {"disallow_all": True, "allow_expression": {"regex": allowed}},
+            # A worker's part of an exchange is no call of its own: its span would end as canceled, each time.
+            **({} if settings.collector is None or version < CLIENT_SPAN else {"emit_client_span": False}),
         },
     )

@@ -19,6 +19,8 @@ NEWEST: Version = (1, 40)
 
 # Obeys an order of targets that is made for each request (changelogs/1.40.0.yaml: "priority_group").
 PRIORITY_GROUP: Version = (1, 40)
+# ext_proc's own spans can be left out (changelogs/1.40.0.yaml: "emit_client_span").
+CLIENT_SPAN: Version = (1, 40)
 # A route's request_body_buffer_limit holds for the filters before the router, too (changelogs/1.37.0.yaml, "http").
 BUFFER_LIMIT_OF_ROUTES: Version = (1, 37)
 
@@ -67,7 +69,7 @@ FIELDS: dict[str, Version] = {
     "refresh_cluster_on_retry": (1, 39),
     # ExternalProcessor: 1.38 and 1.40.
     "allow_content_length_header": (1, 38),
-    "emit_client_span": (1, 40),
+    "emit_client_span": CLIENT_SPAN,
 }
 
 # The same of commands in format strings.
