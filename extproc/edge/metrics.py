@@ -123,7 +123,11 @@ class Totals:
         self.sum()
 
     def _files(self) -> Iterator[tuple[Path, int]]:
-        for path in list(self._directory.iterdir()):
+        paths: list[Path] = []
+        # Somebody may tidy the directory for temporary files.
+        with contextlib.suppress(OSError):
+            paths = list(self._directory.iterdir())
+        for path in paths:
             if match := _FILE_OF.fullmatch(path.name):
                 yield path, int(match[1])
 

@@ -135,19 +135,8 @@ class _Conversation:
     """One exchange's end of the gRPC stream."""
 
     __slots__ = (
-        "_answering",
-        "_asking",
-        "_audited",
-        "_context",
-        "_deadline",
-        "_evidence",
-        "_exchange",
-        "_lock",
-        "_spans",
-        "_timer",
-        "_traffic",
-        "_trail",
-        "_watch",
+        "_answering", "_asking", "_audited", "_context", "_deadline", "_evidence", "_exchange", "_lock", "_spans",
+        "_timer", "_traffic", "_trail", "_watch",
     )  # fmt: skip
 
     def __init__(

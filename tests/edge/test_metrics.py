@@ -166,6 +166,16 @@ def test_a_directory_that_is_gone_costs_nobody_anything(tmp_path):
     assert totals.sum().cell(ATTEMPTS, *KEY) == [1.0]
 
 
+def test_a_directory_that_was_tidied_away_is_no_fault(directory):
+    """What is known already is told."""
+    totals = Totals(directory)
+    with process(directory, 3) as gone:
+        assert gone.wait(60) == 0
+    totals.fold()
+    directory.rmdir()
+    assert totals.sum().cell(ATTEMPTS, *KEY) == [3.0]
+
+
 def test_the_text_is_as_prometheus_reads_it():
     """By its own parser: counters with _total, gauges, histograms whose buckets are cumulative; labels are escaped."""
     tally = Tally()
