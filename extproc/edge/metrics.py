@@ -47,7 +47,6 @@ class Publisher:
         self._tally = tally
         self._path = None if directory is None else directory / f"{os.getpid()}.{token_hex(4)}.json"
         self._look = look
-        self._written = b""
         self._task: asyncio.Task[None] | None = None
         self._lag = 0.0
 
@@ -66,14 +65,12 @@ class Publisher:
         """Write now. A directory that is gone, or full, costs a second's counts until the next time."""
         self._look()
         self._tally.set(LOOP_LAG, self._lag)
-        counted = orjson.dumps(self._tally.snapshot())
-        if self._path is None or counted == self._written:
+        if self._path is None:
             return
         fresh = self._path.with_suffix(".new")
         with contextlib.suppress(OSError):
-            fresh.write_bytes(counted)
+            fresh.write_bytes(orjson.dumps(self._tally.snapshot()))
             fresh.replace(self._path)
-            self._written = counted
 
     async def _keep(self) -> None:
         while True:

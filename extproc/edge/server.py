@@ -169,12 +169,11 @@ class _Conversation:
         """Feed one event and write what answers it."""
         exchange = self._exchange
         async with self._lock:
+            began = time.time()
             if isinstance(event, RequestBody | ResponseBody) and len(event.body) > OFFLOAD_BYTES:
                 # When Envoy leaves meanwhile, nobody else touches the exchange before the thread is done with it.
-                began = time.time()
                 actions = await whole(asyncio.to_thread(exchange.feed, event, began))
             else:
-                began = time.time()
                 actions = exchange.feed(event, began)
             now, record = time.time(), exchange.record
             if record.first_byte is None:

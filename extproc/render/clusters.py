@@ -75,7 +75,7 @@ def target_clusters(settings: Settings, targets: Sequence[Target]) -> list[Docum
 
 
 def _cluster(settings: Settings, target: Target, *, alone: bool) -> Document:
-    host = bare(target.host)
+    host = _bare(target.host)
     trap = {
         "endpoint": {"address": settings.trap.document()},
         "metadata": {"filter_metadata": {"envoy.transport_socket_match": {"trap": True}}},
@@ -173,7 +173,7 @@ def _transport(settings: Settings, target: Target) -> Document:
     tls = extension(
         "envoy.transport_sockets.tls",
         "extensions.transport_sockets.tls.v3.UpstreamTlsContext",
-        tls_context(bare(target.host), settings.ca_file),
+        tls_context(_bare(target.host), settings.ca_file),
     )
     plain = extension("envoy.transport_sockets.raw_buffer", "extensions.transport_sockets.raw_buffer.v3.RawBuffer")
     return {
@@ -198,6 +198,5 @@ def tls_context(host: str, ca_file: str) -> Document:
     return {"common_tls_context": common}
 
 
-def bare(host: str) -> str:
-    """An IPv6 address without the brackets that it has in a URL."""
+def _bare(host: str) -> str:
     return host.removeprefix("[").removesuffix("]")

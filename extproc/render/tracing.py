@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from extproc.render.clusters import bare, tls_context
+from extproc.render.clusters import tls_context
 from extproc.render.extension import Document, extension
 from extproc.span import ATTRIBUTES, SPAN
 
@@ -87,11 +87,11 @@ def tracing(collector: Collector) -> Document:
 
 def collector_cluster(settings: Settings, collector: Collector) -> Document:
     """The collector. A dead one costs spans, and no exchange anything: Envoy sends them aside."""
-    endpoint = {"address": {"socket_address": {"address": bare(collector.host), "port_value": collector.port}}}
+    endpoint = {"address": {"socket_address": {"address": collector.host, "port_value": collector.port}}}
     tls = extension(
         "envoy.transport_sockets.tls",
         "extensions.transport_sockets.tls.v3.UpstreamTlsContext",
-        tls_context(bare(collector.host), settings.ca_file),
+        tls_context(collector.host, settings.ca_file),
     )
     return {
         "name": CLUSTER,

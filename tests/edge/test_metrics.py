@@ -102,7 +102,7 @@ def test_what_a_process_was_writing_when_it_was_killed_goes(directory):
 
 
 def test_counts_are_published_while_a_process_lives_and_when_it_ends(directory, monkeypatch):
-    """With the gauges as they are at the moment; what has not changed is not written again."""
+    """With the gauges as they are at the moment."""
     monkeypatch.setattr(metrics, "PUBLISH_SECONDS", 0.01)
     totals, tally, looks = Totals(directory), Tally(), []
 
